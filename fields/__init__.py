@@ -1,0 +1,1 @@
+"""The physics: sources, solvers, field bases and what is computed from them."""

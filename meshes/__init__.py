@@ -1,0 +1,7 @@
+"""The patient and the animal: tissues, heads, the image mesher, readers and writers."""
+
+from rheobase.meshes.head import CorticalSheet, Head
+from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.tissues import Tissue, load_tissues, tissue
+
+__all__ = ["CorticalSheet", "Head", "TetMesh", "Tissue", "load_tissues", "tissue"]

@@ -1,0 +1,125 @@
+"""The head: a mesh with tissues, landmarks, electrode positions and a cortical sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._errors import InputError, check_option
+from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.tissues import Tissue
+
+Species = Literal["human", "macaque", "rat", "mouse"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CorticalSheet:
+    """The cortex as columns: pairs of points on the pial and the white surface.
+
+    Parameters
+    ----------
+    pial, white
+        The two ends of each column (m), shape (n, 3) each. Depth 0 is pial, depth 1 is white.
+    triangles
+        Surface topology over the columns, shape (n_triangles, 3).
+    area
+        Mid-depth surface area that each column stands for (m²), shape (n,).
+    """
+
+    pial: NDArray[np.float64]
+    white: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+    area: NDArray[np.float64]
+
+    @property
+    def thickness(self) -> NDArray[np.float64]:
+        """Length of each column (m), shape (n,)."""
+        length: NDArray[np.float64] = np.linalg.norm(self.pial - self.white, axis=1)
+        return length
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector from white to pial, shape (n, 3)."""
+        normal: NDArray[np.float64] = (self.pial - self.white) / self.thickness[:, None]
+        return normal
+
+    def points(self, depth: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Return the point of each column at ``depth`` (0 pial … 1 white), shape (n, 3)."""
+        d = np.broadcast_to(np.asarray(depth, dtype=np.float64), (len(self.pial),))[:, None]
+        points: NDArray[np.float64] = (1.0 - d) * self.pial + d * self.white
+        return points
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Head:
+    """A meshed head.
+
+    Parameters
+    ----------
+    name
+        Name ("mni152").
+    species
+        Species of the head; chooses layers and cells.
+    space
+        Name of the coordinate space ("MNI152NLin2009aSym", "scanner", "sphere"). Axes point to
+        the right, to the front and upwards (RAS); the unit is the metre.
+    mesh
+        The tetrahedra.
+    tissues
+        Tissue of each label in the mesh.
+    fiducials
+        Landmarks (m): "nasion", "lpa", "rpa", "inion" where known, shape (3,) each.
+    positions
+        10-10 electrode positions on this scalp (m), shape (3,) each.
+    cortex
+        Cortical sheet, None where the head has none.
+    provenance
+        How the head was made: inputs, options, notes on what it is not.
+    """
+
+    name: str
+    species: Species
+    space: str
+    mesh: TetMesh
+    tissues: Mapping[int, Tissue]
+    fiducials: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    positions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    cortex: CorticalSheet | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Every label of the mesh must have a tissue."""
+        labels, counts = np.unique(self.mesh.labels, return_counts=True)
+        for label, count in zip(labels, counts, strict=True):
+            if int(label) not in self.tissues:
+                raise InputError(
+                    f"no tissue for label {label} ({count} tetrahedra): head {self.name!r}"
+                )
+
+    def sigma(self) -> NDArray[np.float64]:
+        """Return the conductivity of each tetrahedron (S/m), shape (n_tets,)."""
+        table = np.zeros(max(self.tissues) + 1)
+        for label, t in self.tissues.items():
+            table[label] = t.sigma
+        sigma: NDArray[np.float64] = table[self.mesh.labels]
+        return sigma
+
+    def label_of(self, tissue: str) -> int:
+        """Return the mesh label of the tissue called ``tissue``."""
+        names = {t.name: label for label, t in self.tissues.items()}
+        return names[check_option("tissue", tissue, names, where=f"head {self.name!r}")]
+
+    def position(self, name: str) -> NDArray[np.float64]:
+        """Return the 10-10 position or fiducial ``name`` (m), shape (3,).
+
+        Raises
+        ------
+        InputError
+            If the head has no such position, with the nearest names.
+        """
+        known = {**self.fiducials, **self.positions}
+        return known[check_option("electrode position", name, known, where=f"head {self.name!r}")]

@@ -1,0 +1,88 @@
+"""The tetrahedral mesh: nodes, tetrahedra and the tissue label of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TetMesh:
+    """Conforming mesh of positively oriented tetrahedra, one tissue label each.
+
+    Parameters
+    ----------
+    nodes
+        Coordinates (m), shape (n_nodes, 3), float64.
+    tets
+        Node indices, shape (n_tets, 4), int32; every signed volume is > 0.
+    labels
+        Tissue label of each tetrahedron, shape (n_tets,), int32.
+
+    Raises
+    ------
+    ValueError
+        If shapes, index ranges or orientations are wrong.
+    """
+
+    nodes: NDArray[np.float64]
+    tets: NDArray[np.int32]
+    labels: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        """Check shapes, indices and orientation."""
+        set_ = object.__setattr__
+        set_(self, "nodes", np.ascontiguousarray(self.nodes, dtype=np.float64))
+        set_(self, "tets", np.ascontiguousarray(self.tets, dtype=np.int32))
+        set_(self, "labels", np.ascontiguousarray(self.labels, dtype=np.int32))
+        if self.nodes.ndim != 2 or self.nodes.shape[1] != 3:
+            raise ValueError(f"nodes must have shape (n, 3), got {self.nodes.shape}")
+        if self.tets.ndim != 2 or self.tets.shape[1] != 4 or len(self.tets) == 0:
+            raise ValueError(f"tets must have shape (n > 0, 4), got {self.tets.shape}")
+        if self.labels.shape != (len(self.tets),):
+            raise ValueError(f"labels must have shape {(len(self.tets),)}, got {self.labels.shape}")
+        if self.tets.min() < 0 or self.tets.max() >= len(self.nodes):
+            raise ValueError(
+                f"tets index nodes {self.tets.min()}..{self.tets.max()}, "
+                f"there are {len(self.nodes)}"
+            )
+        volumes = self.volumes()
+        if not (volumes > 0).all():
+            raise ValueError(f"{np.count_nonzero(~(volumes > 0))} tetrahedra have no volume > 0")
+
+    def volumes(self) -> NDArray[np.float64]:
+        """Return the volume of each tetrahedron (m³), shape (n_tets,)."""
+        a, b, c, d = (self.nodes[self.tets[:, i]] for i in range(4))
+        volumes: NDArray[np.float64] = np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a) / 6.0
+        return volumes
+
+    def centroids(self) -> NDArray[np.float64]:
+        """Return the centroid of each tetrahedron (m), shape (n_tets, 3)."""
+        centroids: NDArray[np.float64] = self.nodes[self.tets].mean(axis=1)
+        return centroids
+
+    def tissue_volumes(self) -> dict[int, float]:
+        """Return the volume (m³) of each label."""
+        labels, inverse = np.unique(self.labels, return_inverse=True)
+        sums = np.bincount(inverse, weights=self.volumes())
+        return {int(label): float(v) for label, v in zip(labels, sums, strict=True)}
+
+    def boundary(self, *labels: int) -> NDArray[np.int32]:
+        """Return the outward triangles of the union of ``labels`` (of the whole mesh if none).
+
+        Returns
+        -------
+        ndarray, shape (n_triangles, 3)
+            Node indices, counter-clockwise seen from outside.
+        """
+        tets = self.tets if not labels else self.tets[np.isin(self.labels, labels)]
+        faces = tets[:, [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]].reshape(-1, 3)
+        key = np.sort(faces, axis=1).astype(np.int64)
+        n = len(self.nodes)
+        _, first, count = np.unique(
+            (key[:, 0] * n + key[:, 1]) * n + key[:, 2], return_index=True, return_counts=True
+        )
+        triangles: NDArray[np.int32] = faces[first[count == 1]]
+        return triangles

@@ -1,0 +1,1 @@
+"""The cells and what they are wired into: morphologies, cable, activation, network."""

@@ -1,0 +1,1 @@
+"""Exact solutions, published numbers and peers; `rheobase validate` runs them."""
