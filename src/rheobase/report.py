@@ -1,0 +1,106 @@
+"""The report of a study: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rheobase._files import whole_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A PNG file and what it shows."""
+
+    path: Path
+    caption: str
+
+    @property
+    def data(self) -> str:
+        """The file in base64."""
+        return base64.b64encode(self.path.read_bytes()).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under named columns; numbers are shown with four digits."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | int]]
+
+    def text(self) -> str:
+        """Return the table as aligned text."""
+        cells = [list(self.columns)] + [[_cell(c) for c in row] for row in self.rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part of the report."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    figures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+
+
+def _cell(value: str | float | int) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    question: str,
+    sections: Sequence[Section],
+    notes: Sequence[str],
+    study: str,
+    record: dict[str, Any],
+) -> None:
+    """Write the report.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    title, question
+        What was studied.
+    sections
+        The parts in their order.
+    notes
+        What a reader must know before using the numbers.
+    study
+        Text of the study file.
+    record
+        Provenance; its own copy of the study text is left out.
+    """
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True)
+    environment.filters["cell"] = _cell
+    template = environment.from_string(
+        files("rheobase").joinpath("data/report.html").read_text(encoding="utf-8")
+    )
+    shown = {k: v for k, v in record.items() if k != "study"}
+    html = template.render(
+        title=title,
+        question=question,
+        sections=sections,
+        notes=notes,
+        study=study,
+        provenance=json.dumps(shown, indent=2, default=str),
+        version=record["packages"]["rheobase"],
+        created=record["created"],
+    )
+    with whole_file(path) as part:
+        part.write_text(html, encoding="utf-8")

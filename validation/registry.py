@@ -1,0 +1,39 @@
+"""The list of validation cases and the function that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+
+from rheobase._errors import check_option
+from rheobase._progress import stage
+from rheobase.validation.case import Row
+
+CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
+    "sphere-tdcs": "sphere:tdcs",
+    "sphere-tms-far": "sphere:tms_far",
+    "infinite-point-source": "closed_forms:infinite_point_source",
+    "disk-half-space": "closed_forms:disk_half_space",
+    "ti-vectors": "closed_forms:ti_vectors",
+    "reciprocity": "sphere:reciprocity",
+    "cable-closed-form": "cable:cable_closed_form",
+    "activating-function": "cable:activating_function",
+    "microcircuit-rates": "microcircuit:microcircuit_rates",
+}
+
+
+def run_cases(names: Iterable[str] = ()) -> Iterator[Row]:
+    """Run the cases called ``names`` (all if none) and yield their rows.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, before any case runs.
+    """
+    chosen = [check_option("validation case", n, CASES) for n in names] or list(CASES)
+    for name in chosen:
+        module, function = CASES[name].split(":")
+        case = getattr(import_module(f"rheobase.validation.{module}"), function)
+        with stage(f"validate {name}"):
+            rows: list[Row] = case()
+        yield from rows
