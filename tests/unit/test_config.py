@@ -1,0 +1,100 @@
+"""The study file: what is accepted and what each refusal says."""
+
+import copy
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rheobase._errors import InputError
+from rheobase.config import load_study, parse_study, shipped_studies
+
+TABLES = {
+    name: tomllib.loads(path.read_text(encoding="utf-8"))
+    for name, path in shipped_studies().items()
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_shipped_studies_are_valid(name: str) -> None:
+    study, text = load_study(name)
+    assert study.title in text
+
+
+def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
+    table = copy.deepcopy(TABLES[name])
+    change(table)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "tms_motor",
+            lambda t: t["device"].update(handel_angle_deg=3.0),
+            r"unknown key 'handel_angle_deg', nearest: handle_angle_deg: s.toml, \[device\]",
+        ),
+        ("tms_motor", lambda t: t.update(cell={}), "unknown key 'cell', nearest: cells: s.toml"),
+        ("tms_motor", lambda t: t["head"].pop("name"), "Field required: s.toml, head.name"),
+        (
+            "tms_motor",
+            lambda t: t["cells"].update(placements=0),
+            "greater than or equal to 1, got 0: s.toml, cells.placements",
+        ),
+        (
+            "tms_motor",
+            lambda t: t["network"]["populations"].update(L4E="L5_pyramida"),
+            "unknown cell type 'L5_pyramida', nearest: L5_pyramidal.*network.populations.L4E",
+        ),
+        (
+            "tms_motor",
+            lambda t: t["network"].update(pulse_ms=700.0),
+            "pulse_ms must be < duration_ms = 600, got 700: s.toml, network",
+        ),
+        ("tms_motor", lambda t: t.pop("cells"), r"\[network\] needs \[cells\]"),
+        (
+            "tms_motor",
+            lambda t: t["device"]["intensities_A_per_us"].update(stop=float("nan")),
+            "finite number",
+        ),
+        (
+            "tdcs_motor",
+            lambda t: t["device"]["electrodes"][0].update(current_mA=2.4),
+            "current sums to 0.4 mA, must be 0: montage 'anode-cathode'",
+        ),
+        (
+            "tdcs_motor",
+            lambda t: t["device"]["electrodes"][0].update(sise_mm=3),
+            r"unknown key 'sise_mm', nearest: size_mm.*: s.toml, \[device.electrodes.0\]",
+        ),
+        (
+            "tdcs_motor",
+            lambda t: t.update(cells={"types": ["L5_pyramidal"]}),
+            r"\[cells\] needs a pulsed device",
+        ),
+        ("ti_motor", lambda t: t["device"]["pairs"].pop(), "at least 2 items"),
+    ],
+)
+def test_bad_study_gets_one_sentence(
+    name: str, change: Callable[[Any], object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        parse_study(edit(name, change), where="s.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_study_offers_the_nearest() -> None:
+    with pytest.raises(InputError, match="unknown study 'tms_moter', nearest: tms_motor"):
+        load_study("tms_moter")
+
+
+def test_missing_file_and_broken_toml(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no study file .*none\.toml"):
+        load_study(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("title = \n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"broken\.toml is no valid TOML: .*line 1"):
+        load_study(broken)

@@ -1,0 +1,62 @@
+"""Files are whole or absent."""
+
+from pathlib import Path
+
+import pytest
+
+from rheobase._errors import InputError, check_option
+from rheobase._files import cache_dir, content_key, whole_file
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "result.txt"
+    target.write_text("old", encoding="utf-8")
+
+    def interrupted() -> None:
+        with whole_file(target) as part:
+            part.write_text("half", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert target.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_finished_write_replaces_it(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "result.txt"
+    with whole_file(target) as part:
+        part.write_text("whole", encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    target = tmp_path / "result.txt"
+
+    def full() -> None:
+        with whole_file(target):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match=r"cannot write .*result\.txt: No space left"):
+        full()
+    assert not list(tmp_path.iterdir())
+
+
+def test_keys_follow_content(tmp_path: Path) -> None:
+    file = tmp_path / "input.bin"
+    file.write_bytes(b"1")
+    first = content_key("head", file)
+    file.write_bytes(b"2")
+    assert content_key("head", file) != first
+    assert content_key("a", "b") != content_key("ab")
+
+
+def test_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
+    assert cache_dir() == tmp_path
+
+
+def test_far_names_list_what_is_allowed() -> None:
+    with pytest.raises(InputError, match="unknown head 'zzz', allowed: mni152, sphere"):
+        check_option("head", "zzz", ["mni152", "sphere"])
