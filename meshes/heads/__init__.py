@@ -1,0 +1,1 @@
+"""Heads by name, and heads from files."""
