@@ -1,0 +1,166 @@
+# mypy: allow-untyped-defs
+"""Tree solves of the linear cable, many placements at once (Numba)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+LANES = 64  # placements side by side: the innermost loops run over them as float32 vectors
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, out, where):
+    """Step the cable through a waveform and keep the largest scaled deviation of each sign.
+
+    Parameters
+    ----------
+    parent
+        Parent of each compartment, shape (n,), int32.
+    axial, factor, inverse, memory
+        Axial conductance to the parent g (S), g/d and 1/d of the factorised tree, and C/dt (S),
+        shape (n,) each, float32.
+    site
+        Whether a compartment counts, shape (n,), bool.
+    drive, weight
+        Amplitude of each step, and 1/threshold that its deviation is scaled with, shape (steps,).
+    rise
+        Rise of the outside potential from the parent to the compartment (V), shape
+        (blocks, n, LANES), float32.
+    out, where
+        Filled: largest scaled deviation (plus, minus) and its compartment,
+        shape (blocks, 2, LANES), float32 and int32.
+    """
+    n = parent.shape[0]
+    steps = drive.shape[0]
+    source = np.empty((n, LANES), np.float32)
+    rhs = np.empty((n, LANES), np.float32)
+    v = np.empty((n, LANES), np.float32)
+    for block in range(rise.shape[0]):
+        for b in range(LANES):
+            source[0, b] = 0.0
+        for c in range(1, n):
+            g = axial[c]
+            for b in range(LANES):
+                source[c, b] = -g * rise[block, c, b]
+        for c in range(1, n):
+            g = axial[c]
+            p = parent[c]
+            for b in range(LANES):
+                source[p, b] += g * rise[block, c, b]
+        plus = np.zeros(LANES, np.float32)
+        minus = np.zeros(LANES, np.float32)
+        at_plus = np.full(LANES, -1, np.int32)
+        at_minus = np.full(LANES, -1, np.int32)
+        for k in range(steps):
+            w = drive[k]
+            if k == 0:
+                for c in range(n):
+                    for b in range(LANES):
+                        rhs[c, b] = w * source[c, b]
+            else:
+                for c in range(n):
+                    m = memory[c]
+                    for b in range(LANES):
+                        rhs[c, b] = w * source[c, b] + m * v[c, b]
+            for c in range(n - 1, 0, -1):
+                f = factor[c]
+                p = parent[c]
+                for b in range(LANES):
+                    rhs[p, b] += f * rhs[c, b]
+            for b in range(LANES):
+                v[0, b] = rhs[0, b] * inverse[0]
+            scale = weight[k]
+            for c in range(1, n):
+                f = factor[c]
+                d = inverse[c]
+                p = parent[c]
+                for b in range(LANES):
+                    v[c, b] = rhs[c, b] * d + f * v[p, b]
+                if site[c]:
+                    for b in range(LANES):
+                        x = v[c, b] * scale
+                        at_plus[b] = c if x > plus[b] else at_plus[b]
+                        plus[b] = x if x > plus[b] else plus[b]
+                        at_minus[b] = c if -x > minus[b] else at_minus[b]
+                        minus[b] = -x if -x > minus[b] else minus[b]
+        for b in range(LANES):
+            out[block, 0, b] = plus[b]
+            out[block, 1, b] = minus[b]
+            where[block, 0, b] = at_plus[b]
+            where[block, 1, b] = at_minus[b]
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def respond_once(parent, axial, factor, inverse, site, weight, rise, out, where):
+    """Do one implicit step of unit drive over the whole pulse: `respond` with the passes fused."""
+    n = parent.shape[0]
+    rhs = np.empty((n, LANES), np.float32)
+    v = np.empty((n, LANES), np.float32)
+    for block in range(rise.shape[0]):
+        rhs[:] = np.float32(0.0)
+        for c in range(n - 1, 0, -1):
+            f = factor[c]
+            g = axial[c]
+            p = parent[c]
+            for b in range(LANES):
+                jump = g * rise[block, c, b]
+                x = rhs[c, b] - jump
+                rhs[c, b] = x
+                rhs[p, b] += jump + f * x
+        plus = np.zeros(LANES, np.float32)
+        minus = np.zeros(LANES, np.float32)
+        at_plus = np.full(LANES, -1, np.int32)
+        at_minus = np.full(LANES, -1, np.int32)
+        for b in range(LANES):
+            v[0, b] = rhs[0, b] * inverse[0]
+        for c in range(1, n):
+            f = factor[c]
+            d = inverse[c]
+            p = parent[c]
+            for b in range(LANES):
+                v[c, b] = rhs[c, b] * d + f * v[p, b]
+            if site[c]:
+                for b in range(LANES):
+                    x = v[c, b] * weight
+                    at_plus[b] = c if x > plus[b] else at_plus[b]
+                    plus[b] = x if x > plus[b] else plus[b]
+                    at_minus[b] = c if -x > minus[b] else at_minus[b]
+                    minus[b] = -x if -x > minus[b] else minus[b]
+        for b in range(LANES):
+            out[block, 0, b] = plus[b]
+            out[block, 1, b] = minus[b]
+            where[block, 0, b] = at_plus[b]
+            where[block, 1, b] = at_minus[b]
+
+
+@njit(cache=True, error_model="numpy")
+def factorise(parent, axial, diagonal, factor, inverse):
+    """Eliminate from the leaves to the root (Hines 1984); float64, in place of the outputs."""
+    n = parent.shape[0]
+    d = diagonal.copy()
+    for c in range(n - 1, 0, -1):
+        factor[c] = axial[c] / d[c]
+        d[parent[c]] -= axial[c] * factor[c]
+    factor[0] = 0.0
+    for c in range(n):
+        inverse[c] = 1.0 / d[c]
+
+
+@njit(cache=True, error_model="numpy")
+def step_double(parent, factor, inverse, memory, source, drive, v):
+    """Step one placement in float64 through ``drive`` (steps,); returns v (steps, n)."""
+    n = parent.shape[0]
+    trace = np.empty((drive.shape[0], n))
+    rhs = np.empty(n)
+    for k in range(drive.shape[0]):
+        for c in range(n):
+            rhs[c] = memory[c] * v[c] + drive[k] * source[c]
+        for c in range(n - 1, 0, -1):
+            rhs[parent[c]] += factor[c] * rhs[c]
+        v[0] = rhs[0] * inverse[0]
+        for c in range(1, n):
+            v[c] = rhs[c] * inverse[c] + factor[c] * v[parent[c]]
+        for c in range(n):
+            trace[k, c] = v[c]
+    return trace

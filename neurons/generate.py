@@ -1,0 +1,335 @@
+"""Statistically plausible cells by type, layer and species. Generated, not reconstructed.
+
+A cell is a table of arbors (``data/cell_arbors.csv``): a trunk (apical dendrite, main axon), or a
+tree that reaches a number of points drawn in a region (layer bounds or distances from the soma).
+The points are joined by a minimum spanning tree with a balance between wire and path length, the
+rule that reproduces dendrites and axons of many cell types (Cuntz, Forstner, Borst & Häusser 2010,
+doi:10.1371/journal.pcbi.1000877), then smoothed. Diameters follow from the number of tips beyond
+(power law after Rall 1959). Heights follow the layers of species and area, widths and diameters the
+species factors of ``data/species_scaling.csv``. Region sizes and target counts were set so that
+lengths, tips and extents have the order of reconstructions of the same type (docs/cells.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from rheobase._errors import InputError, check_option
+from rheobase.neurons.axons import internode_length
+from rheobase.neurons.compartments import compartments
+from rheobase.neurons.constants import LayerTable, layer_table, rows, species_scaling
+from rheobase.neurons.morphology import Floats, Kind, Morphology, Skeleton
+
+_STEP = 10e-6  # spacing of the points along a generated branch (m)
+_PIA_MARGIN = 15e-6  # nothing grows closer to the pia than this (m)
+_KINDS = {"basal": Kind.BASAL, "apical": Kind.APICAL, "axon": Kind.UNMYELINATED}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cell:
+    """One cell: its shape, its compartments, and what it stands for.
+
+    Parameters
+    ----------
+    name
+        Type ("L5_pyramidal").
+    layer, species
+        Layer of the soma and species.
+    depth
+        Depth of the soma as a fraction of the cortical thickness (0 pia … 1 white matter).
+    thickness
+        Cortical thickness it was made for (m).
+    skeleton, morphology
+        Points and compartments, soma at the origin, +z to the pia.
+    origin
+        "generated, seed 3", or the file.
+    """
+
+    name: str
+    layer: str
+    species: str
+    depth: float
+    thickness: float
+    skeleton: Skeleton
+    morphology: Morphology
+    origin: str
+
+
+def cell_types() -> list[str]:
+    """Return the types that can be generated.
+
+    Examples
+    --------
+    >>> "L5_pyramidal" in cell_types()
+    True
+    """
+    return list(_types())
+
+
+@cache
+def _types() -> dict[str, dict[str, str]]:
+    return {r["name"]: r for r in rows("cell_types.csv")}
+
+
+@cache
+def _arbors(name: str) -> list[dict[str, str]]:
+    return [r for r in rows("cell_arbors.csv") if r["cell"] == name]
+
+
+def type_layer(name: str) -> str:
+    """Return the layer of the somata of type ``name``."""
+    return _types()[check_option("cell type", name, _types())]["layer"]
+
+
+def generate_cell(
+    name: str,
+    species: str,
+    *,
+    seed: int,
+    area: str | None = None,
+    thickness: float | None = None,
+    depth: float | None = None,
+) -> Cell:
+    """Grow one cell; the same arguments give the same cell.
+
+    Parameters
+    ----------
+    name
+        Type, one of `cell_types`.
+    species
+        "rat", "mouse" or "human": those with layers and size factors.
+    seed
+        Draws the shape, the node phase and, where ``depth`` is None, the depth of the soma.
+    area
+        Area whose layers to use; the species' default when None.
+    thickness
+        Cortical thickness to grow into (m); the area's own when None.
+    depth
+        Depth of the soma (0 pia … 1 white matter); drawn within the layer when None.
+
+    Raises
+    ------
+    InputError
+        If type, species, area or layer are unknown, or the depth lies outside the layer.
+    """
+    row = _types()[check_option("cell type", name, _types())]
+    layers = layer_table(species, area)
+    top, bottom = layers.layer(row["layer"])
+    rng = np.random.default_rng([seed, list(_types()).index(name)])
+    drawn = float(rng.uniform(top, bottom))
+    depth = drawn if depth is None else depth
+    if not top <= depth <= bottom:
+        raise InputError(
+            f"depth must lie in {row['layer']}, {top:.3f}..{bottom:.3f}, got {depth:.3f}: {name}"
+        )
+    height = layers.thickness if thickness is None else thickness
+    if not 0.2e-3 <= height <= 10e-3:
+        raise InputError(f"cortical thickness must be 0.2 to 10 mm, got {height * 1e3:.3g} mm")
+    size = species_scaling(species)
+    soma = float(row["soma_diameter_um"]) * 1e-6 * size["soma_diameter"]
+    grower = _Grower(layers=layers, depth=depth, height=height, species=species, rng=rng, soma=soma)
+    for arbor in _arbors(name):
+        grower.add(arbor)
+    skeleton = grower.skeleton()
+    return Cell(
+        name=name,
+        layer=row["layer"],
+        species=species,
+        depth=depth,
+        thickness=height,
+        skeleton=skeleton,
+        morphology=compartments(skeleton, rng=rng),
+        origin=f"generated, seed {seed}",
+    )
+
+
+@dataclass(slots=True)
+class _Grower:
+    """Points of a cell while its arbors are added one after the other."""
+
+    layers: LayerTable
+    depth: float
+    height: float
+    species: str
+    rng: np.random.Generator
+    soma: float
+    point: list[Floats] = field(default_factory=lambda: [np.zeros(3)])
+    parent: list[int] = field(default_factory=lambda: [-1])
+    arbor: list[int] = field(default_factory=lambda: [-1])
+    table: list[dict[str, str]] = field(default_factory=list)
+    cut: list[int] = field(default_factory=list)
+
+    def z(self, place: str, lateral: float, arbor: dict[str, str]) -> float:
+        """Height over the soma (m) of a place in the table."""
+        where, value = place.split(":")
+        if where == "soma":
+            height = float(value) * 1e-6 * lateral
+        elif where == "white":  # internodes below the white-matter border
+            fibre = float(arbor["largest_um"]) * 1e-6 * self.scale("axon_diameter")
+            sheaths = float(value) * internode_length(fibre, terminal=False)
+            height = (self.depth - 1.0) * self.height - sheaths
+        else:
+            top, bottom = self.layers.layer(where)
+            height = (self.depth - top - float(value) * (bottom - top)) * self.height
+        return min(height, self.depth * self.height - _PIA_MARGIN)
+
+    def scale(self, what: str) -> float:
+        return species_scaling(self.species)[what]
+
+    def lateral(self, kind: str) -> float:
+        return self.scale("basal_length" if kind == "basal" else "lateral_length")
+
+    def add(self, arbor: dict[str, str]) -> None:
+        """Grow one row of the table."""
+        index = len(self.table)
+        self.table.append(arbor)
+        lateral = self.lateral(arbor["kind"])
+        low, high = sorted(self.z(arbor[k], lateral, arbor) for k in ("z_from", "z_to"))
+        radius = float(arbor["radius_um"]) * 1e-6 * lateral
+        if arbor["shape"] == "trunk":
+            self._trunk(arbor, index, self.z(arbor["z_to"], lateral, arbor), radius)
+            return
+        targets = self._targets(arbor, low, high, radius)
+        if arbor["on"] == "soma":
+            base = self._stems(int(arbor["stems"]), index, targets)
+        else:
+            on = [i for i, r in enumerate(self.table) if r["arbor"] == arbor["on"]]
+            base = [i for i, a in enumerate(self.arbor) if a in on]
+            if arbor["kind"] == "axon":  # the hillock and initial segment bear no branches
+                far = [i for i in base if np.linalg.norm(self.point[i]) > 60e-6]
+                base = far or base
+        self._span(base, targets, float(arbor["balance"]), index)
+
+    def _targets(self, arbor: dict[str, str], low: float, high: float, radius: float) -> Floats:
+        n = int(arbor["targets"])
+        rng = self.rng
+        roof = self.depth * self.height - _PIA_MARGIN
+        if arbor["shape"] == "ellipsoid":
+            ball = rng.standard_normal((n, 3))
+            ball *= rng.random((n, 1)) ** (1 / 3) / np.linalg.norm(ball, axis=1, keepdims=True)
+            half = np.array([radius, radius, 0.5 * (high - low)])
+            out = ball * half + [0.0, 0.0, 0.5 * (high + low)]
+        else:
+            angle = rng.uniform(0, 2 * np.pi, n)
+            r = radius * np.sqrt(rng.random(n)) * rng.uniform(0.7, 1.15, n)
+            heights = rng.uniform(low, high, n)
+            out = np.stack([r * np.cos(angle), r * np.sin(angle), heights], axis=1)
+        out[:, 2] = np.where(out[:, 2] > roof, 2 * roof - out[:, 2], out[:, 2])
+        return np.asarray(out, dtype=np.float64)
+
+    def _trunk(self, arbor: dict[str, str], index: int, z_to: float, wander: float) -> None:
+        n = max(3, int(abs(z_to) / _STEP))
+        t = np.linspace(0, 1, n + 1)[1:]
+        waves = self.rng.standard_normal((4, 2)) / np.arange(1, 5)[:, None]
+        side = wander * sum(
+            np.sin(np.pi * (k + 1) * t)[:, None] * waves[k] for k in range(len(waves))
+        )
+        last = 0
+        for xy, s in zip(np.asarray(side), t, strict=True):
+            last = self._point(np.array([xy[0], xy[1], s * z_to]), last, index)
+        if arbor["z_to"].startswith("white"):
+            self.cut.append(last)
+
+    def _stems(self, count: int, index: int, targets: Floats) -> list[int]:
+        """Start ``count`` stems from the soma in directions spread over the targets."""
+        unit = targets / np.linalg.norm(targets, axis=1, keepdims=True)
+        chosen = [int(self.rng.integers(len(unit)))]
+        for _ in range(count - 1):  # farthest direction first
+            chosen.append(int(np.argmin((unit @ unit[chosen].T).max(axis=1))))
+        reach = 0.5 * self.soma + 15e-6
+        return [self._point(unit[i] * reach, 0, index) for i in chosen]
+
+    def _point(self, xyz: Floats, parent: int, index: int) -> int:
+        self.point.append(xyz)
+        self.parent.append(parent)
+        self.arbor.append(index)
+        return len(self.point) - 1
+
+    def _span(self, base: list[int], targets: Floats, balance: float, index: int) -> None:
+        """Join ``targets`` to the points ``base``: cost is wire plus ``balance`` times path."""
+        path = {0: 0.0}
+        for i in range(1, len(self.point)):
+            p = self.parent[i]
+            path[i] = path[p] + float(np.linalg.norm(self.point[i] - self.point[p]))
+        roots = np.array([self.point[i] for i in base])
+        wire = np.linalg.norm(targets[:, None] - roots[None], axis=2)
+        cost = wire + balance * (wire + np.array([path[i] for i in base])[None])
+        best = cost.argmin(axis=1)
+        rows_ = np.arange(len(targets))
+        price, attach, reach = cost[rows_, best], np.array(base)[best], wire[rows_, best]
+        open_ = np.ones(len(targets), dtype=bool)
+        for _ in range(len(targets)):
+            t = int(np.where(open_, price, np.inf).argmin())
+            open_[t] = False
+            start = int(attach[t])
+            new = self._branch(start, targets[t], index)
+            here = path[start] + float(reach[t])
+            path[new] = here
+            wire_t = np.linalg.norm(targets - targets[t], axis=1)
+            offer = wire_t + balance * (wire_t + here)
+            better = open_ & (offer < price)
+            price[better], attach[better], reach[better] = offer[better], new, wire_t[better]
+
+    def _branch(self, start: int, target: Floats, index: int) -> int:
+        """Lay points from ``start`` to ``target`` with a slight wander."""
+        a = self.point[start]
+        length = float(np.linalg.norm(target - a))
+        n = max(1, int(np.ceil(length / _STEP)))
+        t = np.arange(1, n + 1) / n
+        bend = self.rng.standard_normal((2, 3)) * 0.07 * length
+        line = a + t[:, None] * (target - a)
+        line += (
+            np.sin(np.pi * t)[:, None] * bend[0] + 0.5 * np.sin(2 * np.pi * t)[:, None] * bend[1]
+        )
+        last = start
+        for p in line:
+            p[2] = min(p[2], self.depth * self.height - _PIA_MARGIN)
+            last = self._point(p, last, index)
+        return last
+
+    def skeleton(self) -> Skeleton:
+        """Smooth the branches, give diameters, and return the cell."""
+        parent = np.array(self.parent)
+        xyz = _smooth(np.array(self.point), parent)
+        arbor = np.array(self.arbor)
+        tips = np.zeros(len(parent))
+        has_child = np.zeros(len(parent), dtype=bool)
+        has_child[parent[1:]] = True
+        tips[~has_child] = 1
+        for i in range(len(parent) - 1, 0, -1):
+            tips[parent[i]] += tips[i]
+        diameter = np.full(len(parent), self.soma)
+        kind = np.full(len(parent), int(Kind.SOMA))
+        for k, row in enumerate(self.table):
+            of = arbor == k
+            growth = tips[of] ** (1.0 / float(row["power"]))
+            d = np.minimum(float(row["tip_diameter_um"]) * growth, float(row["largest_um"]))
+            diameter[of] = d * 1e-6 * self.scale(f"{row['kind']}_diameter")
+            kind[of] = int(_KINDS[row["kind"]])
+        for i in range(1, len(parent)):  # a daughter is never thicker than its mother
+            if parent[i] > 0:
+                diameter[i] = min(diameter[i], diameter[parent[i]])
+        cut = np.zeros(len(parent), dtype=bool)
+        cut[self.cut] = True
+        return Skeleton(
+            position=xyz,
+            diameter=diameter,
+            parent=parent.astype(np.int32),
+            kind=kind.astype(np.int8),
+            cut=cut,
+        )
+
+
+def _smooth(xyz: Floats, parent: np.ndarray, sweeps: int = 12) -> Floats:
+    """Round the kinks: points with one child move towards the mean of their neighbours."""
+    count = np.bincount(parent[1:], minlength=len(parent))
+    child = np.zeros(len(parent), dtype=np.int64)
+    child[parent[1:]] = np.arange(1, len(parent))
+    inner = np.flatnonzero((count == 1) & (parent > 0))
+    out = xyz.copy()
+    for _ in range(sweeps):
+        out[inner] = 0.5 * out[inner] + 0.25 * (out[parent[inner]] + out[child[inner]])
+    return out

@@ -1,0 +1,210 @@
+"""The field along cells: extracellular quasi-potential from the electric field.
+
+Along the axis of a branch the outside potential falls by ``E · dl``. An induced field has no
+potential, so the cable is driven by the rises ``V_e(child) - V_e(parent) = -∫ E · dl`` from centre
+to centre (trapezoidal rule, second order), which also define a quasi-potential ``V_e`` with
+``V_e = 0`` at the soma (Wang, Grill & Peterchev 2018, doi:10.1152/jn.00141.2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError
+from rheobase.neurons.morphology import Floats, Morphology
+
+
+class Field(Protocol):
+    """What the cells ask of a field."""
+
+    def at(self, points: Floats) -> tuple[Floats, NDArray[Any]]:
+        """Return E (V/m per unit source), (k, n, 3), and the element of each point (-1 outside)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class UniformField:
+    """The same field everywhere; unit amplitude means ``E``.
+
+    Parameters
+    ----------
+    E
+        Field (V/m per unit amplitude), shape (3,).
+
+    Examples
+    --------
+    >>> UniformField(E=[0, 0, 1.0]).at(np.zeros((2, 3)))[0].shape
+    (1, 2, 3)
+    """
+
+    E: ArrayLike
+
+    def at(self, points: Floats) -> tuple[Floats, NDArray[Any]]:
+        """Return the field at ``points``, shape (1, n, 3), and element 0 for each."""
+        E = np.broadcast_to(np.asarray(self.E, dtype=np.float64), (1, len(points), 3)).copy()
+        return E, np.zeros(len(points), dtype=np.int32)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PointSource:
+    """A point electrode in an unbounded medium, 1 A out of it per unit amplitude.
+
+    Parameters
+    ----------
+    position
+        Place of the electrode (m), shape (3,).
+    conductivity
+        Of the medium (S/m).
+    """
+
+    position: ArrayLike
+    conductivity: float
+
+    def __post_init__(self) -> None:
+        """Reject a medium that does not conduct."""
+        if not self.conductivity > 0:
+            raise InputError(f"conductivity must be > 0 S/m, got {self.conductivity!r}")
+
+    def potential(self, points: Floats) -> Floats:
+        """Return the potential (V per A), shape (n,)."""
+        r = np.linalg.norm(points - np.asarray(self.position, dtype=np.float64), axis=1)
+        out: Floats = 1.0 / (4 * np.pi * self.conductivity * r)
+        return out
+
+    def at(self, points: Floats) -> tuple[Floats, NDArray[Any]]:
+        """Return the field (V/m per A), shape (1, n, 3), and element 0 for each."""
+        away = points - np.asarray(self.position, dtype=np.float64)
+        r = np.linalg.norm(away, axis=1)[:, None]
+        E = away / (4 * np.pi * self.conductivity * r**3)
+        return E[None], np.zeros(len(points), dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampler:
+    """A field made ready for many cells: one combination of sources, one way through the mesh.
+
+    Parameters
+    ----------
+    field
+        A field with ``at``; a field basis on a mesh is walked instead of searched.
+    weights
+        Amplitude of each source in one unit of the stimulus, shape (k,); may be left out when the
+        field has one source.
+
+    Raises
+    ------
+    InputError
+        If the field has several sources and no weights, or the numbers differ.
+    """
+
+    field: Any
+    weights: Floats
+    mesh: Any
+    E_split: Floats
+    split_of_tet: NDArray[np.int32]
+    neighbours: NDArray[np.int32]
+    locator: Any
+
+    @classmethod
+    def of(cls, field: Any, weights: ArrayLike | None = None) -> Sampler:
+        """Return the sampler of ``field``; see the class for parameters and errors."""
+        on_mesh = all(hasattr(field, a) for a in ("mesh", "E", "split_of_tet"))
+        sources = len(field.E) if on_mesh else len(field.at(np.full((1, 3), 1e-3))[0])
+        if weights is None:
+            if sources != 1:
+                raise InputError(
+                    f"weights must be given for a field of {sources} sources, got none"
+                )
+            weights = np.ones(1)
+        w = np.asarray(weights, dtype=np.float64)
+        if w.shape != (sources,):
+            raise InputError(f"weights must have shape ({sources},), got {w.shape}")
+        if not on_mesh:
+            none = np.zeros((0, 4), dtype=np.int32)
+            return cls(field, w, None, np.zeros((0, 3)), none, none, None)
+        from rheobase.meshes.locate import Locator, neighbours
+
+        return cls(
+            field,
+            w,
+            field.mesh,
+            np.ascontiguousarray(np.tensordot(w, field.E, axes=1), dtype=np.float64),
+            np.ascontiguousarray(field.split_of_tet, dtype=np.int32),
+            np.ascontiguousarray(neighbours(field.mesh), dtype=np.int32),
+            Locator(field.mesh),
+        )
+
+    def rises(
+        self, morphology: Morphology, rotation: Floats, position: Floats
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the rise of the outside potential from parent to child.
+
+        Parameters
+        ----------
+        morphology
+            Compartments of the cell, n of them.
+        rotation, position
+            Placements: x = rotation @ centre + position, shapes (m, 3, 3) and (m, 3) in m.
+
+        Returns
+        -------
+        rise
+            Rise (V per unit amplitude), shape (blocks, n, lanes): placement i sits in block
+            ``i // lanes``, lane ``i % lanes``; lanes past the last placement are 0.
+        outside
+            Number of compartments outside the mesh, shape (m,). Such a compartment keeps the field
+            of its parent: the caller must judge the count.
+        """
+        from rheobase.neurons._cable_numba import LANES
+        from rheobase.neurons._sample_numba import place, rises_by_walk, rises_from_points
+
+        n, m = len(morphology), len(position)
+        rise = np.zeros((-(-m // LANES), n, LANES), dtype=np.float32)
+        outside = np.zeros(m, dtype=np.int64)
+        rotation = np.ascontiguousarray(rotation, dtype=np.float64)
+        position = np.ascontiguousarray(position, dtype=np.float64)
+        if self.mesh is not None:
+            start = self.locator.locate(position)[0]
+            rises_by_walk(
+                self.mesh.nodes,
+                self.mesh.tets,
+                self.neighbours,
+                self.split_of_tet,
+                self.E_split,
+                morphology.centre,
+                morphology.parent,
+                rotation,
+                position,
+                start.astype(np.int32),
+                rise,
+                outside,
+            )
+            return rise, outside
+        points = np.empty((m, n, 3))
+        place(morphology.centre, rotation, position, points)
+        E, element = self.field.at(points.reshape(-1, 3))
+        E = np.tensordot(self.weights, E, axes=1).reshape(m, n, 3)
+        inside = (np.asarray(element) >= 0).reshape(m, n)
+        rises_from_points(morphology.parent, points, E, inside, rise, outside)
+        return rise, outside
+
+
+def quasi_potential(morphology: Morphology, rise: ArrayLike) -> Floats:
+    """Sum rises from the soma outwards (V).
+
+    Parameters
+    ----------
+    morphology
+        The cell.
+    rise
+        Rise from the parent to each compartment (V), shape (n,) or (n, m).
+    """
+    V = np.array(rise, dtype=np.float64)
+    V[0] = 0.0
+    for c in range(1, len(V)):
+        V[c] += V[morphology.parent[c]]
+    return V
