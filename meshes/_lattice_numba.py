@@ -1,0 +1,199 @@
+"""Kernels that turn a balanced octree into the tetrahedra of a body-centred-cubic lattice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def mark_nodes(level: Any, corners: Any, centres: Any) -> Any:
+    """Number the corners and centres of all leaves; return doubled coordinates.
+
+    ``corners`` (n+1 per axis) and ``centres`` (n per axis) come as -1 and leave as node indices.
+    The centre of a leaf larger than one cell falls on a corner of the cell grid.
+    """
+    nx, ny, nz = level.shape
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
+                s = 1 << level[i, j, k]
+                if i % s or j % s or k % s:
+                    continue
+                for di in range(2):
+                    for dj in range(2):
+                        for dk in range(2):
+                            corners[i + di * s, j + dj * s, k + dk * s] = 0
+                if s == 1:
+                    centres[i, j, k] = 0
+                else:
+                    corners[i + s // 2, j + s // 2, k + s // 2] = 0
+    count = 0
+    for grid in (corners, centres):
+        flat = grid.ravel()
+        for n in range(flat.size):
+            if flat[n] == 0:
+                flat[n] = count
+                count += 1
+    xyz = np.empty((count, 3), np.int32)
+    for i in range(nx + 1):
+        for j in range(ny + 1):
+            for k in range(nz + 1):
+                n = corners[i, j, k]
+                if n >= 0:
+                    xyz[n, 0], xyz[n, 1], xyz[n, 2] = 2 * i, 2 * j, 2 * k
+                if i < nx and j < ny and k < nz:
+                    n = centres[i, j, k]
+                    if n >= 0:
+                        xyz[n, 0], xyz[n, 1], xyz[n, 2] = 2 * i + 1, 2 * j + 1, 2 * k + 1
+    return xyz
+
+
+@njit(cache=True)
+def _put(tets: Any, count: int, a: int, b: int, c: int, d: int, material: Any, xyz: Any) -> int:
+    """Write one tetrahedron with positive orientation unless it lies in the background."""
+    if material[a] == 0 and material[b] == 0 and material[c] == 0 and material[d] == 0:
+        return count
+    if tets.shape[0] > 0:
+        ux = xyz[b, 0] - xyz[a, 0]
+        uy = xyz[b, 1] - xyz[a, 1]
+        uz = xyz[b, 2] - xyz[a, 2]
+        vx = xyz[c, 0] - xyz[a, 0]
+        vy = xyz[c, 1] - xyz[a, 1]
+        vz = xyz[c, 2] - xyz[a, 2]
+        wx = xyz[d, 0] - xyz[a, 0]
+        wy = xyz[d, 1] - xyz[a, 1]
+        wz = xyz[d, 2] - xyz[a, 2]
+        det = (uy * vz - uz * vy) * wx + (uz * vx - ux * vz) * wy + (ux * vy - uy * vx) * wz
+        tets[count, 0] = a
+        tets[count, 1] = b
+        if det > 0:
+            tets[count, 2] = c
+            tets[count, 3] = d
+        else:
+            tets[count, 2] = d
+            tets[count, 3] = c
+    return count + 1
+
+
+@njit(cache=True)
+def emit_tets(level: Any, corners: Any, centres: Any, material: Any, xyz: Any, tets: Any) -> int:
+    """Write the tetrahedra of all leaves (only count them if ``tets`` is empty).
+
+    Every leaf owns, for each of its faces, what lies between its centre and that face: shared
+    with an equal neighbour (two centres and one face edge, emitted by the lower one), a pyramid
+    cut in two towards a larger neighbour or the wall, eight tetrahedra towards smaller ones.
+    """
+    nx, ny, nz = level.shape
+    shape = (nx, ny, nz)
+    count = 0
+    o = np.empty(3, np.int64)
+    q = np.empty(3, np.int64)
+    ring = np.empty(4, np.int64)
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
+                s = 1 << level[i, j, k]
+                if i % s or j % s or k % s:
+                    continue
+                o[0], o[1], o[2] = i, j, k
+                h = s // 2
+                c = centres[i, j, k] if s == 1 else corners[i + h, j + h, k + h]
+                for axis in range(3):
+                    u = (axis + 1) % 3
+                    v = (axis + 2) % 3
+                    for side in range(2):
+                        # the cell just across the face
+                        q[:] = o
+                        q[axis] = o[axis] + (s if side else -1)
+                        wall = q[axis] < 0 or q[axis] >= shape[axis]
+                        other = 0
+                        if not wall:
+                            other = 1 << level[q[0], q[1], q[2]]
+                            if other == s and side == 0:
+                                continue
+                        # the corners of the face, in ring order
+                        for r in range(4):
+                            q[:] = o
+                            q[axis] += s * side
+                            q[u] += s * (1 if r == 1 or r == 2 else 0)
+                            q[v] += s * (1 if r >= 2 else 0)
+                            ring[r] = corners[q[0], q[1], q[2]]
+                        if not wall and other == s:
+                            q[:] = o
+                            q[axis] += s
+                            if s == 1:
+                                d = centres[q[0], q[1], q[2]]
+                            else:
+                                d = corners[q[0] + h, q[1] + h, q[2] + h]
+                            for r in range(4):
+                                a = ring[r]
+                                b = ring[(r + 1) % 4]
+                                m = -1
+                                if s > 1:
+                                    m = corners[
+                                        (xyz[a, 0] + xyz[b, 0]) // 4,
+                                        (xyz[a, 1] + xyz[b, 1]) // 4,
+                                        (xyz[a, 2] + xyz[b, 2]) // 4,
+                                    ]
+                                if m >= 0:
+                                    count = _put(tets, count, c, d, a, m, material, xyz)
+                                    count = _put(tets, count, c, d, m, b, material, xyz)
+                                else:
+                                    count = _put(tets, count, c, d, a, b, material, xyz)
+                        elif wall or other > s:
+                            # the diagonal starts in the corner that is the larger face's centre
+                            first = 0
+                            for r in range(4):
+                                a = ring[r]
+                                pu = xyz[a, u] // 2
+                                pv = xyz[a, v] // 2
+                                if (pu // s) % 2 == 1 and (pv // s) % 2 == 1:
+                                    first = r
+                            for r in (1, 3):
+                                a, b, e = ring[first], ring[(first + r) % 4], ring[(first + 2) % 4]
+                                m0 = m1 = -1
+                                if wall and s > 1:
+                                    m0 = corners[
+                                        (xyz[a, 0] + xyz[b, 0]) // 4,
+                                        (xyz[a, 1] + xyz[b, 1]) // 4,
+                                        (xyz[a, 2] + xyz[b, 2]) // 4,
+                                    ]
+                                    m1 = corners[
+                                        (xyz[e, 0] + xyz[b, 0]) // 4,
+                                        (xyz[e, 1] + xyz[b, 1]) // 4,
+                                        (xyz[e, 2] + xyz[b, 2]) // 4,
+                                    ]
+                                # triangle a-b-e with optional midpoints on a-b and b-e
+                                if m0 >= 0 and m1 >= 0:
+                                    count = _put(tets, count, c, a, m0, e, material, xyz)
+                                    count = _put(tets, count, c, m0, m1, e, material, xyz)
+                                    count = _put(tets, count, c, m0, b, m1, material, xyz)
+                                elif m0 >= 0:
+                                    count = _put(tets, count, c, a, m0, e, material, xyz)
+                                    count = _put(tets, count, c, m0, b, e, material, xyz)
+                                elif m1 >= 0:
+                                    count = _put(tets, count, c, a, b, m1, material, xyz)
+                                    count = _put(tets, count, c, a, m1, e, material, xyz)
+                                else:
+                                    count = _put(tets, count, c, a, b, e, material, xyz)
+                        else:
+                            # smaller neighbours: face centre, corner, edge midpoint
+                            q[:] = o
+                            q[axis] += s * side
+                            q[u] += h
+                            q[v] += h
+                            f = corners[q[0], q[1], q[2]]
+                            for r in range(4):
+                                a = ring[r]
+                                b = ring[(r + 1) % 4]
+                                m = corners[
+                                    (xyz[a, 0] + xyz[b, 0]) // 4,
+                                    (xyz[a, 1] + xyz[b, 1]) // 4,
+                                    (xyz[a, 2] + xyz[b, 2]) // 4,
+                                ]
+                                count = _put(tets, count, c, f, a, m, material, xyz)
+                                count = _put(tets, count, c, f, m, b, material, xyz)
+    return count

@@ -1,0 +1,44 @@
+"""Kernel that samples smoothed label images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def sample_trilinear(volume: Any, inverse: Any, points: Any, out: Any) -> None:
+    """Interpolate ``volume`` (nx, ny, nz, n) at world ``points`` through the 4x4 ``inverse``.
+
+    Points beyond the outermost voxel centres take the value of the nearest one on the edge.
+    """
+    nx, ny, nz, nl = volume.shape
+    index = np.empty(3, np.int64)
+    part = np.empty(3)
+    size = (nx, ny, nz)
+    for n in range(points.shape[0]):
+        for d in range(3):
+            x = (
+                inverse[d, 0] * points[n, 0]
+                + inverse[d, 1] * points[n, 1]
+                + inverse[d, 2] * points[n, 2]
+                + inverse[d, 3]
+            )
+            x = min(max(x, 0.0), size[d] - 1.0)
+            i = min(int(x), size[d] - 2)
+            index[d] = i
+            part[d] = x - i
+        i, j, k = index
+        u, v, w = part
+        for m in range(nl):
+            out[n, m] = 0.0
+        for di in range(2):
+            for dj in range(2):
+                for dk in range(2):
+                    weight = (
+                        (u if di else 1.0 - u) * (v if dj else 1.0 - v) * (w if dk else 1.0 - w)
+                    )
+                    for m in range(nl):
+                        out[n, m] += weight * volume[i + di, j + dj, k + dk, m]
