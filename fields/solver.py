@@ -7,20 +7,24 @@ K is symmetric and positive definite once one node of each connected part of the
 solved by conjugate gradients with smoothed-aggregation multigrid (PETSc GAMG), whose threshold
 keeps the aggregates from crossing the skull.
 
-Electrodes add a symmetric positive semi-definite operator that vanishes on constants
-(`rheobase.fields.electrodes`); it acts on few nodes and is mild beside K, so the preconditioner of
-K serves every montage and nothing is set up again.
+Electrodes add a symmetric positive semi-definite operator C that vanishes on constants and acts on
+few nodes (`Contacts`). Nothing is set up again for it: with S the exact solution on those nodes
+alone and M the multigrid of K, the symmetric multiplicative combination
 
-References: Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
+    S + (1 - S A) M (1 - A S),   A = K + C,
+
+preconditions A whatever the contact conductance (hybrid Schwarz; Mandel 1993).
+
+References: Mandel, Commun Numer Methods Eng 9:233 (1993), doi:10.1002/cnm.1640090307; Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
 Balay et al., PETSc/TAO users manual (GAMG).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +35,8 @@ from rheobase.fields.assembly import Stiffness, sigma_of_labels, stiffness, tiss
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
 
-Operator = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _OPTIONS: Mapping[str, str | float | int] = {  # measured on nested spheres with head contrasts
     "ksp_type": "cg",
@@ -61,6 +66,30 @@ class Solve:
 
     iterations: int
     residual: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contacts:
+    """Electrode contacts as an operator on a few nodes: C = B - W^T W, with C 1 = 0.
+
+    Parameters
+    ----------
+    nodes
+        The nodes it acts on, distinct, shape (p,).
+    B
+        Symmetric sparse part (S), shape (p, p).
+    W
+        One row per electrode (S^½), shape (n_electrodes, p).
+    """
+
+    nodes: NDArray[np.int32]
+    B: csr_array
+    W: NDArray[np.float64]
+
+    def apply(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return C x at the nodes (A) from the potential x at the nodes (V), shape (p,)."""
+        out: NDArray[np.float64] = self.B @ x - self.W.T @ (self.W @ x)
+        return out
 
 
 class Conductor:
@@ -127,15 +156,11 @@ class Conductor:
         n = K.shape[0]
         pinned = K.copy()
         _pin(pinned, self.grounds)
-        # The grounded rows are left out of V, so they multiply zero: only their diagonal matters.
+        self._pinned = pinned
         self._matrix = PETSc.Mat().createAIJ(
             size=(n, n), csr=(pinned.indptr, pinned.indices, pinned.data), comm=PETSc.COMM_SELF
         )
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
-        self._shell = PETSc.Mat().createPython(
-            (n, n), _WithElectrodes(self._matrix, self.grounds), comm=PETSc.COMM_SELF
-        )
-        self._shell.setUp()
         prefix = f"rheobase_{next(_prefixes)}_"
         options = PETSc.Options()
         for key, value in _OPTIONS.items():
@@ -151,6 +176,27 @@ class Conductor:
         self._ksp.getPC().setReusePreconditioner(True)
         self._b, self._x = self._matrix.createVecRight(), self._matrix.createVecLeft()
 
+    def _with_contacts(self, contacts: Contacts) -> Any:
+        """Return a solver for K + C that reuses the multigrid of K."""
+        from petsc4py import PETSc
+
+        n = len(self.mesh.nodes)
+        shell = PETSc.Mat().createPython(
+            (n, n), _ContactMatrix(self._matrix, contacts), comm=PETSc.COMM_SELF
+        )
+        shell.setUp()
+        ksp = PETSc.KSP().create(PETSc.COMM_SELF)
+        ksp.setOperators(shell, shell)
+        ksp.setType("cg")
+        ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
+        ksp.setTolerances(max_it=int(_OPTIONS["ksp_max_it"]))
+        ksp.setErrorIfNotConverged(True)
+        ksp.getPC().setType("python")
+        ksp.getPC().setPythonContext(
+            _ContactPreconditioner(self._pinned, contacts, self._ksp.getPC())
+        )
+        return ksp
+
     @property
     def sigma_of_tet(self) -> NDArray[np.float64]:
         """Conductivity of each tetrahedron (S/m), shape (n_tets,)."""
@@ -163,7 +209,7 @@ class Conductor:
         return current
 
     def solve(
-        self, rhs: NDArray[np.float64], *, extra: Operator | None = None
+        self, rhs: NDArray[np.float64], *, contacts: Contacts | None = None
     ) -> tuple[NDArray[np.float64], list[Solve]]:
         """Solve K V = b for each right-hand side.
 
@@ -172,9 +218,8 @@ class Conductor:
         rhs
             Nodal currents (A), shape (k, n_nodes) or (n_nodes,); each must sum to zero over every
             connected part of the mesh.
-        extra
-            Symmetric positive semi-definite operator to add to K (electrode contacts), which
-            must vanish on constants.
+        contacts
+            Electrode contacts to add to K.
 
         Returns
         -------
@@ -200,18 +245,18 @@ class Conductor:
                     "currents must sum to 0 A in each connected part of the mesh, "
                     f"got {net[np.abs(net).argmax()]:.3g} A"
                 )
-        self._shell.getPythonContext().extra = extra
-        self._ksp.setOperators(self._matrix if extra is None else self._shell, self._matrix)
+        ksp = self._ksp if contacts is None else self._with_contacts(contacts)
         V = np.empty_like(b)
         solves = []
         for i in track(range(len(b)), "solving", total=len(b)):
-            V[i], solve = self._solve_one(b[i], extra)
+            V[i], solve = self._solve_one(ksp, b[i], contacts)
             solves.append(solve)
-        self._shell.getPythonContext().extra = None
+        if contacts is not None:
+            ksp.destroy()
         return V, solves
 
     def _solve_one(
-        self, b: NDArray[np.float64], extra: Operator | None
+        self, ksp: Any, b: NDArray[np.float64], contacts: Contacts | None
     ) -> tuple[NDArray[np.float64], Solve]:
         size = float(np.linalg.norm(b))
         if size == 0.0:
@@ -219,33 +264,67 @@ class Conductor:
         pinned = b.copy()
         pinned[self.grounds] = 0.0
         self._b.setArray(pinned)
-        self._ksp.setTolerances(rtol=0.5 * self.rtol, atol=0.0)
-        self._ksp.solve(self._b, self._x)
+        ksp.setTolerances(rtol=0.5 * self.rtol, atol=0.0)
+        ksp.solve(self._b, self._x)
         x = self._x.getArray(readonly=True).copy()
         r = b - self._K @ x
-        if extra is not None:
-            r -= extra(x)
+        if contacts is not None:
+            r[contacts.nodes] -= contacts.apply(x[contacts.nodes])
         residual = float(np.linalg.norm(r)) / size
         if not residual <= self.rtol:
             raise RuntimeError(f"relative residual {residual:.2e} misses {self.rtol:.0e}")
-        return x, Solve(iterations=int(self._ksp.getIterationNumber()), residual=residual)
+        return x, Solve(iterations=int(ksp.getIterationNumber()), residual=residual)
 
 
-class _WithElectrodes:
-    """Matrix of the conductor plus the operator of the electrode contacts, for PETSc."""
+class _ContactMatrix:
+    """Matrix of the conductor plus electrode contacts, for PETSc."""
 
-    def __init__(self, matrix: Any, grounds: NDArray[np.int64]) -> None:
+    def __init__(self, matrix: Any, contacts: Contacts) -> None:
         self.matrix = matrix
-        self.grounds = grounds
-        self.extra: Operator | None = None
+        self.contacts = contacts
 
     def mult(self, _: Any, x: Any, y: Any) -> None:
-        """Write (K + extra) x into y."""
+        """Write (K + C) x into y."""
         self.matrix.mult(x, y)
-        if self.extra is not None:
-            added = self.extra(x.getArray(readonly=True))
-            added[self.grounds] = 0.0
-            y.setArray(y.getArray() + added)
+        nodes = self.contacts.nodes
+        added = self.contacts.apply(x.getArray(readonly=True)[nodes])
+        y.getArray()[nodes] += added
+
+
+class _ContactPreconditioner:
+    """S + (1 - S A) M (1 - A S), for PETSc: M the multigrid of K, S exact on the contacts."""
+
+    def __init__(self, K: csr_array, contacts: Contacts, multigrid: Any) -> None:
+        from scipy.sparse.linalg import splu
+
+        nodes = contacts.nodes
+        self.contacts = contacts
+        self.multigrid = multigrid
+        self.rows = K[nodes, :]
+        self.columns = self.rows.T.tocsr()
+        self.factor = splu((self.rows[:, nodes] + contacts.B).tocsc())
+        self.Z = self.factor.solve(np.ascontiguousarray(contacts.W.T))
+        self.capacitance = np.eye(len(contacts.W)) - contacts.W @ self.Z
+
+    def exact(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solve (K + C) s = r on the contact nodes (Woodbury)."""
+        s = self.factor.solve(r)
+        s += self.Z @ np.linalg.solve(self.capacitance, self.contacts.W @ s)
+        return np.asarray(s, dtype=np.float64)
+
+    def apply(self, _: Any, x: Any, y: Any) -> None:
+        """Write the preconditioned x into y."""
+        nodes, contacts = self.contacts.nodes, self.contacts
+        r = x.getArray(readonly=True).copy()
+        s = self.exact(r[nodes])
+        r -= self.columns @ s
+        r[nodes] -= contacts.apply(s)
+        work = x.duplicate()
+        work.setArray(r)
+        self.multigrid.apply(work, y)
+        work.destroy()
+        z = y.getArray()
+        z[nodes] += s - self.exact(self.rows @ z + contacts.apply(z[nodes]))
 
 
 def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

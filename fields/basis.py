@@ -1,0 +1,302 @@
+"""The field basis: the response of a head to each unit source.
+
+Every quasi-static device is linear: E(x, t) = sum_k a_k w_k(t) E_k(x). A basis holds the E_k, per
+ampere through an electrode montage or per A/s of coil current; dose, steering and polarity are
+algebra on the amplitudes a_k.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError, check_option
+from rheobase._files import whole_file
+from rheobase.fields.recovery import SplitNodes
+from rheobase.meshes.locate import Locator
+from rheobase.meshes.mesh import TetMesh
+
+Unit = Literal["A", "A/s"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """What the solution of one unit source is worth.
+
+    Parameters
+    ----------
+    asked, delivered
+        Current into the head (A): asked for, and found as the flux of the solution. Both are 0
+        for a coil, whose net current through the head is none.
+    power
+        Power turned into heat in the head by the unit source (W; for a coil: W at 1 A/s).
+    energy_balance
+        Relative difference between the power fed in and that turned into heat.
+    impedance
+        Power per squared current, electrode contacts included (ohm); voltage over current for a
+        pair. 0 for a coil.
+    iterations, residual
+        Solver iterations and true relative residual.
+    """
+
+    asked: float
+    delivered: float
+    power: float
+    energy_balance: float
+    impedance: float
+    iterations: int
+    residual: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Peak:
+    """The largest field in a tissue: strength (V/m) and position (m), shape (3,)."""
+
+    strength: float
+    position: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FieldBasis:
+    """Fields of unit sources in one head, recovered at the nodes within each tissue.
+
+    Parameters
+    ----------
+    mesh
+        The mesh.
+    names
+        Name of each source, k of them.
+    unit
+        Unit of a source: "A" (electrodes) or "A/s" (coil).
+    E
+        Field (V/m per unit), shape (k, n_split, 3), on split nodes: one value per (node, tissue)
+        pair, so that it may jump where the conductivity does.
+    potential
+        Electric potential (V per unit), shape (k, n_nodes), zero at the ground node.
+    split_of_tet
+        Split node of each corner of each tetrahedron, shape (n_tets, 4), int32.
+    split_node, split_label
+        Mesh node and tissue label of each split node, shape (n_split,), int32.
+    report
+        What each solution is worth, k of them.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+
+    mesh: TetMesh
+    names: tuple[str, ...]
+    unit: Unit
+    E: NDArray[np.float64]
+    potential: NDArray[np.float64]
+    split_of_tet: NDArray[np.int32]
+    split_node: NDArray[np.int32]
+    split_label: NDArray[np.int32]
+    report: tuple[SourceReport, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the shapes fit together."""
+        k, n = len(self.names), len(self.split_node)
+        expected = {
+            "E": (self.E.shape, (k, n, 3)),
+            "potential": (self.potential.shape, (k, len(self.mesh.nodes))),
+            "split_of_tet": (self.split_of_tet.shape, self.mesh.tets.shape),
+            "split_label": (self.split_label.shape, (n,)),
+            "report": ((len(self.report),), (k,)),
+        }
+        for name, (got, want) in expected.items():
+            if got != want:
+                raise ValueError(f"{name} must have shape {want}, got {got}")
+
+    @cached_property
+    def locator(self) -> Locator:
+        """Point location in the mesh, built on first use."""
+        return Locator(self.mesh)
+
+    @cached_property
+    def split_volume(self) -> NDArray[np.float64]:
+        """Volume each split node stands for (m³), shape (n_split,)."""
+        from rheobase.fields._basis_numba import split_volumes
+
+        volume: NDArray[np.float64] = split_volumes(
+            self.mesh.volumes(), self.split_of_tet, len(self.split_node)
+        )
+        return volume
+
+    @property
+    def split_position(self) -> NDArray[np.float64]:
+        """Position of each split node (m), shape (n_split, 3)."""
+        position: NDArray[np.float64] = self.mesh.nodes[self.split_node]
+        return position
+
+    def at(
+        self, points: ArrayLike, *, start: NDArray[np.int32] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Return the fields at points, interpolated linearly within the tissue of each.
+
+        Parameters
+        ----------
+        points
+            Positions (m), shape (n, 3).
+        start
+            Tetrahedra to start the search from, as for `Locator.locate`.
+
+        Returns
+        -------
+        E : ndarray, shape (k, n, 3)
+            Field (V/m per unit source); NaN outside the mesh.
+        tet : ndarray, shape (n,)
+            Tetrahedron that holds each point, -1 outside.
+        """
+        from rheobase.fields._basis_numba import interpolate
+
+        p = np.ascontiguousarray(np.atleast_2d(np.asarray(points, dtype=np.float64)))
+        tet, weight = self.locator.locate(p, start)
+        E = np.empty((len(self.names), len(p), 3))
+        interpolate(self.E, self.split_of_tet, tet, weight, E)
+        return E, tet
+
+    def combine(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
+        """Return E = sum_k a_k E_k (V/m) at the split nodes, shape (n_split, 3).
+
+        Parameters
+        ----------
+        amplitudes
+            One amplitude per source, in ``unit``, shape (k,).
+        """
+        a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
+        if a.shape != (len(self.names),):
+            raise InputError(
+                f"expected {len(self.names)} amplitudes ({', '.join(self.names)}), got {a.size}"
+            )
+        return np.tensordot(a, self.E, axes=1)
+
+    def magnitude(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
+        """Return |sum_k a_k E_k| (V/m) at the split nodes, shape (n_split,)."""
+        size: NDArray[np.float64] = np.linalg.norm(self.combine(amplitudes), axis=1)
+        return size
+
+    def percentiles(
+        self, strength: NDArray[np.float64], label: int, q: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Return volume-weighted percentiles of a quantity in one tissue.
+
+        Parameters
+        ----------
+        strength
+            The quantity at the split nodes, shape (n_split,).
+        label
+            Tissue label.
+        q
+            Percentages, each from 0 to 100.
+
+        Returns
+        -------
+        ndarray, shape (len(q),)
+        """
+        inside = self._inside(label)
+        order = np.argsort(strength[inside])
+        volume = self.split_volume[inside][order]
+        middle = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
+        return np.interp(np.asarray(q, dtype=np.float64) / 100, middle, strength[inside][order])
+
+    def peak(self, strength: NDArray[np.float64], label: int) -> Peak:
+        """Return the largest value of a quantity at the split nodes of a tissue, and where."""
+        inside = self._inside(label)
+        s = inside[int(strength[inside].argmax())]
+        return Peak(strength=float(strength[s]), position=self.mesh.nodes[self.split_node[s]])
+
+    def _inside(self, label: int) -> NDArray[np.intp]:
+        inside = np.flatnonzero(self.split_label == label)
+        if len(inside) == 0:
+            raise InputError(
+                f"no tetrahedra with label {label}, the mesh has {np.unique(self.mesh.labels)}"
+            )
+        return inside
+
+    def index(self, name: str) -> int:
+        """Return the place of the source called ``name``."""
+        return self.names.index(check_option("source", name, self.names))
+
+    def save(self, path: Path) -> None:
+        """Write the basis to one HDF5 file; it appears only when complete.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        import h5py
+
+        with whole_file(path) as part, h5py.File(part, "w") as file:
+            file.attrs["format"] = "rheobase field basis 1"
+            file.attrs["unit"] = self.unit
+            file.attrs["names"] = json.dumps(self.names)
+            file.attrs["report"] = json.dumps([asdict(r) for r in self.report])
+            for name in ("nodes", "tets", "labels"):
+                file.create_dataset(f"mesh/{name}", data=getattr(self.mesh, name))
+            for name in _ARRAYS:
+                file.create_dataset(name, data=getattr(self, name))
+
+
+_ARRAYS = ("E", "potential", "split_of_tet", "split_node", "split_label")
+
+
+def load_basis(path: Path) -> FieldBasis:
+    """Read a basis that `FieldBasis.save` wrote.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it is not a field basis.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != "rheobase field basis 1":
+                raise InputError(f"expected a field basis, got another HDF5 file: {path}")
+            mesh = TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")})
+            arrays = {n: file[n][:] for n in _ARRAYS}
+            return FieldBasis(
+                mesh=mesh,
+                names=tuple(json.loads(file.attrs["names"])),
+                unit=cast(Unit, file.attrs["unit"]),
+                report=tuple(SourceReport(**r) for r in json.loads(file.attrs["report"])),
+                **arrays,
+            )
+    except OSError as error:
+        raise InputError(f"cannot read a field basis: {error}: {path}") from error
+
+
+def make_basis(
+    mesh: TetMesh,
+    split: SplitNodes,
+    *,
+    names: Sequence[str],
+    unit: Unit,
+    E: NDArray[np.float64],
+    potential: NDArray[np.float64],
+    report: Sequence[SourceReport],
+) -> FieldBasis:
+    """Put a basis together from recovered fields on the split nodes."""
+    return FieldBasis(
+        mesh=mesh,
+        names=tuple(names),
+        unit=unit,
+        E=E,
+        potential=potential,
+        split_of_tet=split.of_tet,
+        split_node=split.node,
+        split_label=split.label,
+        report=tuple(report),
+    )
