@@ -117,14 +117,14 @@ def draw_counts(b: int, step: int, key: np.uint64, blocks: Blocks, state: State)
     """Draw each neuron's number of external spikes in this step: Poisson, keyed by (step, id)."""
     lo, hi = blocks.first[b], blocks.first[b + 1]
     p = blocks.population[b]
-    draw, arrivals = state.draw, state.arrivals
-    base = key + np.uint64(step) * np.uint64(draw.size) * GOLDEN
-    for i in range(lo, hi):
+    draw, arrivals = state.draw[lo:hi], state.arrivals[lo:hi]
+    base = key + (np.uint64(step) * np.uint64(state.draw.size) + np.uint64(lo)) * GOLDEN
+    for i in range(hi - lo):
         draw[i] = np.uint32(mix(base + np.uint64(i) * GOLDEN) >> S32)
         arrivals[i] = 0
     for k in range(blocks.noise_levels[p]):
         threshold = blocks.noise[p, k]
-        for i in range(lo, hi):
+        for i in range(hi - lo):
             arrivals[i] += draw[i] >= threshold
 
 
@@ -137,38 +137,41 @@ def advance(b: int, step: int, forced: Forced, blocks: Blocks, state: State) -> 
     p_v, p_e, p_i, drift, d_e, d_i, theta, reset, w = (
         c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8],
     )  # fmt: skip
-    v, left, arrivals = state.v, state.left, state.arrivals
-    current_e, current_i = state.current[0], state.current[1]
+    n = hi - lo
     slot = step % state.ring.shape[0]
-    ring_e, ring_i = state.ring[slot, 0], state.ring[slot, 1]
+    v, left, arrivals = state.v[lo:hi], state.left[lo:hi], state.arrivals[lo:hi]
+    current_e, current_i = state.current[0, lo:hi], state.current[1, lo:hi]
+    ring_e, ring_i = state.ring[slot, 0, lo:hi], state.ring[slot, 1, lo:hi]
     above = 0
-    for i in range(lo, hi):
-        e, s = current_e[i], current_i[i]
-        free = v[i] * p_v + e * p_e + s * p_i + drift
+    for i in range(n):  # loops over few arrays each: the compiler then uses vector instructions
+        free = v[i] * p_v + current_e[i] * p_e + current_i[i] * p_i + drift
         v[i] = free if left[i] == 0 else v[i]
-        left[i] -= left[i] > 0
         above += v[i] >= theta
-        current_e[i] = e * d_e + (ring_e[i] + w * arrivals[i])
-        current_i[i] = s * d_i + ring_i[i]
+    for i in range(n):
+        left[i] = max(left[i] - 1, 0)
+    for i in range(n):
+        current_e[i] = current_e[i] * d_e + (ring_e[i] + w * arrivals[i])
         ring_e[i] = np.float32(0)
+    for i in range(n):
+        current_i[i] = current_i[i] * d_i + ring_i[i]
         ring_i[i] = np.float32(0)
     k = np.searchsorted(forced.step, step)
     while k < forced.step.size and forced.step[k] == step:
-        i = forced.neuron[k]
-        if lo <= i < hi and left[i] == 0 and v[i] < theta:
+        i = forced.neuron[k] - lo
+        if 0 <= i < n and left[i] == 0 and v[i] < theta:
             v[i] = theta
             above += 1
         k += 1
-    n = 0
+    spikes = 0
     this = step & 1
     if above > 0:
-        for i in range(lo, hi):
+        for i in range(n):
             if v[i] >= theta:
                 v[i] = reset
                 left[i] = blocks.refractory[p]
-                state.spiked[this, lo + n] = i
-                n += 1
-    state.n_spiked[this, b] = n
+                state.spiked[this, lo + spikes] = lo + i
+                spikes += 1
+    state.n_spiked[this, b] = spikes
 
 
 @njit(cache=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase.neurons.network import LIFPopulation, Synapses
@@ -110,7 +112,7 @@ def wire(
     start = np.concatenate([[0], np.cumsum(count.sum(axis=1, dtype=np.int64))])
     n = int(start[-1])
     longest = float((delay_mean + 8 * delay_sd).max(initial=0.0))  # no normal draw gets there
-    delay = np.empty(n, dtype=np.uint8 if longest < 255 else np.uint16)
+    delay: NDArray[np.unsignedinteger[Any]] = np.empty(n, np.uint8 if longest < 255 else np.uint16)
     target, weight = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)
     fill(
         np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0],
