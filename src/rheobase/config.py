@@ -128,7 +128,7 @@ class NetworkTable(_Table):
     duration_ms: Positive = 600.0
     pulse_ms: Positive = 400.0
     intensity_A_per_us: Positive
-    populations: Annotated[dict[str, str], Field(min_length=1)]
+    latency_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="after")
     def _pulse_inside(self) -> Self:
@@ -157,13 +157,8 @@ class Study(_Table):
                 f"[cells] needs a pulsed device ('tms'), got {self.device.kind!r}: sub-threshold "
                 "polarisation and kHz carriers have no calibrated threshold yet"
             )
-        if self.network:
-            if not self.cells:
-                raise ValueError("[network] needs [cells] to drive it")
-            for population, cell in self.network.populations.items():
-                check_option(
-                    "cell type", cell, self.cells.types, where=f"network.populations.{population}"
-                )
+        if self.network and not self.cells:
+            raise ValueError("[network] needs [cells] to drive it")
         return self
 
 

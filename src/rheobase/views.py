@@ -6,8 +6,8 @@ carries its unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rheobase.meshes.head import Head
+    from rheobase.neurons.readout import Evoked
 
 AXES = ("x, left to right (mm)", "y, back to front (mm)", "z, bottom to top (mm)")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -158,66 +159,53 @@ def depths(
     return figure
 
 
-def raster(
-    times: NDArray[np.float64],
-    ids: NDArray[Any],
-    populations: Mapping[str, tuple[int, int]],
+def network_response(
+    spikes: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]],
     *,
-    pulse: float,
-    duration: float,
-    rates: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    bins: NDArray[np.float64],
+    names: Sequence[str],
+    excitatory: Sequence[bool],
+    first: NDArray[np.int64],
+    rates: tuple[Evoked, Evoked],
+    wave: tuple[Evoked, Evoked],
 ) -> Figure:
-    """Draw the spikes of the network and the rate of each population around the pulse.
+    """Draw spikes, rates and the evoked wave of a network around a pulse.
 
     Parameters
     ----------
-    times, ids
-        Spike times (s) and neuron numbers, shape (n_spikes,).
-    populations
-        First neuron and one past the last of each population.
-    pulse, duration
-        Time of the pulse and end of the simulation (s).
-    rates
-        Rate (Hz) with and without the stimulus by population, shape (n_bins,) each.
-    bins
-        Bin centres (s), shape (n_bins,).
+    spikes
+        Times after the pulse (s), neurons and population of each, shape (n_spikes,) each.
+    names, excitatory
+        Name of each population and whether it excites.
+    first
+        First neuron of each population and the end, shape (n_populations + 1,).
+    rates, wave
+        Rate by population and synaptic current by layer, with and without the pulse.
     """
-    figure = new_figure(12.5, 6.4)
-    left, right = figure.subplots(1, 2)
-    first = max(0.0, pulse - 0.1)
-    shown = (times >= first) & (times <= min(duration, pulse + 0.12))
-    ticks = []
-    for k, (name, (start, stop)) in enumerate(populations.items()):
-        chosen = shown & (ids >= start) & (ids < stop)
-        left.plot(
-            (times[chosen] - pulse) * 1e3,
-            ids[chosen],
-            ",",
-            color=COLOURS[0] if name.endswith("E") else COLOURS[1],
-        )
-        ticks.append(((start + stop) / 2, name))
-        with_, without = rates[name]
-        offset = -k
-        top = max(1e-9, max(r[0].max() for r in rates.values()))
-        right.plot((bins - pulse) * 1e3, without / top + offset, color="0.6", lw=1)
-        right.plot((bins - pulse) * 1e3, with_ / top + offset, color=COLOURS[k % len(COLOURS)])
-    left.set(
-        xlabel="time after the pulse (ms)",
-        ylabel="neuron, by population",
-        yticks=[t for t, _ in ticks],
-        yticklabels=[n for _, n in ticks],
-    )
-    left.invert_yaxis()
-    left.axvline(0, color="k", lw=0.6)
-    right.axvline(0, color="k", lw=0.6)
-    right.set(
-        xlabel="time after the pulse (ms)",
-        xlim=(-20, 60),
-        yticks=[-k for k in range(len(ticks))],
-        yticklabels=[n for _, n in ticks],
-        title=f"rate, one step = {max(r[0].max() for r in rates.values()):.0f} Hz; grey: no pulse",
-    )
-    for panel in (left, right):
+    figure = new_figure(13.5, 5.6)
+    dots, lines, currents = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
+    times, ids, population = spikes
+    for k in range(len(names)):
+        of = population == k
+        colour = COLOURS[0] if excitatory[k] else COLOURS[1]
+        dots.plot(times[of] * 1e3, ids[of], ".", ms=1.0, color=colour)
+    middle = (first[:-1] + first[1:]) / 2
+    dots.set(yticks=middle, yticklabels=names, ylim=(first[-1], 0))
+    dots.set_title("spikes (blue excites, red inhibits)", fontsize=10)
+    step = float(rates[0].value.max())
+    for k in range(len(names)):
+        colour = COLOURS[0] if excitatory[k] else COLOURS[1]
+        lines.plot(rates[1].time * 1e3, rates[1].value[k] / step - k, color="0.65", lw=1)
+        lines.plot(rates[0].time * 1e3, rates[0].value[k] / step - k, color=colour, lw=1.2)
+    lines.set(yticks=-np.arange(len(names)), yticklabels=names)
+    lines.set_title(f"rate; distance between lines {step:.0f} Hz", fontsize=10)
+    for k, layer in enumerate(wave[0].names):
+        currents.plot(wave[1].time * 1e3, wave[1].value[k] * 1e9, color="0.75", lw=1)
+        currents.plot(wave[0].time * 1e3, wave[0].value[k] * 1e9, color=COLOURS[k], label=layer)
+    currents.set(ylabel="|I_E| + |I_I| of the excitatory cells (nA)")
+    currents.legend(frameon=False, fontsize=8)
+    currents.set_title("evoked wave by layer", fontsize=10)
+    for panel in (dots, lines, currents):
+        panel.set(xlabel="time after the pulse (ms)", xlim=(-20, 60))
+        panel.axvline(0, color="k", lw=0.5)
         panel.spines[["top", "right"]].set_visible(False)
     return figure

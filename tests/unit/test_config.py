@@ -46,11 +46,6 @@ def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
         ),
         (
             "tms_motor",
-            lambda t: t["network"]["populations"].update(L4E="L5_pyramida"),
-            "unknown cell type 'L5_pyramida', nearest: L5_pyramidal.*network.populations.L4E",
-        ),
-        (
-            "tms_motor",
             lambda t: t["network"].update(pulse_ms=700.0),
             "pulse_ms must be < duration_ms = 600, got 700: s.toml, network",
         ),

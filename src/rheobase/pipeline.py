@@ -1,0 +1,119 @@
+"""Run a study: head, field, cells, network, then files and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rheobase._errors import check_option
+from rheobase._progress import stage
+from rheobase.config import TMS, Study
+from rheobase.provenance import provenance, write_provenance
+from rheobase.report import Table, write_report
+from rheobase.stations.book import Book
+from rheobase.stations.cells import cells_station
+from rheobase.stations.field import field_station
+from rheobase.stations.head import head_station
+from rheobase.stations.network import network_station
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a study made.
+
+    Parameters
+    ----------
+    title
+        Title of the study.
+    tables
+        The tables of the report by name.
+    files
+        Every file written, the report first.
+    """
+
+    title: str
+    tables: Mapping[str, Table]
+    files: tuple[Path, ...]
+
+    def table(self) -> str:
+        """Return the tables as text."""
+        parts = [self.title] + [f"{name}\n{t.text()}" for name, t in self.tables.items()]
+        return "\n\n".join(parts) + "\n"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the tables and the files as plain values."""
+        return {
+            "title": self.title,
+            "tables": {
+                name: [dict(zip(t.columns, row, strict=True)) for row in t.rows]
+                for name, t in self.tables.items()
+            },
+            "files": [str(f) for f in self.files],
+        }
+
+
+def run_study(study: Study, *, text: str, out: Path) -> Result:
+    """Run a study and write its results into ``out``.
+
+    Parameters
+    ----------
+    study, text
+        The checked study and the text of its file.
+    out
+        Folder of the results; made when absent. Every file in it is whole or absent.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If a name in the study is unknown or the device does not fit the head; before the field is
+        solved.
+    """
+    _check_names(study)
+    book = Book(out=out)
+    head = head_station(study, book)
+    device = field_station(study, head, book)
+    if study.cells and isinstance(study.device, TMS):
+        cells = cells_station(study, study.cells, study.device, head, device, book)
+        if study.network:
+            network_station(study, study.network, cells, book)
+    with stage("writing the report"):
+        record = provenance(study=text, inputs={}, details={"seed": study.seed, **book.details})
+        write_provenance(out / "provenance.json", record)
+        notes = list(dict.fromkeys(book.notes))
+        write_report(
+            out / "report.html",
+            title=study.title,
+            question=study.question,
+            sections=book.sections,
+            notes=notes,
+            study=text,
+            record=record,
+        )
+    return Result(
+        title=study.title,
+        tables=book.tables,
+        files=(out / "report.html", *book.files, out / "provenance.json"),
+    )
+
+
+def _check_names(study: Study) -> None:
+    """Refuse unknown heads, coils and cell types before any long work."""
+    from rheobase.meshes.heads import head_names
+
+    if not Path(study.head.name).suffix:
+        check_option("head", study.head.name, head_names(), where="head.name")
+    if isinstance(study.device, TMS):
+        from rheobase.fields.coils import load_windings
+
+        check_option("coil", study.device.coil, load_windings(), where="device.coil")
+    if study.cells:
+        from rheobase.neurons.generate import cell_types
+
+        for name in study.cells.types:
+            check_option("cell type", name, cell_types(), where="cells.types")

@@ -1,0 +1,138 @@
+"""Third station: the cells and their thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._errors import InputError
+from rheobase._progress import stage
+from rheobase.config import TMS, Cells, Study
+from rheobase.report import Section, Table
+from rheobase.stations.field import hot_spot, strength_of
+from rheobase.views import depths, recruitment
+
+if TYPE_CHECKING:
+    from rheobase.meshes.head import Head
+    from rheobase.neurons.recruitment import Recruitment
+    from rheobase.stations.book import Book
+    from rheobase.stations.devices import Device
+
+MICRO = 1e-6  # A/s to A/µs: the amplitude of a coil is A/s inside and A/µs to people
+
+
+def cells_station(
+    study: Study, table: Cells, tms: TMS, head: Head, device: Device, book: Book
+) -> Recruitment:
+    """Place the cells, find their thresholds, draw recruitment."""
+    from rheobase.fields.waveforms import tms_waveform
+    from rheobase.neurons.activation import thresholds
+    from rheobase.neurons.placement import place_in_sheet
+
+    if head.cortex is None:
+        raise InputError(f"head {head.name!r} has no cortical sheet to place cells in")
+    strength, _, _ = strength_of(study, device)
+    centre = _centre(table, head, device, strength)
+    with stage("placing the cells"):
+        population = place_in_sheet(
+            head.cortex,
+            species=head.species,
+            counts=dict.fromkeys(table.types, table.placements),
+            seed=study.seed,
+            centre=centre,
+            radius=table.radius_mm * 1e-3,
+        )
+    with stage(f"thresholds of {len(population):,} cells"):
+        recruited = thresholds(
+            population, device.basis, waveform=tms_waveform(tms.waveform), mode=table.mode
+        )
+    path = book.out / "recruitment.nc"
+    recruited.save(path)
+    book.files.append(path)
+    amplitudes = tms.intensities_A_per_us.values()
+    curves = recruited.probability(amplitudes / MICRO, by=("type",))
+    mark = study.network.intensity_A_per_us if study.network else None
+    xlabel = "rate of change of the coil current at pulse start (A/µs)"
+    names = {"plus": "first phase as set", "minus": "current reversed"}
+    by_type = {
+        str(cell): {
+            names[str(p)]: curves.sel(polarity=p).isel(group=g).values
+            for p in curves.polarity.values
+        }
+        for g, cell in enumerate(curves["type"].values)
+    }
+    lowest = recruited.threshold.min(axis=0) * MICRO
+    pictures = [
+        book.picture(
+            "recruitment",
+            recruitment(by_type, amplitudes, xlabel=xlabel, mark=mark),
+            f"Share of the placed cells of each type that fire, within {table.radius_mm:g} mm of "
+            "the strongest field.",
+        ),
+        book.picture(
+            "depths",
+            depths(lowest, recruited.depth, recruited.type, xlabel="threshold (A/µs)"),
+            "Threshold of each cell in its better polarity against the depth of its soma.",
+        ),
+    ]
+    shown = [a for a in (mark, tms.intensities_A_per_us.stop) if a is not None]
+    at = recruited.probability(np.array(shown) / MICRO, by=("type", "layer"))
+    medians = recruited.quantiles([0.05, 0.5], by=("type", "layer")) * MICRO
+    rows: list[tuple[str | float | int, ...]] = [
+        (
+            str(at["type"].values[g]),
+            str(at["layer"].values[g]),
+            int(at["placements"].values[g]),
+            names[str(p)],
+            *(float(q) for q in medians.isel(group=g).sel(polarity=p).values),
+            *(float(v) for v in at.isel(group=g).sel(polarity=p).values),
+        )
+        for g in range(at.sizes["group"])
+        for p in at.polarity.values
+    ]
+    recruitment_table = Table(
+        columns=(
+            "cell type",
+            "layer",
+            "cells",
+            "polarity",
+            "5 % threshold (A/µs)",
+            "median threshold (A/µs)",
+            *(f"fires at {a:g} A/µs" for a in shown),
+        ),
+        rows=rows,
+    )
+    book.tables["Recruitment"] = recruitment_table
+    book.sections.append(
+        Section(
+            title="Cells",
+            paragraphs=[
+                f"{len(population):,} generated {head.species} cells, mode "
+                f"{recruited.mode!r}, pulse {tms.waveform}. One threshold for each cell and "
+                "polarity; the curves are their empirical distribution."
+            ],
+            figures=pictures,
+            tables=[recruitment_table],
+        )
+    )
+    book.notes += recruited.notes
+    book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
+    return recruited
+
+
+def _centre(
+    table: Cells, head: Head, device: Device, strength: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the point around which cells are placed: given, or where the field is strongest."""
+    if table.centre is None:
+        return hot_spot(head, device, strength)
+    if isinstance(table.centre, str):
+        point = head.position(table.centre)
+    else:
+        point = np.array(table.centre) * 1e-3
+    assert head.cortex is not None
+    middle = head.cortex.points(0.5)
+    nearest: NDArray[np.float64] = middle[int(((middle - point) ** 2).sum(axis=1).argmin())]
+    return nearest

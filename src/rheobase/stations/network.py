@@ -1,0 +1,139 @@
+"""Fourth station: what the local circuit does with the cells that fire."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase._files import whole_file
+from rheobase._progress import stage
+from rheobase.config import NetworkTable, Study
+from rheobase.report import Section, Table
+from rheobase.stations.cells import MICRO
+from rheobase.views import network_response
+
+if TYPE_CHECKING:
+    from rheobase.neurons.recruitment import Recruitment
+    from rheobase.neurons.simulation import Spikes
+    from rheobase.stations.book import Book
+
+BEFORE, AFTER = 0.1, 0.1  # window around the pulse (s)
+
+
+def network_station(study: Study, table: NetworkTable, recruited: Recruitment, book: Book) -> None:
+    """Drive the circuit with the activation probabilities and compare with no pulse."""
+    from rheobase.neurons.drive import Drive
+    from rheobase.neurons.microcircuit import microcircuit, microcircuit_probabilities
+    from rheobase.neurons.readout import evoked_response, evoked_wave, raster
+    from rheobase.neurons.simulation import simulate
+
+    chance = recruited.probability([table.intensity_A_per_us / MICRO], by=("type",))
+    probability = microcircuit_probabilities(
+        {
+            str(name): float(p)
+            for name, p in zip(
+                chance["type"].values, chance.sel(polarity="plus").values[:, 0], strict=True
+            )
+        }
+    )
+    pulse, duration = table.pulse_ms * 1e-3, table.duration_ms * 1e-3
+    with stage("wiring the network"):
+        network = microcircuit(scale=table.scale, seed=study.seed)
+    drive = Drive(probability=probability, times=np.array([pulse]), latency=table.latency_ms * 1e-3)
+    with stage(f"network of {network.size:,} neurons, {duration:g} s, with and without the pulse"):
+        driven = simulate(network, duration, seed=study.seed, drive=drive, record_currents=True)
+        free = simulate(network, duration, seed=study.seed, record_currents=True)
+    window = {"before": BEFORE, "after": AFTER}
+    response, quiet = (evoked_response(s, [pulse], **window) for s in (driven, free))
+    wave, rest = (evoked_wave(s, [pulse], **window) for s in (driven, free))
+    _save(book.out / "network.nc", driven, free, pulse)
+    book.files.append(book.out / "network.nc")
+    late = response.time > table.latency_ms * 1e-3 + 1e-3
+    rows = [
+        (
+            name,
+            probability.get(name, 0.0),
+            float(quiet.value[k].mean()),
+            float(response.peak[k]),
+            float(response.peak_latency[k] * 1e3),
+            float((response.value[k] - quiet.value[k])[late & (response.time <= 0.02)].mean()),
+            float((response.value[k] - quiet.value[k])[response.time > 0.02].mean()),
+        )
+        for k, name in enumerate(response.names)
+    ]
+    result = Table(
+        columns=(
+            "population",
+            "fires directly",
+            "rate without pulse (Hz)",
+            "peak above baseline (Hz)",
+            "peak at (ms)",
+            "change, 2–20 ms (Hz)",
+            "change, 20–100 ms (Hz)",
+        ),
+        rows=rows,
+    )
+    book.tables[f"Network at {table.intensity_A_per_us:g} A/µs"] = result
+    times, ids, population = raster(driven, start=pulse - BEFORE, stop=pulse + AFTER)
+    figure = network_response(
+        (times - pulse, ids, population),
+        names=driven.names,
+        excitatory=driven.excitatory,
+        first=driven.first,
+        rates=(response, quiet),
+        wave=(wave, rest),
+    )
+    driven_names = ", ".join(f"{n} {p:.0%}" for n, p in probability.items()) or "none"
+    book.sections.append(
+        Section(
+            title="Network",
+            paragraphs=[
+                f"Potjans–Diesmann microcircuit at {table.scale:.0%} ({network.size:,} neurons). "
+                f"One pulse of {table.intensity_A_per_us:g} A/µs makes these populations fire "
+                f"directly: {driven_names}. Both runs share every random number, so whatever "
+                "differs is the pulse's doing."
+            ],
+            figures=[
+                book.picture(
+                    "network",
+                    figure,
+                    "Spikes around the pulse; rate of each population; summed synaptic current of "
+                    "the excitatory cells by layer. Grey: the same network without the pulse.",
+                )
+            ],
+            tables=[result],
+        )
+    )
+    book.notes.append(
+        "The microcircuit is that of early sensory cortex in cat and rodent; it stands in for a "
+        "human motor column. Populations without a placed cell type are not driven directly."
+    )
+    book.details["network"] = {
+        "neurons": network.size,
+        "probability": probability,
+        "pulse_s": pulse,
+        "seed": study.seed,
+    }
+
+
+def _save(path: Path, driven: Spikes, free: Spikes, pulse: float) -> None:
+    """Write the spikes of both runs as NetCDF."""
+    import xarray as xr
+
+    parts = {"driven": driven, "free": free}
+    data = xr.Dataset(
+        {
+            f"{what}_{name}": (f"spike_{name}", values, {"units": unit})
+            for name, run in parts.items()
+            for what, values, unit in (("time", run.times, "s"), ("neuron", run.ids, "1"))
+        },
+        coords={
+            "population": list(driven.names),
+            "first_neuron": ("population", driven.first[:-1]),
+        },
+        attrs={"pulse_s": pulse, "duration_s": driven.duration, "seed": driven.seed},
+    )
+    with whole_file(path) as part:
+        data.to_netcdf(part, engine="h5netcdf")
