@@ -163,13 +163,12 @@ def place_in_sheet(
     chosen &= good
     triangles = sheet.triangles[chosen[sheet.triangles].all(axis=1)]
     if len(triangles) == 0:
+        where = ""
+        if centre is not None:
+            spot = np.round(np.asarray(centre, dtype=np.float64), 4).tolist()
+            where = f" within {radius} m of {spot} m"
         raise InputError(
-            f"the region must hold at least one triangle of the cortex, got {chosen.sum()} columns"
-            + (
-                ""
-                if centre is None
-                else f" within {radius} m of {np.round(np.asarray(centre, dtype=np.float64), 4).tolist()} m"
-            )
+            f"the region must hold a triangle of the cortex, got {chosen.sum()} columns{where}"
         )
     corners = middle[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -193,6 +193,43 @@ class Sampler:
         return rise, outside
 
 
+def rises_along(morphology: Morphology, field: Field) -> Floats:
+    """Return the rise of the outside potential from the parent in float64, cell as it stands.
+
+    Parameters
+    ----------
+    morphology
+        The cell in the frame of the field, n compartments.
+    field
+        A field of one source.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Rise (V per unit amplitude), 0 at the root.
+
+    Raises
+    ------
+    InputError
+        If a compartment lies outside the field.
+    """
+    from rheobase.neurons._sample_numba import rises_from_points
+
+    E, element = field.at(morphology.centre)
+    inside = np.asarray(element) >= 0
+    if len(E) != 1 or not inside.all():
+        raise InputError(
+            f"the field must have one source and hold the cell, got {len(E)} sources and "
+            f"{np.count_nonzero(~inside)} compartments outside"
+        )
+    rise = np.zeros((1, len(morphology), 1))
+    lost = np.zeros(1, dtype=np.int64)
+    E = np.ascontiguousarray(E, dtype=np.float64)
+    rises_from_points(morphology.parent, morphology.centre[None], E, inside[None], rise, lost)
+    out: Floats = rise[0, :, 0]
+    return out
+
+
 def quasi_potential(morphology: Morphology, rise: ArrayLike) -> Floats:
     """Sum rises from the soma outwards (V).
 
