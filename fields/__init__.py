@@ -1,1 +1,46 @@
 """The physics: sources, solvers, field bases and what is computed from them."""
+
+from rheobase.fields.basis import FieldBasis, load_basis
+from rheobase.fields.coils import Coil, coil, magnetic_dipole, place_coil
+from rheobase.fields.conduction import solve_conduction
+from rheobase.fields.electrodes import (
+    Contact,
+    Disc,
+    Electrode,
+    Montage,
+    Rectangle,
+    contact,
+    montage_1x1,
+    montage_4x1,
+)
+from rheobase.fields.induction import solve_induction
+from rheobase.fields.interference import envelope_along, envelope_max
+from rheobase.fields.solver import Conductor
+from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
+
+__all__ = [
+    "Coil",
+    "Conductor",
+    "Contact",
+    "Disc",
+    "Electrode",
+    "FieldBasis",
+    "Montage",
+    "Rectangle",
+    "Waveform",
+    "coil",
+    "contact",
+    "envelope_along",
+    "envelope_max",
+    "load_basis",
+    "magnetic_dipole",
+    "montage_1x1",
+    "montage_4x1",
+    "place_coil",
+    "rectangular",
+    "sine",
+    "solve_conduction",
+    "solve_induction",
+    "tms_pulse",
+    "two_carriers",
+]

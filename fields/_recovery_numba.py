@@ -12,7 +12,7 @@ from rheobase.fields._assembly_numba import gradients
 
 @njit(cache=True)
 def split_nodes(n_nodes: int, tets: Any, tissue: Any, n_tissues: int) -> Any:
-    """Number the (tissue, node) pairs, tissue by tissue: (split_of_tet, split_node, split_tissue).
+    """Return the (tissue, node) pairs: split node of each corner, and node and tissue of each.
 
     The pairs are numbered node by node, so that neighbours stay close in memory.
     """
@@ -83,7 +83,9 @@ def average(nodes: Any, tets: Any, split_of_tet: Any, n: int, V: Any) -> Any:
 
 
 @njit(cache=True)
-def patch(s: int, ptr: Any, around: Any, split_of_tet: Any, seen: Any, found: Any, least: int) -> int:
+def patch(
+    s: int, ptr: Any, around: Any, split_of_tet: Any, seen: Any, found: Any, least: int
+) -> int:
     """Collect into ``found`` the split nodes around ``s`` (itself first), whole rings of them.
 
     Rings are added until there are ``least`` nodes or no more to add; returns their number.
@@ -156,13 +158,21 @@ def cholesky(M: Any, least: float) -> bool:
 
 @njit(cache=True)
 def fit_gradient(
-    nodes: Any, split_node: Any, split_of_tet: Any, ptr: Any, around: Any, V: Any, least: int, out: Any
+    nodes: Any,
+    split_node: Any,
+    split_of_tet: Any,
+    ptr: Any,
+    around: Any,
+    V: Any,
+    least: int,
+    out: Any,
 ) -> int:
     """Overwrite ``out`` (k, n, 3) by the gradient of the quadratic fitted to V over each patch.
 
     The patch of a split node is itself and whole rings of neighbours of its own tissue, until it
     holds ``least`` nodes and determines a quadratic well (pivots of the normal matrix above 1e-4
-    of the node count). Where two more rings do not help, ``out`` is left as it is. Returns the number of such split nodes.
+    of the node count). Where two more rings do not help, ``out`` is left as it is. Returns the
+    number of such split nodes.
     """
     n = len(split_node)
     n_fields = V.shape[0]

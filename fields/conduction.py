@@ -23,9 +23,7 @@ from rheobase.fields.solver import Conductor, Contacts, Solve
 from rheobase.meshes.head import Head
 
 
-def solve_conduction(
-    head: Head | Conductor, montages: Sequence[Montage] | Montage
-) -> FieldBasis:
+def solve_conduction(head: Head | Conductor, montages: Sequence[Montage] | Montage) -> FieldBasis:
     """Solve for the field of each montage at a total current of 1 A.
 
     Parameters
@@ -65,9 +63,7 @@ def solve_conduction(
     with stage("recovering the field"):
         split = split_nodes(conductor.mesh)
         E = -recover_gradient(conductor.mesh, split, V)
-    return make_basis(
-        conductor.mesh, split, names=names, unit="A", E=E, potential=V, report=report
-    )
+    return make_basis(conductor.mesh, split, names=names, unit="A", E=E, potential=V, report=report)
 
 
 def solve_pads(

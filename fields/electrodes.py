@@ -135,9 +135,7 @@ def load_contacts() -> dict[str, Contact]:
     """Return the shipped contact layers by name."""
     text = files("rheobase.fields").joinpath("data/contacts.csv").read_text(encoding="utf-8")
     return {
-        r["name"]: Contact(
-            sigma=float(r["sigma_S_per_m"]), thickness_mm=float(r["thickness_mm"])
-        )
+        r["name"]: Contact(sigma=float(r["sigma_S_per_m"]), thickness_mm=float(r["thickness_mm"]))
         for r in csv.DictReader(text.splitlines())
     }
 
@@ -263,9 +261,7 @@ def montage_1x1(
     InputError
         If the head has no such position.
     """
-    pads = tuple(
-        _pad(name, head.position(name), shape, contact) for name in (anode, cathode)
-    )
+    pads = tuple(_pad(name, head.position(name), shape, contact) for name in (anode, cathode))
     return Montage(name=f"{anode}-{cathode}", electrodes=pads, currents=(current, -current))
 
 
@@ -404,9 +400,7 @@ def lay(electrode: Electrode, scalp: Scalp) -> Pad:
         M=M[touched][:, touched],
         g=electrode.contact.conductance,
         coverage={
-            int(t): float(f)
-            for t, f in zip(triangles, cover.fraction, strict=True)
-            if f > 0
+            int(t): float(f) for t, f in zip(triangles, cover.fraction, strict=True) if f > 0
         },
     )
 

@@ -51,7 +51,9 @@ class Scalp:
         a, b, c = (mesh.nodes[self.triangles[:, k]] for k in range(3))
         self.normals: NDArray[np.float64] = 0.5 * np.cross(b - a, c - a)
         self.centroids: NDArray[np.float64] = (a + b + c) / 3
-        self.edge = float(np.sqrt(max(((p - q) ** 2).sum(1).max() for p, q in ((a, b), (b, c), (c, a)))))
+        self.edge = float(
+            np.sqrt(max(((p - q) ** 2).sum(1).max() for p, q in ((a, b), (b, c), (c, a))))
+        )
 
     def frame(
         self, point: NDArray[np.float64], *, where: str, radius: float = NORMAL_RADIUS
@@ -74,7 +76,9 @@ class Scalp:
         """
         origin, distance = self.nearest(point)
         if distance > OFF_HEAD:
-            raise InputError(f"expected a place on the scalp, got one {distance * 1e3:.1f} mm off it: {where}")
+            raise InputError(
+                f"expected a place on the scalp, got one {distance * 1e3:.1f} mm off it: {where}"
+            )
         near = ((self.centroids - origin) ** 2).sum(1) < max(radius, self.edge) ** 2
         normal = self.normals[near].sum(0)
         normal /= np.linalg.norm(normal)
@@ -169,11 +173,13 @@ class Frame:
         uv = np.stack([d @ self.right, d @ self.front], axis=-1)
         flat = np.linalg.norm(uv, axis=-1)
         chord = np.linalg.norm(d, axis=-1)
-        half = np.arccos(np.clip(np.divide(flat, chord, out=np.ones_like(chord), where=chord > 0), 0, 1))
+        half = np.arccos(
+            np.clip(np.divide(flat, chord, out=np.ones_like(chord), where=chord > 0), 0, 1)
+        )
         arc = chord / np.sinc(half / np.pi)
-        scaled: NDArray[np.float64] = uv * np.divide(
-            arc, flat, out=np.ones_like(flat), where=flat > 0
-        )[..., None]
+        scaled: NDArray[np.float64] = (
+            uv * np.divide(arc, flat, out=np.ones_like(flat), where=flat > 0)[..., None]
+        )
         return scaled
 
     def within(self, radius: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -241,9 +247,7 @@ def _carry(normal: NDArray[np.float64]) -> NDArray[np.float64]:
     if z < -1 + 1e-12:
         return np.diag([1.0, -1.0, -1.0])
     h = 1 / (1 + z)
-    return np.array(
-        [[1 - h * x * x, -h * x * y, x], [-h * x * y, 1 - h * y * y, y], [-x, -y, z]]
-    )
+    return np.array([[1 - h * x * x, -h * x * y, x], [-h * x * y, 1 - h * y * y, y], [-x, -y, z]])
 
 
 def _subdivide(levels: int) -> NDArray[np.float64]:
@@ -297,7 +301,8 @@ def _nearest_on_triangles(
     square = (normal**2).sum(1)
     foot = p + (((a - p) * normal).sum(1) / square)[:, None] * normal
     weights = [
-        (np.cross(e, foot - o) * normal).sum(1) >= 0 for o, e in ((a, b - a), (b, c - b), (c, a - c))
+        (np.cross(e, foot - o) * normal).sum(1) >= 0
+        for o, e in ((a, b - a), (b, c - b), (c, a - c))
     ]
     inside = np.logical_and.reduce(weights)
     candidates = []

@@ -15,7 +15,8 @@ alone and M the multigrid of K, the symmetric multiplicative combination
 
 preconditions A whatever the contact conductance (hybrid Schwarz; Mandel 1993).
 
-References: Mandel, Commun Numer Methods Eng 9:233 (1993), doi:10.1002/cnm.1640090307; Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
+References: Mandel, Commun Numer Methods Eng 9:233 (1993), doi:10.1002/cnm.1640090307;
+Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
 Balay et al., PETSc/TAO users manual (GAMG).
 """
 
@@ -149,9 +150,7 @@ class Conductor:
             self._set_up(K)
 
     def _set_up(self, K: Any) -> None:
-        import dolfinx_solver  # noqa: F401  (the wheel's libraries must be loaded first)
-        from petsc4py import PETSc
-
+        PETSc = _petsc()
         self._K = K
         n = K.shape[0]
         pinned = K.copy()
@@ -178,8 +177,7 @@ class Conductor:
 
     def _with_contacts(self, contacts: Contacts) -> Any:
         """Return a solver for K + C that reuses the multigrid of K."""
-        from petsc4py import PETSc
-
+        PETSc = _petsc()
         n = len(self.mesh.nodes)
         shell = PETSc.Mat().createPython(
             (n, n), _ContactMatrix(self._matrix, contacts), comm=PETSc.COMM_SELF
@@ -325,6 +323,14 @@ class _ContactPreconditioner:
         work.destroy()
         z = y.getArray()
         z[nodes] += s - self.exact(self.rows @ z + contacts.apply(z[nodes]))
+
+
+def _petsc() -> Any:
+    """Return PETSc; the wheel's libraries must be loaded before it."""
+    import dolfinx_solver  # noqa: F401
+    from petsc4py import PETSc
+
+    return PETSc
 
 
 def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
