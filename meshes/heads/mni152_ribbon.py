@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.meshes.cortex import Ribbon
-from rheobase.meshes.heads.mni152 import SPACING_MM, Template, sources, to_mni152
+from rheobase.meshes.heads.mni152_template import SPACING_MM, Template, sources, to_mni152
 from rheobase.meshes.tissues import tissue
 from rheobase.meshes.voxels import largest_part, voxelize
 

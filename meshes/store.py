@@ -1,0 +1,116 @@
+"""Heads on disk: one HDF5 file each, and the cache of built heads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rheobase._errors import InputError
+from rheobase._files import cache_dir, content_key, whole_file
+from rheobase.meshes.head import CorticalSheet, Head
+from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.tissues import Tissue
+
+FORMAT = "rheobase head 1"
+
+
+def save_head(path: Path | str, head: Head) -> None:
+    """Write ``head`` to one HDF5 file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    import h5py
+
+    with whole_file(Path(path)) as part, h5py.File(part, "w") as file:
+        file.attrs["format"] = FORMAT
+        for name in ("name", "species", "space"):
+            file.attrs[name] = getattr(head, name)
+        tissues = {str(label): asdict(t) for label, t in head.tissues.items()}
+        file.attrs["tissues"] = json.dumps(tissues)
+        file.attrs["provenance"] = json.dumps(dict(head.provenance))
+        for name in ("nodes", "tets", "labels"):
+            file[f"mesh/{name}"] = getattr(head.mesh, name)
+        for group, points in (("fiducials", head.fiducials), ("positions", head.positions)):
+            file.create_group(group)
+            for name, point in points.items():
+                file[group].attrs[name] = point
+        if head.cortex is not None:
+            for name in ("pial", "white", "triangles", "area"):
+                file[f"cortex/{name}"] = getattr(head.cortex, name)
+
+
+def load_head(path: Path | str) -> Head:
+    """Read a head that `save_head` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is no such file, or is damaged.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a head file, found none: {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise InputError(f"expected a file of format {FORMAT!r}: {path}")
+            tissues = json.loads(file.attrs["tissues"])
+            cortex = None
+            if "cortex" in file:
+                cortex = CorticalSheet(**{name: data[()] for name, data in file["cortex"].items()})
+            return Head(
+                name=file.attrs["name"],
+                species=file.attrs["species"],
+                space=file.attrs["space"],
+                mesh=TetMesh(**{name: data[()] for name, data in file["mesh"].items()}),
+                tissues={int(label): Tissue(**t) for label, t in tissues.items()},
+                fiducials=dict(file["fiducials"].attrs.items()),
+                positions=dict(file["positions"].attrs.items()),
+                cortex=cortex,
+                provenance=json.loads(file.attrs["provenance"]),
+            )
+    except InputError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"expected a whole head file, got a damaged one: {path}: {error}"
+        ) from None
+
+
+def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:
+    """Return the head with content key ``key`` from the cache, building it when absent.
+
+    A damaged file in the cache is built anew.
+    """
+    path = cache_dir() / "heads" / f"{name}-{key}.h5"
+    if path.is_file():
+        try:
+            return load_head(path)
+        except InputError:
+            path.unlink(missing_ok=True)
+    head = build()
+    save_head(path, head)
+    return head
+
+
+def meshes_key() -> str:
+    """Return the key of this package's own code and data: a head is rebuilt when either changes."""
+    parts: list[Any] = []
+    pending = [files("rheobase.meshes")]
+    while pending:
+        for entry in sorted(pending.pop().iterdir(), key=lambda e: e.name):
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    pending.append(entry)
+            elif entry.name.endswith((".py", ".csv", ".toml")):
+                parts += [entry.name, entry.read_bytes()]
+    return content_key(*parts)
