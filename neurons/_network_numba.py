@@ -62,7 +62,7 @@ class Record(NamedTuple):
     """What is written down; a record of no columns is skipped."""
 
     neuron: NDArray[np.int32]  # (k,)
-    potential: NDArray[np.float32]  # (steps, k) V - E_L
+    potential: NDArray[np.float64]  # (steps, k) V - E_L
     current: NDArray[np.float64]  # (steps, n_blocks or 0, 2) sums over the block, A
 
 

@@ -177,7 +177,7 @@ def evoked_response(
     poisson = np.sqrt(np.maximum(count[:, :n_before].mean(axis=1), 1 / n_before)) * unit
     return Evoked(
         names=spikes.names,
-        time=(np.arange(n_bins) - n_before + 1) * width * spikes.dt,
+        time=np.arange(1 - n_before, n_after + 1, dtype=np.float64) * (width * spikes.dt),
         value=value,
         baseline=baseline,
         deviation=np.maximum(value[:, :n_before].std(axis=1), poisson),
@@ -223,7 +223,7 @@ def evoked_wave(
         value += member @ window.reshape(n_bins, width, -1).mean(axis=1).T / len(first_step)
     return Evoked(
         names=layers,
-        time=(np.arange(n_bins) - n_before + 1) * width * spikes.dt,
+        time=np.arange(1 - n_before, n_after + 1, dtype=np.float64) * (width * spikes.dt),
         value=value,
         baseline=value[:, :n_before].mean(axis=1),
         deviation=value[:, :n_before].std(axis=1),

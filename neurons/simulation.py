@@ -49,7 +49,7 @@ class Spikes:
         Summed synaptic current (A) into each population at the end of each step, excitatory
         (>= 0) and inhibitory (<= 0), shape (n_steps, n_populations, 2), or None if not recorded.
     potentials
-        Potential (V) of the recorded neurons at the end of each step, shape (n_steps, k), float32.
+        Potential (V) of the recorded neurons at the end of each step, shape (n_steps, k).
     """
 
     times: NDArray[np.float64]
@@ -62,7 +62,7 @@ class Spikes:
     dt: float
     seed: int
     currents: NDArray[np.float64] | None
-    potentials: NDArray[np.float32]
+    potentials: NDArray[np.float64]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -175,7 +175,7 @@ def simulate(
     out_neuron = np.empty(len(out_step), dtype=np.int32)
     chunk = max(1, round(CHUNK / network.dt))
     steps, neurons = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
-    potentials = np.empty((n_steps, len(recorded)), dtype=np.float32)
+    potentials = np.empty((n_steps, len(recorded)))
     currents = np.empty((n_steps, len(network.populations), 2)) if record_currents else None
     edges = np.searchsorted(blocks.population, np.arange(len(network.populations)))
 
@@ -212,7 +212,7 @@ def simulate(
         dt=network.dt,
         seed=seed,
         currents=currents,
-        potentials=potentials + rest[recorded].astype(np.float32),
+        potentials=potentials + rest[recorded],
     )
 
 
