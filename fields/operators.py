@@ -41,6 +41,14 @@ def _pointer(name: str) -> int:
     return address
 
 
+def _dolfinx() -> Any:
+    """Return DOLFINx; the wheel's libraries must be loaded before it."""
+    import dolfinx_solver  # noqa: F401, I001
+    import dolfinx
+
+    return dolfinx
+
+
 def dolfinx_mesh(mesh: TetMesh) -> tuple[Any, NDArray[np.int32]]:
     """Return the mesh in DOLFINx, and the original tetrahedron of each of its cells.
 
@@ -54,11 +62,10 @@ def dolfinx_mesh(mesh: TetMesh) -> tuple[Any, NDArray[np.int32]]:
     domain : dolfinx.mesh.Mesh
     original : ndarray, shape (n_tets,)
     """
-    import dolfinx_solver  # noqa: F401  (the wheel's libraries must be loaded first)
-    import dolfinx
     from basix.ufl import element
     from mpi4py import MPI
 
+    dolfinx = _dolfinx()
     domain = dolfinx.mesh.create_mesh(
         MPI.COMM_SELF,
         mesh.tets.astype(np.int64),
@@ -89,10 +96,9 @@ def assemble_stiffness(
     positions : ndarray, shape (n, 3)
         Coordinates (m) of the unknowns: the nodes, and the middles of the edges for degree 2.
     """
-    import dolfinx_solver  # noqa: F401  (the wheel's libraries must be loaded first)
-    import dolfinx
     from scipy.sparse import csr_array
 
+    dolfinx = _dolfinx()
     domain, original = dolfinx_mesh(mesh)
     V = dolfinx.fem.functionspace(domain, ("Lagrange", degree))
     coefficient = dolfinx.fem.Function(dolfinx.fem.functionspace(domain, ("DG", 0)))
