@@ -23,6 +23,8 @@ from rheobase._errors import InputError
 from rheobase.neurons.morphology import Floats
 
 _SMALL_PHASE = 0.02  # a phase with less than this part of the peak is a tail, not a phase
+_STRONG_PHASE = 0.2  # a phase that reaches this part of the peak sets the step and is checked
+_MOST_STEPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -114,7 +116,7 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
         Width of a rectangular pulse (s), or an object with samples ``t`` (s) and ``w`` (1), linear
         between them. Thresholds multiply ``w``: give it a peak of 1 to read them as peak values.
     steps_per_phase
-        Implicit steps in each phase; 1 with a rectangular pulse is the single-step solve.
+        Implicit steps in the shortest strong phase; 1 with a rectangular pulse solves it at once.
 
     Raises
     ------
@@ -147,16 +149,17 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
     area = np.concatenate([[0.0], np.cumsum(0.5 * (w[1:] + w[:-1]) * np.diff(t))])
     edges = np.concatenate([[t[0]], zeros, [t[-1]]])
     widths = np.empty(len(edges) - 1)
-    main = np.empty(len(edges) - 1, dtype=bool)
+    tops = np.empty(len(edges) - 1)
     for i, (a, b) in enumerate(itertools.pairwise(edges)):
         of = (t >= a) & (t <= b)
-        top = float(np.abs(w[of]).max())
-        main[i] = top > _SMALL_PHASE * peak
+        tops[i] = top = float(np.abs(w[of]).max())
         widths[i] = abs(np.interp(b, t, area) - np.interp(a, t, area)) / top if top > 0 else 0.0
+    main, strong = tops > _SMALL_PHASE * peak, tops > _STRONG_PHASE * peak
     last = np.maximum.accumulate(np.where(main, np.arange(len(main)), 0))
     widths = np.where(main, widths, widths[last])  # a tail is judged with the phase before it
     widths = np.where(widths > 0, widths, widths[np.argmax(main)])
-    count = steps_per_phase * int(np.count_nonzero(main))
+    shortest = float(np.diff(edges)[strong].min()) / steps_per_phase
+    count = min(int(np.ceil((t[-1] - t[0]) / shortest - 1e-9)), _MOST_STEPS)
     grid = np.linspace(t[0], t[-1], count + 1)
     amplitude = np.diff(np.interp(grid, t, area)) / np.diff(grid)
     middle = 0.5 * (grid[1:] + grid[:-1])
@@ -165,7 +168,7 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
         dt=float(grid[1] - grid[0]),
         amplitude=amplitude,
         width=widths[phase],
-        notes=_range_notes(widths[main]),
+        notes=_range_notes(widths[strong]),
     )
 
 

@@ -35,8 +35,8 @@ def read_skeleton(
     Raises
     ------
     InputError
-        If the file cannot be read, has loops, several roots, detached pieces or diameters not > 0, or
-        no axon.
+        If the file cannot be read, has a loop, several roots, a detached piece, a diameter that
+        is not > 0, or no axon.
 
     Notes
     -----

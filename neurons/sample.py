@@ -126,16 +126,17 @@ class Sampler:
         if not on_mesh:
             none = np.zeros((0, 4), dtype=np.int32)
             return cls(field, w, None, np.zeros((0, 3)), none, none, None)
-        from rheobase.meshes.locate import Locator, neighbours
+        from rheobase.meshes.locate import Locator
 
+        locator = getattr(field, "locator", None) or Locator(field.mesh)
         return cls(
             field,
             w,
             field.mesh,
             np.ascontiguousarray(np.tensordot(w, field.E, axes=1), dtype=np.float64),
             np.ascontiguousarray(field.split_of_tet, dtype=np.int32),
-            np.ascontiguousarray(neighbours(field.mesh), dtype=np.int32),
-            Locator(field.mesh),
+            np.ascontiguousarray(locator.neighbours, dtype=np.int32),
+            locator,
         )
 
     def rises(

@@ -246,15 +246,15 @@ def activating_function() -> list[Row]:
     # triangles of 2 at the top: above the level 1 over half an edge on either side
     edge, inl = 50e-6, 200e-6
     length = [0.0, *[edge] * 6]
-    got = activation_chance(range(-1, 6), length, [inl] * 7, [0, 2, 0, 0, 0, 2, 0], 1.0)
-    want = 1 - (1 - edge / inl) ** 2
+    chance = activation_chance(range(-1, 6), length, [inl] * 7, [0, 2, 0, 0, 0, 2, 0], 1.0)
+    expected = 1 - (1 - edge / inl) ** 2
     rows.append(
         Row(
             case=case,
             quantity="chance that two stretches of a quarter internode hold a node",
-            value=got,
-            reference=want,
-            error=abs(got - want) / want,
+            value=chance,
+            reference=expected,
+            error=abs(chance - expected) / expected,
             limit=1e-6,
             unit="1",
             source="1 - prod(1 - min(1, L/INL))",
