@@ -17,6 +17,7 @@ theta of a voxel at which the level function changes sign, so that the face weig
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -284,11 +285,13 @@ def _mid_surface(
     grid = pv.ImageData(dimensions=phi.shape)
     grid.point_data["phi"] = phi.ravel(order="F").astype(np.float32)
     surface = grid.contour([0.5], scalars="phi", method="flying_edges", compute_normals=False)
-    points = np.asarray(surface.points, dtype=np.float64)
-    triangles = np.asarray(surface.regular_faces, dtype=np.int32)
+    points, triangles = _merged(np.asarray(surface.points, np.float64), surface.regular_faces)
     inside = cortex[tuple(np.rint(points).astype(int).T)]
     triangles = _large_patches(points, triangles[inside[triangles].all(axis=1)], smallest)
-    surface = pv.PolyData.from_regular_faces(points, triangles).clean()
+    if not len(triangles):
+        raise InputError("expected grey matter between white matter and CSF, found none: cortex")
+    used, number = np.unique(triangles, return_inverse=True)
+    surface = pv.PolyData.from_regular_faces(points[used], number.reshape(-1, 3))
     surface = surface.smooth_taubin(n_iter=20, pass_band=0.1)
     reduction = 1.0 - columns / max(surface.n_points, columns)
     if reduction > 0:
@@ -296,6 +299,20 @@ def _mid_surface(
     points = np.asarray(surface.points, dtype=np.float64)
     triangles = np.asarray(surface.regular_faces, dtype=np.int32)
     return points, _turned(points, triangles, phi)
+
+
+def _merged(
+    points: Floats, triangles: NDArray[np.integer[Any]]
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Merge points closer than 1e-4 voxel and drop the triangles that vanish.
+
+    VTK's decimation stops at once where an edge has no length.
+    """
+    cells = np.rint(points * 1e4).astype(np.int64)
+    _, first, number = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    triangles = number.ravel()[triangles].astype(np.int32)
+    whole = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
+    return points[first], triangles[whole]
 
 
 def _large_patches(

@@ -18,9 +18,11 @@ import numpy as np
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase.meshes.head import Head
+from rheobase.meshes.heads.from_image import head_from_image
+from rheobase.meshes.heads.from_msh import head_from_msh
 from rheobase.meshes.store import cached_head, meshes_key
 
-__all__ = ["build_head", "head_names"]
+__all__ = ["build_head", "head_from_image", "head_from_msh", "head_names"]
 
 SPECIES = {
     "slab": ("human", "macaque", "rat", "mouse"),
