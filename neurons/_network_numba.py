@@ -22,6 +22,7 @@ class Wiring(NamedTuple):
     """Synapses by source; targets ascend within a source."""
 
     start: NDArray[np.int64]  # (n + 1,)
+    cuts: NDArray[np.int32]  # (n, n_blocks + 1) of each row
     target: NDArray[np.int32]
     weight: NDArray[np.float32]  # A
     delay: NDArray[Any]  # steps, uint8 or uint16
@@ -75,41 +76,36 @@ def mix(z: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def first_at_least(
-    values: NDArray[np.int32],
-    low: int,
-    high: int,
-    bound: int,
-) -> int:
-    """Return the first index in ``low:high`` whose value is >= ``bound`` (``high`` if none)."""
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] < bound:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def cut_rows(
+    start: NDArray[np.int64], target: NDArray[np.int32], first: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return where each block's targets begin in each source's row, shape (n, n_blocks + 1)."""
+    cuts = np.empty((start.size - 1, first.size), dtype=np.int32)
+    for source in range(start.size - 1):
+        j = start[source]
+        for b in range(first.size):
+            while j < start[source + 1] and target[j] < first[b]:
+                j += 1
+            cuts[source, b] = j - start[source]
+    return cuts
 
 
 @njit(cache=True)
 def deliver(b: int, step: int, blocks: Blocks, wiring: Wiring, state: State) -> None:
     """Put the last step's spikes, from everywhere, into the ring of block ``b``."""
-    lo, hi = blocks.first[b], blocks.first[b + 1]
     slots = state.ring.shape[0]
     now = (step - 1) % slots
     last = (step - 1) & 1
     for c in range(blocks.population.size):
         for k in range(blocks.first[c], blocks.first[c] + state.n_spiked[last, c]):
             source = state.spiked[last, k]
-            end = wiring.start[source + 1]
-            j = first_at_least(wiring.target, wiring.start[source], end, lo)
-            while j < end and wiring.target[j] < hi:
+            row = wiring.start[source]
+            for j in range(row + wiring.cuts[source, b], row + wiring.cuts[source, b + 1]):
                 slot = now + wiring.delay[j]
                 if slot >= slots:
                     slot -= slots
                 w = wiring.weight[j]
                 state.ring[slot, 1 if w < 0 else 0, wiring.target[j]] += w
-                j += 1
 
 
 @njit(cache=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Drive:
     """
 
     probability: Mapping[str, float]
-    times: NDArray[np.float64]
+    times: NDArray[np.floating[Any]]
     latency: float | Mapping[str, float] = 0.0
 
     def __post_init__(self) -> None:

@@ -133,6 +133,7 @@ def simulate(
         Record,
         State,
         Wiring,
+        cut_rows,
         run_parallel,
         run_serial,
     )
@@ -164,7 +165,8 @@ def simulate(
         spiked=np.zeros((2, n), dtype=np.int32),
         n_spiked=np.zeros((2, n_blocks), dtype=np.int32),
     )
-    wiring = Wiring(synapses.start, synapses.target, synapses.weight, synapses.delay)
+    cuts = cut_rows(synapses.start, synapses.target, blocks.first)
+    wiring = Wiring(synapses.start, cuts, synapses.target, synapses.weight, synapses.delay)
     forced = (
         Forced(np.empty(0, np.int64), np.empty(0, np.int32))
         if drive is None

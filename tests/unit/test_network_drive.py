@@ -42,7 +42,8 @@ def silent(small: Network) -> Network:
 
 def by_population(run: Spikes, name: str) -> NDArray[np.float64]:
     k = run.names.index(name)
-    return run.times[(run.ids >= run.first[k]) & (run.ids < run.first[k + 1])]
+    times: NDArray[np.float64] = run.times[(run.ids >= run.first[k]) & (run.ids < run.first[k + 1])]
+    return times
 
 
 def test_drive_fires_each_cell_with_its_probability_after_its_latency(silent: Network) -> None:
@@ -76,14 +77,14 @@ def test_a_refractory_cell_does_not_fire_on_a_pulse(silent: Network) -> None:
 
 def test_forced_spikes_travel_along_synapses(small: Network, silent: Network) -> None:
     wired = Network(populations=silent.populations, synapses=small.synapses, dt=DT)
-    drive = Drive(probability={"L4E": 1.0}, times=[0.005])
+    drive = Drive(probability={"L4E": 1.0}, times=np.array([0.005]))
     run = simulate(wired, 0.03, seed=1, drive=drive)
     first = by_population(run, "L23E").min()
     assert 0.005 + 2 * DT <= first < 0.01
 
 
 def test_forced_spikes_are_reproducible_and_ordered(silent: Network) -> None:
-    drive = Drive(probability={"L6E": 0.5, "L23E": 0.5}, times=[0.02, 0.01])
+    drive = Drive(probability={"L6E": 0.5, "L23E": 0.5}, times=np.array([0.02, 0.01]))
     step, neuron = forced_spikes(drive, silent, seed=1)
     again = forced_spikes(drive, silent, seed=1)
     other = forced_spikes(drive, silent, seed=2)
@@ -113,7 +114,7 @@ def test_bad_drive_is_one_sentence(options: dict, sentence: str) -> None:  # typ
 
 
 def test_unknown_population_names_the_nearest(small: Network) -> None:
-    drive = Drive(probability={"L23e": 0.2}, times=[0.0])
+    drive = Drive(probability={"L23e": 0.2}, times=np.array([0.0]))
     with pytest.raises(InputError, match="unknown population 'L23e', nearest: L23E"):
         simulate(small, 0.01, seed=1, drive=drive)
 
