@@ -10,7 +10,7 @@ from numba import njit
 
 @njit(cache=True)
 def mark_nodes(level: Any, corners: Any, centres: Any) -> Any:
-    """Number the corners and centres of all leaves; return doubled coordinates.
+    """Give a number to the corners and centres of all leaves; return doubled coordinates.
 
     ``corners`` (n+1 per axis) and ``centres`` (n per axis) come as -1 and leave as node indices.
     The centre of a leaf larger than one cell falls on a corner of the cell grid.

@@ -42,3 +42,28 @@ def sample_trilinear(volume: Any, inverse: Any, points: Any, out: Any) -> None:
                     )
                     for m in range(nl):
                         out[n, m] += weight * volume[i + di, j + dj, k + dk, m]
+
+
+@njit(cache=True, nogil=True)
+def count_largest(values: Any, offsets: Any, width: float, count: Any, near: Any) -> None:
+    """Count the rows of ``values`` (n, n_labels) whose largest column, offsets added, is each.
+
+    ``near`` gets the rows in which a column is within ``width`` of changing hands.
+    """
+    nl = values.shape[1]
+    for n in range(values.shape[0]):
+        best = -1
+        top = second = -np.inf
+        for m in range(nl):
+            f = values[n, m] + offsets[m]
+            if f > top:
+                second = top
+                top = f
+                best = m
+            elif f > second:
+                second = f
+        count[best] += 1
+        for m in range(nl):
+            f = values[n, m] + offsets[m]
+            if (m == best and top - second < width) or (m != best and top - f < width):
+                near[m] += 1

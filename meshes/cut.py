@@ -137,7 +137,7 @@ def _ties(
     material: NDArray[np.int32],
     values: NDArray[np.float64],
     indicators: Indicators,
-    steps: int = 5,
+    steps: int = 8,
 ) -> NDArray[np.float64]:
     """Return where along each edge the indicators of its end materials tie (Illinois method)."""
     a, b = material[edges[:, 0]], material[edges[:, 1]]

@@ -13,8 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.cut import Indicators, cut_lattice
+from rheobase.meshes.improve import improve
 from rheobase.meshes.lattice import MEAN_EDGE, build_octree
 from rheobase.meshes.mesh import TetMesh
+
+#: Tetrahedra with a smaller dihedral angle (°) have their part of the lattice left uncut.
+MIN_DIHEDRAL = 6.0
+#: Rebuilds allowed for that; each leaves more of the lattice uncut, whose angles are 45° or more.
+ATTEMPTS = 20
 
 #: Wanted mean edge (m) at points (n, 3).
 Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -57,6 +63,8 @@ def mesh_indicators(
         If the box, the edge length or the number of columns makes no sense, or if no material
         but the outside was found.
     """
+    from rheobase.meshes._improve_numba import qualities
+
     box = np.asarray(bounds, dtype=np.float64)
     if box.shape != (2, 3) or not np.isfinite(box).all() or not (box[1] > box[0]).all():
         raise InputError(f"bounds must be two corners, low then high, got {box.tolist()}")
@@ -84,12 +92,25 @@ def mesh_indicators(
             "other than the outside"
         )
     frozen = np.zeros(len(nodes), np.bool_)
-    mesh = cut_lattice(nodes, tets, values, indicators, octree.walls(), frozen)
-    inside = mesh.material > 0
+    walls = octree.walls()
+    for attempt in range(ATTEMPTS):
+        if attempt == ATTEMPTS - 1:  # the lattice itself, labelled by centroids
+            frozen[:] = True
+        mesh = cut_lattice(nodes, tets, values, indicators, walls, frozen)
+        inside = mesh.material > 0
+        if not inside.any():
+            raise InputError(
+                f"nothing to mesh: every region is thinner than edge_length {edge_length:g} m"
+            )
+        moved = improve(mesh, indicators, edge_length)
+        bad = qualities(moved, mesh.tets[inside]) < np.sin(np.radians(MIN_DIHEDRAL))
+        if not bad.any():
+            break
+        frozen[tets[mesh.parent[inside][bad]]] = True
     used, index = np.unique(mesh.tets[inside], return_inverse=True)
     table = np.asarray(labels, dtype=np.int32)
     return TetMesh(
-        nodes=mesh.nodes[used],
+        nodes=moved[used],
         tets=index.reshape(-1, 4).astype(np.int32),
         labels=table[mesh.material[inside]],
     )
@@ -166,8 +187,8 @@ def mesh_image(
     edge_length
         Mean edge of the (finest) lattice tetrahedra (m).
     smoothing
-        Standard deviation (m) of the Gaussian that smooths each label's image; the largest voxel
-        edge if None.
+        Standard deviation (m) of the Gaussian that smooths each label's image; 0.85 of the
+        largest voxel edge if None.
     size
         As in `mesh_indicators`.
 
