@@ -45,7 +45,64 @@ def rises_from_points(parent, points, E, inside, rise, outside):
                 rise[block, c, b] = -0.5 * s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _to_cell(rotation, i, x, y, z):
+    """Turn a vector of the head into the frame of placement ``i``."""
+    return (
+        rotation[i, 0, 0] * x + rotation[i, 1, 0] * y + rotation[i, 2, 0] * z,
+        rotation[i, 0, 1] * x + rotation[i, 1, 1] * y + rotation[i, 2, 1] * z,
+        rotation[i, 0, 2] * x + rotation[i, 1, 2] * y + rotation[i, 2, 2] * z,
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _load(nodes, tets, split_of_tet, E, rotation, position, i, t, to_bary, field):
+    """Fill the affine maps of tetrahedron ``t`` in the frame of placement ``i``.
+
+    ``to_bary`` (4, 4) takes (x, y, z, 1) to barycentric coordinates, ``field`` (3, 4) to E.
+    """
+    d = np.empty((4, 3))
+    e = np.empty((4, 3))
+    for j in range(4):
+        a = tets[t, j]
+        s = split_of_tet[t, j]
+        d[j, 0], d[j, 1], d[j, 2] = _to_cell(
+            rotation,
+            i,
+            nodes[a, 0] - position[i, 0],
+            nodes[a, 1] - position[i, 1],
+            nodes[a, 2] - position[i, 2],
+        )
+        e[j, 0], e[j, 1], e[j, 2] = _to_cell(rotation, i, E[s, 0], E[s, 1], E[s, 2])
+    for j in range(1, 4):
+        for a in range(3):
+            d[j, a] -= d[0, a]
+    for j in range(1, 4):
+        u = j % 3 + 1
+        w = u % 3 + 1
+        to_bary[j, 0] = d[u, 1] * d[w, 2] - d[u, 2] * d[w, 1]
+        to_bary[j, 1] = d[u, 2] * d[w, 0] - d[u, 0] * d[w, 2]
+        to_bary[j, 2] = d[u, 0] * d[w, 1] - d[u, 1] * d[w, 0]
+    det = d[1, 0] * to_bary[1, 0] + d[1, 1] * to_bary[1, 1] + d[1, 2] * to_bary[1, 2]
+    for a in range(3):
+        to_bary[0, a] = 0.0
+    to_bary[0, 3] = 1.0
+    for j in range(1, 4):
+        for a in range(3):
+            to_bary[j, a] /= det
+            to_bary[0, a] -= to_bary[j, a]
+        to_bary[j, 3] = -(
+            to_bary[j, 0] * d[0, 0] + to_bary[j, 1] * d[0, 1] + to_bary[j, 2] * d[0, 2]
+        )
+        to_bary[0, 3] -= to_bary[j, 3]
+    for a in range(3):
+        for k in range(4):
+            field[a, k] = 0.0
+            for j in range(4):
+                field[a, k] += e[j, a] * to_bary[j, k]
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def rises_by_walk(
     nodes,
     tets,
@@ -62,8 +119,9 @@ def rises_by_walk(
 ):
     """Fill the potential rises of placements by walking each cell through the tetrahedra.
 
-    The field is linear in a tetrahedron, so most compartments cost one affine map: only where a
-    branch leaves its tetrahedron is the next one loaded. No search is done except the walk.
+    The field is linear in a tetrahedron, so most compartments cost two affine maps, kept in the
+    frame of the cell: only where a branch leaves its tetrahedron is the next one loaded. No search
+    is done except the walk.
 
     Parameters
     ----------
@@ -80,92 +138,77 @@ def rises_by_walk(
     """
     n = centre.shape[0]
     lanes = rise.shape[2]
-    x = np.empty((n, 3))
     e = np.empty((n, 3))
-    origin = np.empty(3)
-    inv = np.empty((3, 3))
-    e0 = np.empty(3)
-    de = np.empty((3, 3))
-    d = np.empty((3, 3))
-    bary = np.empty(4)
+    to_bary = np.empty((4, 4))
+    field = np.empty((3, 4))
+    line = np.empty(n)
     for i in range(position.shape[0]):
-        block, lane = i // lanes, i % lanes
         current = start[i]
         loaded = -1
-        rise[block, 0, lane] = 0.0
         for c in range(n):
-            for a in range(3):
-                x[c, a] = (
-                    rotation[i, a, 0] * centre[c, 0]
-                    + rotation[i, a, 1] * centre[c, 1]
-                    + rotation[i, a, 2] * centre[c, 2]
-                    + position[i, a]
-                )
+            x, y, z = centre[c, 0], centre[c, 1], centre[c, 2]
+            p = parent[c]
             found = False
             if current >= 0:
                 seed = np.uint32(12345 + c)
                 for hop in range(400):
                     if current != loaded:
-                        t0 = tets[current, 0]
-                        s0 = split_of_tet[current, 0]
-                        for a in range(3):
-                            origin[a] = nodes[t0, a]
-                            e0[a] = E[s0, a]
-                        for j in range(3):
-                            tj = tets[current, j + 1]
-                            sj = split_of_tet[current, j + 1]
-                            for a in range(3):
-                                d[j, a] = nodes[tj, a] - origin[a]
-                                de[j, a] = E[sj, a] - e0[a]
-                        for j in range(3):
-                            u = (j + 1) % 3
-                            w = (j + 2) % 3
-                            inv[j, 0] = d[u, 1] * d[w, 2] - d[u, 2] * d[w, 1]
-                            inv[j, 1] = d[u, 2] * d[w, 0] - d[u, 0] * d[w, 2]
-                            inv[j, 2] = d[u, 0] * d[w, 1] - d[u, 1] * d[w, 0]
-                        det = d[0, 0] * inv[0, 0] + d[0, 1] * inv[0, 1] + d[0, 2] * inv[0, 2]
-                        for j in range(3):
-                            for a in range(3):
-                                inv[j, a] /= det
+                        _load(
+                            nodes,
+                            tets,
+                            split_of_tet,
+                            E,
+                            rotation,
+                            position,
+                            i,
+                            current,
+                            to_bary,
+                            field,
+                        )
                         loaded = current
-                    bary[0] = 1.0
-                    for j in range(3):
-                        b = 0.0
-                        for a in range(3):
-                            b += inv[j, a] * (x[c, a] - origin[a])
-                        bary[j + 1] = b
-                        bary[0] -= b
-                    low = 0
-                    for j in range(1, 4):
-                        if bary[j] < bary[low]:
-                            low = j
-                    if bary[low] >= -1e-9:
+                    b0 = to_bary[0, 0] * x + to_bary[0, 1] * y + to_bary[0, 2] * z + to_bary[0, 3]
+                    b1 = to_bary[1, 0] * x + to_bary[1, 1] * y + to_bary[1, 2] * z + to_bary[1, 3]
+                    b2 = to_bary[2, 0] * x + to_bary[2, 1] * y + to_bary[2, 2] * z + to_bary[2, 3]
+                    b3 = 1.0 - b0 - b1 - b2
+                    if min(min(b0, b1), min(b2, b3)) >= -1e-9:
                         found = True
                         break
-                    if (
-                        hop > 50
-                    ):  # a rare cycle: leave through any face that has the point behind it
+                    low, least = 0, b0
+                    if b1 < least:
+                        low, least = 1, b1
+                    if b2 < least:
+                        low, least = 2, b2
+                    if b3 < least:
+                        low, least = 3, b3
+                    if hop > 50:  # a rare cycle: leave by any face with the point behind it
                         seed = seed * np.uint32(1664525) + np.uint32(1013904223)
                         k = int(seed >> np.uint32(30))
                         for j in range(4):
                             q = (k + j) % 4
-                            if bary[q] < -1e-9:
+                            b = b0 if q == 0 else b1 if q == 1 else b2 if q == 2 else b3
+                            if b < -1e-9:
                                 low = q
                                 break
                     step = neighbours[current, low]
                     if step < 0:
                         break
                     current = step
-            p = parent[c]
             if found:
-                for a in range(3):
-                    e[c, a] = e0[a] + bary[1] * de[0, a] + bary[2] * de[1, a] + bary[3] * de[2, a]
+                ex = field[0, 0] * x + field[0, 1] * y + field[0, 2] * z + field[0, 3]
+                ey = field[1, 0] * x + field[1, 1] * y + field[1, 2] * z + field[1, 3]
+                ez = field[2, 0] * x + field[2, 1] * y + field[2, 2] * z + field[2, 3]
             else:
                 outside[i] += 1
-                for a in range(3):
-                    e[c, a] = e[p, a] if p >= 0 else 0.0
-            if p >= 0:
-                s = 0.0
-                for a in range(3):
-                    s += (e[c, a] + e[p, a]) * (x[c, a] - x[p, a])
-                rise[block, c, lane] = -0.5 * s
+                ex, ey, ez = (e[p, 0], e[p, 1], e[p, 2]) if p >= 0 else (0.0, 0.0, 0.0)
+            e[c, 0], e[c, 1], e[c, 2] = ex, ey, ez
+            if p < 0:
+                line[c] = 0.0
+                continue
+            line[c] = -0.5 * (
+                (ex + e[p, 0]) * (x - centre[p, 0])
+                + (ey + e[p, 1]) * (y - centre[p, 1])
+                + (ez + e[p, 2]) * (z - centre[p, 2])
+            )
+        block, lane = i // lanes, i % lanes
+        for c in range(n):
+            rise[block, c, lane] = line[c]

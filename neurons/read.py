@@ -45,9 +45,12 @@ def read_skeleton(
     """
     import morphio
 
-    option = morphio.Option.allow_unifurcated_section_change if unifurcated else None
+    option = morphio.Option.no_modifier
+    if unifurcated:
+        option = morphio.Option.allow_unifurcated_section_change
+        morphio.set_ignored_warning(morphio.Warning.type_changed_within_section, True)
     try:
-        cell = morphio.Morphology(str(path), option) if option else morphio.Morphology(str(path))
+        cell = morphio.Morphology(str(path), option)
     except (morphio.MorphioError, RuntimeError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(error).split()))
         raise InputError(f"{path} must be an SWC or ASC morphology, got: {reason}") from error

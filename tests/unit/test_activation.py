@@ -250,7 +250,7 @@ def test_chance_threshold_of_a_straight_fibre() -> None:
     source = PointSource(position=[0, 0, z], conductivity=0.3)
     n = len(axon)
     graph = axon_graph(axon)
-    rise = np.zeros((1, n, 1))
+    rise = np.zeros((1, n, 1), dtype=np.float32)
     rise[0, :, 0] = -rises_along(axon, source)  # cathode
     u = np.array([0.5])
     level = 0.02
