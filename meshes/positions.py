@@ -57,7 +57,7 @@ def outermost(
     u_axis = np.cross(e2, a)  # u = d · (e2 × a) / d · n
     v_axis = np.cross(a, e1)
     far = np.zeros(len(directions))
-    block = max(1, 4_000_000 // len(triangles))
+    block = max(1, 4_000_000 // max(1, len(triangles)))
     for start in range(0, len(directions), block):
         d = directions[start : start + block]
         slope = d @ normal.T
@@ -67,7 +67,7 @@ def outermost(
         u = (d @ u_axis.T) / slope
         v = (d @ v_axis.T) / slope
         hit = steep & (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (t > 0)
-        far[start : start + block] = np.where(hit, t, 0.0).max(axis=1)
+        far[start : start + block] = np.where(hit, t, 0.0).max(axis=1, initial=0.0)
     return far
 
 
@@ -107,7 +107,10 @@ def arc(
     e2 = e2 / np.linalg.norm(e2)
     angle = np.linspace(0.0, np.pi, n)
     directions = np.cos(angle)[:, None] * e1 + np.sin(angle)[:, None] * e2
-    radius = outermost(vertices, triangles, middle, directions)
+    height = ((vertices - middle) @ np.cross(e1, e2))[triangles]
+    reach = 1e-6 * np.linalg.norm(start - end)
+    cut = (height.min(axis=1) <= reach) & (height.max(axis=1) >= -reach)
+    radius = outermost(vertices, triangles[cut], middle, directions)
     if not (radius > 0).all():
         raise InputError(
             f"expected a closed scalp around {np.round(middle, 4).tolist()} m, "
