@@ -149,9 +149,9 @@ def test_downscaling_keeps_mean_and_variance_of_the_input(scale: float) -> None:
         power = p.external_rate * p.external_weight**2
         assert power == pytest.approx(k_ext * 8.0 * w**2, rel=0.02)
     s = net.synapses
-    power = np.bincount(s.target, s.weight.astype(float) ** 2, minlength=net.size)
+    arriving_power = np.bincount(s.target, s.weight.astype(float) ** 2, minlength=net.size)
     population = np.repeat(np.arange(8), [p.size for p in net.populations])
-    per_cell = np.bincount(population, power) / np.bincount(population)
+    per_cell = np.bincount(population, arriving_power) / np.bincount(population)
     full = ((W**2) * K / N[:, None]).sum(axis=1) * (1 + 0.1**2)
     np.testing.assert_allclose(per_cell, full, rtol=0.04)
 
