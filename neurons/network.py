@@ -13,7 +13,6 @@ Uziel & Markram 2000).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -289,36 +288,6 @@ class Network:
         """
         k = self.names.index(check_option("population", name, self.names, where="network"))
         return range(int(self.first[k]), int(self.first[k + 1]))
-
-    def mean_input(self, rates: Mapping[str, float]) -> dict[str, float]:
-        """Return the mean current (A) into a neuron of each population at ``rates`` (Hz).
-
-        Synapses, external spikes and direct current together; a source not in ``rates`` is silent.
-
-        Raises
-        ------
-        InputError
-            If ``rates`` names a population the network has not.
-        """
-        per_source = np.zeros(self.size)
-        for name, rate in rates.items():
-            ids = self.ids(name)
-            per_source[ids.start : ids.stop] = rate
-        s = self.synapses
-        arriving = np.repeat(per_source, np.diff(s.start))
-        tau = np.repeat(
-            [(p.neuron.tau_E, p.neuron.tau_I) for p in self.populations],
-            [p.size for p in self.populations],
-            axis=0,
-        )
-        charge = s.weight.astype(float) * arriving * tau[s.target, (s.weight < 0).astype(int)]
-        total = np.bincount(s.target, weights=charge, minlength=self.size)
-        return {
-            p.name: float(total[self.ids(p.name)].mean())
-            + p.direct_current
-            + p.external_rate * p.external_weight * p.neuron.tau_E
-            for p in self.populations
-        }
 
 
 def memory_bytes(n_neurons: int, n_synapses: int, max_delay: int) -> int:

@@ -8,7 +8,8 @@ and sums are taken in one fixed order, so the spikes do not depend on the number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -182,9 +183,7 @@ def simulate(
     edges = np.searchsorted(blocks.population, np.arange(len(network.populations)))
 
     run = run_serial if threads == 1 else run_parallel
-    others = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
+    with _threads(threads):
         for begin in track(range(0, n_steps, chunk), "network activity"):
             end = min(begin + chunk, n_steps)
             record = Record(
@@ -201,8 +200,6 @@ def simulate(
                 neurons.append(out_neuron[:spikes].copy())
             if currents is not None:
                 currents[begin:end] = np.add.reduceat(record.current, edges, axis=1)
-    finally:
-        numba.set_num_threads(others)
     return Spikes(
         times=(np.concatenate(steps) + 1).astype(np.float64) * network.dt,
         ids=np.concatenate(neurons),
@@ -216,6 +213,22 @@ def simulate(
         currents=currents,
         potentials=potentials + rest[recorded],
     )
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let numba use ``number`` threads; one does not start its pool at all."""
+    if number == 1:
+        yield
+        return
+    import numba
+
+    others = numba.get_num_threads()
+    numba.set_num_threads(number)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(others)
 
 
 def _initial_potentials(network: Network, seed: int) -> NDArray[np.float64]:

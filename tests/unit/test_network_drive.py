@@ -126,12 +126,26 @@ def test_cell_types_map_to_populations() -> None:
         microcircuit_probabilities({"L23_piramidal": 0.1})
 
 
+def mean_input(net: Network, rates: dict[str, float]) -> dict[str, float]:
+    """Mean current (A) into a neuron of each population when the sources fire at ``rates`` (Hz)."""
+    s = net.synapses
+    per_source = np.repeat([rates[n] for n in net.names], [p.size for p in net.populations])
+    charge = s.weight * np.repeat(per_source, np.diff(s.start)) * net.populations[0].neuron.tau_E
+    total = np.bincount(s.target, weights=charge, minlength=net.size)
+    return {
+        p.name: float(total[net.ids(p.name)].mean())
+        + p.direct_current
+        + p.external_rate * p.external_weight * p.neuron.tau_E
+        for p in net.populations
+    }
+
+
 @pytest.mark.parametrize("scale", [0.02, 0.05])
 def test_downscaling_keeps_mean_and_variance_of_the_input(scale: float) -> None:
     facts = microcircuit_facts()
     published = dict(zip(facts["populations"], facts["reference_rates"]["rate_Hz"], strict=True))
     net = microcircuit(scale=scale, seed=2)
-    mean = net.mean_input(published)
+    mean = mean_input(net, published)
     # full scale in closed form: tau_syn (sum K w r + K_ext w_ext r_ext) / N
     w = net.populations[0].neuron.psc(0.15e-3)
     K, N = microcircuit_synapses(), np.array(facts["sizes"]["N"])
