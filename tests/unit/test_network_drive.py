@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +289,13 @@ def test_population_keeps_its_layer(small: Network) -> None:
     layers = [p.layer for p in small.populations]
     assert layers == ["L23", "L23", "L4", "L4", "L5", "L5", "L6", "L6"]
     assert all(isinstance(p, LIFPopulation) for p in small.populations)
+
+
+def test_example_runs_and_its_pulse_is_seen() -> None:
+    path = Path(__file__).parents[2] / "examples/microcircuit_pulse.py"
+    setup = runpy.run_path(str(path))["setup"]
+    _, rate, without, wave, _ = setup(scale=0.03, n_pulses=4)
+    k = rate.names.index("L5E")
+    assert rate.onset[k] == pytest.approx(1e-3)
+    assert rate.peak[k] > 10 * without.peak[k] > 0
+    assert (wave.peak > 3 * wave.deviation).all()
