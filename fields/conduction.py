@@ -76,14 +76,22 @@ def solve_pads(
     InputError
         If the currents do not sum to zero over each connected part of the mesh.
     """
-    b = np.zeros(len(conductor.mesh.nodes))
-    for pad, current in zip(pads, currents, strict=True):
-        np.add.at(b, pad.nodes, current / pad.area * pad.m)
-    V, solves = conductor.solve(b, contacts=_contacts(pads))
+    b = pad_load(conductor, pads, currents)
+    V, solves = conductor.solve(b, contacts=pad_contacts(pads))
     return V[0], solves[0]
 
 
-def _contacts(pads: Sequence[Pad]) -> Contacts:
+def pad_load(
+    conductor: Conductor, pads: Sequence[Pad], currents: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the nodal currents sum_l (I_l / A_l) m_l (A), shape (n_nodes,)."""
+    b = np.zeros(len(conductor.mesh.nodes))
+    for pad, current in zip(pads, currents, strict=True):
+        np.add.at(b, pad.nodes, current / pad.area * pad.m)
+    return b
+
+
+def pad_contacts(pads: Sequence[Pad]) -> Contacts:
     """Return the operator sum_l g_l (M_l - m_l m_l^T / A_l) of the pads."""
     from scipy.sparse import csr_array
 

@@ -70,7 +70,6 @@ def envelope_max(E1: ArrayLike, E2: ArrayLike) -> NDArray[np.float64]:
     size = np.linalg.norm(small, axis=-1)
     gap = np.linalg.norm(large - small, axis=-1)
     turn = np.linalg.norm(np.cross(small, large - small), axis=-1)
-    # |E2| < |E1| cos(alpha) means |E2|² < E1·E2; gap = 0 means E1 = E2, where T = 2 |E2| too
-    aligned = (size**2 <= dot) & ((size**2 < dot) | (gap == 0))
-    across = np.divide(turn, gap, out=size.copy(), where=gap > 0)
+    aligned = size**2 < dot  # |E2| < |E1| cos(alpha)
+    across = np.divide(turn, gap, out=np.array(size), where=gap > 0)  # E1 = E2: |E2|
     return 2 * np.where(aligned, size, across)
