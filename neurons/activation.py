@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._progress import track
+from rheobase.meshes.tissues import tissue
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.cable import factorise, largest_response
 from rheobase.neurons.generate import Cell
@@ -107,6 +108,7 @@ def thresholds(
             f"at {np.round(population.position[first], 4).tolist()} m"
         )
     out[:, left > _OUTSIDE_LIMIT] = np.nan
+    tissue_label = sampler.labels(population.position)
     if unit is None:
         unit = str(getattr(field, "unit", "1"))
     return Recruitment(
@@ -118,9 +120,10 @@ def thresholds(
         position=population.position,
         depth=population.depth,
         outside=left,
+        tissue=tissue_label,
         unit=unit,
         mode=mode,
-        notes=population.notes + drive.notes + _notes(population, left),
+        notes=population.notes + drive.notes + _notes(population, left, tissue_label),
     )
 
 
@@ -151,7 +154,7 @@ def _af(cell: Cell, drive: Drive) -> Any:
     return of
 
 
-def _notes(population: Population, left: Floats) -> tuple[str, ...]:
+def _notes(population: Population, left: Floats, label: NDArray[np.int32]) -> tuple[str, ...]:
     notes = []
     bare = sorted({c.name for c in population.cells if not is_calibrated(c.name)})
     if bare:
@@ -163,5 +166,12 @@ def _notes(population: Population, left: Floats) -> tuple[str, ...]:
         notes.append(
             f"{count.total()} of {len(left)} cells lie partly outside the mesh, "
             f"{count['over']} of them by more than {_OUTSIDE_LIMIT:.0%} (threshold unknown)"
+        )
+    stray = Counter(int(k) for k in label if k >= 0 and k != tissue("grey_matter").label)
+    if stray and (label == tissue("grey_matter").label).any():
+        where = ", ".join(f"{n} in label {k}" for k, n in sorted(stray.items()))
+        notes.append(
+            f"{stray.total()} of {len(label)} somata lie outside the mesh's grey matter ({where}): "
+            "the cortical sheet is finer than the mesh"
         )
     return tuple(notes)

@@ -112,15 +112,23 @@ def compartments(
             fibre = float(np.average(diameters, weights=np.diff(arc)))
             pieces = plan_branch(length, fibre, bare=bare, terminal=not children[tip], rng=rng)
             bare = max(0.0, bare - length)
-        at = 0.0
-        for size, what in pieces:
-            parts = max(1, int(np.ceil(size / longest.get(what, np.inf) - 1e-9)))
-            for part in range(parts):
-                s = at + size * np.array([part, part + 0.5, part + 1.0]) / parts
-                xyz = np.stack([np.interp(s, arc, path[:, i]) for i in range(3)], axis=1)
-                fibre_here = float(np.interp(s[1], arc, _ends(skeleton, first, points)))
-                last = out.add(last, (xyz[0], xyz[1], xyz[2]), size / parts, fibre_here, what)
-            at += size
+        parts = [
+            max(1, int(np.ceil(size / longest.get(what, np.inf) - 1e-9))) for size, what in pieces
+        ]
+        edges = [0.0]
+        for (size, _), n in zip(pieces, parts, strict=True):
+            edges.extend(edges[-1] + size * (np.arange(1, n + 1) / n))
+        s = np.array(edges)
+        along = np.stack([np.interp(s, arc, path[:, i]) for i in range(3)], axis=1)
+        s = 0.5 * (s[1:] + s[:-1])
+        middle = np.stack([np.interp(s, arc, path[:, i]) for i in range(3)], axis=1)
+        fibres = np.interp(s, arc, _ends(skeleton, first, points)).tolist()
+        k = 0
+        for (size, what), n in zip(pieces, parts, strict=True):
+            for _ in range(n):
+                ends = (along[k], middle[k], along[k + 1])
+                last = out.add(last, ends, size / n, fibres[k], what)
+                k += 1
         if not children[tip] and kind == Kind.UNMYELINATED and out.kind[last] != Kind.TERMINAL:
             out.kind[last] = int(Kind.TERMINAL)
         if skeleton.cut is not None and skeleton.cut[tip]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from math import dist
 
 import numpy as np
 
@@ -159,6 +160,7 @@ class _Grower:
     point: list[Floats] = field(default_factory=lambda: [np.zeros(3)])
     parent: list[int] = field(default_factory=lambda: [-1])
     arbor: list[int] = field(default_factory=lambda: [-1])
+    path: list[float] = field(default_factory=lambda: [0.0])
     table: list[dict[str, str]] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
 
@@ -246,17 +248,14 @@ class _Grower:
         self.point.append(xyz)
         self.parent.append(parent)
         self.arbor.append(index)
+        self.path.append(self.path[parent] + dist(xyz, self.point[parent]))
         return len(self.point) - 1
 
     def _span(self, base: list[int], targets: Floats, balance: float, index: int) -> None:
         """Join ``targets`` to the points ``base``: cost is wire plus ``balance`` times path."""
-        path = {0: 0.0}
-        for i in range(1, len(self.point)):
-            p = self.parent[i]
-            path[i] = path[p] + float(np.linalg.norm(self.point[i] - self.point[p]))
         roots = np.array([self.point[i] for i in base])
         wire = np.linalg.norm(targets[:, None] - roots[None], axis=2)
-        cost = wire + balance * (wire + np.array([path[i] for i in base])[None])
+        cost = wire + balance * (wire + np.array([self.path[i] for i in base])[None])
         best = cost.argmin(axis=1)
         rows_ = np.arange(len(targets))
         price, attach, reach = cost[rows_, best], np.array(base)[best], wire[rows_, best]
@@ -266,8 +265,7 @@ class _Grower:
             open_[t] = False
             start = int(attach[t])
             new = self._branch(start, targets[t], index)
-            here = path[start] + float(reach[t])
-            path[new] = here
+            here = self.path[start] + float(reach[t])
             wire_t = np.linalg.norm(targets - targets[t], axis=1)
             offer = wire_t + balance * (wire_t + here)
             better = open_ & (offer < price)
@@ -285,8 +283,8 @@ class _Grower:
             np.sin(np.pi * t)[:, None] * bend[0] + 0.5 * np.sin(2 * np.pi * t)[:, None] * bend[1]
         )
         last = start
+        line[:, 2] = np.minimum(line[:, 2], self.depth * self.height - _PIA_MARGIN)
         for p in line:
-            p[2] = min(p[2], self.depth * self.height - _PIA_MARGIN)
             last = self._point(p, last, index)
         return last
 

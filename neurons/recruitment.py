@@ -43,6 +43,8 @@ class Recruitment:
         Soma (m), shape (n, 3), and its depth (0 pia … 1 white matter), shape (n,).
     outside
         Share of the cell's compartments outside the mesh, shape (n,).
+    tissue
+        Label of the tetrahedron around each soma, -1 where not known, shape (n,).
     unit
         Unit of one amplitude ("A", "A/s", "V/m").
     mode
@@ -59,6 +61,7 @@ class Recruitment:
     position: Floats
     depth: Floats
     outside: Floats
+    tissue: NDArray[np.int32]
     unit: str
     mode: str
     notes: tuple[str, ...] = ()
@@ -183,6 +186,7 @@ class Recruitment:
                     self.outside,
                     {"units": "1", "long_name": "share of the cell outside the mesh"},
                 ),
+                "tissue": ("placement", self.tissue, {"long_name": "tissue label at the soma"}),
                 "position": (("placement", "axis"), self.position, {"units": "m"}),
             },
             coords={

@@ -139,6 +139,14 @@ class Sampler:
             locator,
         )
 
+    def labels(self, position: Floats) -> NDArray[np.int32]:
+        """Return the tissue label at each position, -1 outside or without a mesh, shape (n,)."""
+        out = np.full(len(position), -1, dtype=np.int32)
+        if self.mesh is not None:
+            tet = self.locator.locate(position)[0]
+            out[tet >= 0] = self.mesh.labels[tet[tet >= 0]]
+        return out
+
     def rises(
         self, morphology: Morphology, rotation: Floats, position: Floats
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
