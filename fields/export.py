@@ -1,51 +1,70 @@
-"""Fields written for other programs."""
+"""Fields for ParaView and other VTK readers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from rheobase._errors import InputError
 from rheobase._files import whole_file
 from rheobase.fields.basis import FieldBasis
 
 
-def write_vtu(
-    path: Path, basis: FieldBasis, quantities: Mapping[str, NDArray[np.float64]] | None = None
-) -> None:
-    """Write the mesh with its fields as VTU (ParaView, PyVista); coordinates in mm.
+def to_grid(basis: FieldBasis, amplitudes: ArrayLike | None = None) -> Any:
+    """Return the field as a PyVista grid of the split nodes, in metres.
 
-    The points of the file are the split nodes: a point for each node and tissue, so that a field
-    may jump at an interface there too.
+    The tetrahedra of different tissues share no points, so the field may jump between them.
+
+    Parameters
+    ----------
+    basis
+        The field basis.
+    amplitudes
+        Amplitude of each source; if given, the grid holds their sum (``E_V_per_m``,
+        ``magnE_V_per_m``), else each unit field by name.
+
+    Returns
+    -------
+    pyvista.UnstructuredGrid
+    """
+    import pyvista as pv
+
+    n = len(basis.split_of_tet)
+    cells = np.concatenate([np.full((n, 1), 4, np.int64), basis.split_of_tet], axis=1)
+    grid = pv.UnstructuredGrid(
+        cells.ravel(), np.full(n, pv.CellType.TETRA, np.uint8), basis.split_position
+    )
+    grid.cell_data["label"] = basis.mesh.labels
+    if amplitudes is None:
+        for name, E in zip(basis.names, basis.E, strict=True):
+            grid.point_data[f"E {name} (V/m per {basis.unit})"] = E.astype(np.float32)
+    else:
+        E = basis.combine(amplitudes)
+        grid.point_data["E_V_per_m"] = E.astype(np.float32)
+        grid.point_data["magnE_V_per_m"] = np.linalg.norm(E, axis=1).astype(np.float32)
+    return grid
+
+
+def write_vtu(path: Path, basis: FieldBasis, amplitudes: ArrayLike | None = None) -> None:
+    """Write the field to a VTK file (.vtu, or .vtkhdf); it appears only when complete.
 
     Parameters
     ----------
     path
         The file.
-    basis
-        Mesh and fields; ``E <name>`` is the field of each unit source.
-    quantities
-        Further quantities on the split nodes, shape (n_split,) or (n_split, 3), by name.
+    basis, amplitudes
+        As in `to_grid`.
 
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the ending is another one or the file cannot be written.
     """
-    import pyvista as pv
-
-    cells = np.column_stack([np.full(len(basis.split_of_tet), 4), basis.split_of_tet])
-    grid = pv.UnstructuredGrid(
-        cells.ravel(),
-        np.full(len(cells), pv.CellType.TETRA, dtype=np.uint8),
-        basis.split_position * 1e3,
-    )
-    grid.cell_data["tissue"] = basis.mesh.labels
-    for name, E in zip(basis.names, basis.E, strict=True):
-        grid.point_data[f"E {name} (V/m per {basis.unit})"] = E
-    for name, value in (quantities or {}).items():
-        grid.point_data[name] = value
+    if path.suffix not in {".vtu", ".vtkhdf"}:
+        raise InputError(f"expected a file ending in .vtu or .vtkhdf, got {path}")
+    grid = to_grid(basis, amplitudes)
     with whole_file(path) as part:
-        grid.save(part, binary=True)
+        grid.save(part)

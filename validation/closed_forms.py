@@ -72,7 +72,7 @@ def disk_potential(
 
 def disk_half_space() -> list[Row]:
     """Equipotential disk on an insulating surface: access resistance and potentials below."""
-    a, sigma, far, n = 1e-3, 0.3, 0.02, 8
+    a, sigma, far, n = 1e-3, 0.3, 0.008, 8
     mesh = half_space(a, far, n)
     c = Conductor(mesh, {1: sigma})
     metal = Contact(sigma=1e4, thickness_mm=1.0)  # 1e7 S/m²: 3e4 times sigma/a
@@ -160,7 +160,7 @@ def boundary_load(
     return b
 
 
-def half_space(a: float, far: float, n: int, growth: float = 1.4) -> TetMesh:
+def half_space(a: float, far: float, n: int, growth: float = 1.25) -> TetMesh:
     """Return a block below z = 0 whose top carries a circle of edges of radius ``a``.
 
     A lattice is graded towards the circle, where the flux of a disk is singular: rings of squares,

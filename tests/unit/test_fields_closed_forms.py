@@ -1,0 +1,130 @@
+"""Exact sphere fields, temporal interference, waveforms: against independent numbers."""
+
+import numpy as np
+import pytest
+
+from rheobase._errors import InputError
+from rheobase.fields.coils import magnetic_dipole
+from rheobase.fields.interference import envelope_along, envelope_max
+from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
+from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
+
+SPHERE = LayeredSphere(radii=(0.085, 0.090, 0.095), sigma=(0.33, 0.01, 0.33))
+POLES = ([0, 0, 1], [0, 0, -1])
+
+
+def test_three_layers_against_an_independent_series() -> None:
+    points = 1e-3 * np.array([[0, 0, 0], [0, 0, 70], [30, 20, 60], [0, 50, 0], [0, 0, 84]])
+    V, E = SPHERE.point_electrodes(points, *POLES, current=1e-3)
+    assert (
+        pytest.approx([0, 14.95184492, 9.35487127, 0, 24.09936119], rel=1e-8, abs=1e-12) == 1e3 * V
+    )
+    assert np.linalg.norm(E, axis=1)[:4] == pytest.approx(
+        [0.14898246, 0.42776818, 0.21916020, 0.12341022], rel=1e-7
+    )
+
+
+def test_centre_of_a_homogeneous_sphere() -> None:
+    for radius in (0.092, 0.095):
+        sphere = LayeredSphere(radii=(radius,), sigma=(0.33,))
+        _, E = sphere.point_electrodes([[0, 0, 0]], *POLES, current=1e-3)
+        assert -E[0, 2] == pytest.approx(3e-3 / (2 * np.pi * 0.33 * radius**2), rel=1e-12)
+
+
+def test_series_is_continuous_and_its_field_is_its_gradient() -> None:
+    source, sink = [0.3, -0.2, 0.9], [-0.8, 0.1, 0.2]
+    for radius in SPHERE.radii[:2]:
+        p = radius * np.array([[0.6, 0.0, 0.8]])
+        inner, Ei = SPHERE.point_electrodes(p * (1 - 1e-9), source, sink)
+        outer, Eo = SPHERE.point_electrodes(p * (1 + 1e-9), source, sink)
+        assert inner == pytest.approx(outer, rel=1e-6)
+        sigma = dict(
+            zip(SPHERE.radii, zip(SPHERE.sigma, SPHERE.sigma[1:], strict=False), strict=False)
+        )
+        n = p[0] / radius
+        below, above = sigma[radius]
+        assert below * (Ei[0] @ n) == pytest.approx(above * (Eo[0] @ n), rel=1e-6)
+    p, h = np.array([0.02, 0.03, 0.05]), 1e-5
+    _, E = SPHERE.point_electrodes(p, source, sink)
+    for j in range(3):
+        step = h * np.eye(3)[j]
+        V, _ = SPHERE.point_electrodes(np.stack([p + step, p - step]), source, sink)
+        assert -(V[0] - V[1]) / (2 * h) == pytest.approx(E[0, j], rel=1e-5)
+
+
+def test_three_hundred_terms_do_not_overflow() -> None:
+    p = np.array([[0.01, 0.02, 0.09], [0.01, 0.02, 0.085]])
+    few, _ = SPHERE.point_electrodes(p, [1, 0, 0], [-1, 0, 0], n_terms=250)
+    many, E = SPHERE.point_electrodes(p, [1, 0, 0], [-1, 0, 0], n_terms=2000)
+    assert np.isfinite(E).all()
+    assert (np.abs(E) > 0).any(axis=1).all()
+    assert few == pytest.approx(many, rel=1e-2)
+
+
+def test_layers_are_checked() -> None:
+    with pytest.raises(ValueError, match="radii must grow"):
+        LayeredSphere(radii=(0.09, 0.08), sigma=(1.0, 1.0))
+
+
+def test_magnetic_dipole_against_published_numbers() -> None:
+    points = 1e-3 * np.array([[0, 0, 70], [0, 0, 84], [30, 20, 60], [0, 0, 10]])
+    E = 1e6 * magnetic_dipole_field(points, [0, 0, 0.3], [1, 0, 0])
+    reference = [
+        [0.0, -0.22054190, 0.0],
+        [0.0, -0.30006859, 0.0],
+        [-0.01660484, -0.14581932, 0.05690886],
+        [0.0, -0.01981768, 0.0],
+    ]
+    assert np.allclose(E, reference, atol=1e-8)
+
+
+def test_no_radial_field_and_no_charge_from_a_radial_dipole() -> None:
+    points = np.random.default_rng(0).uniform(-0.05, 0.05, (20, 3))
+    E = magnetic_dipole_field(points, [0.1, 0, 0.1], [0.2, 1, 0.4])
+    assert np.abs((E * points).sum(1)).max() < 1e-12 * np.abs(E).max()
+    # A of a radial dipole is tangential, so no charge gathers and E = -dA/dt
+    radial = magnetic_dipole_field(points, [0.1, 0, 0.1], [1, 0, 1])
+    A = magnetic_dipole([0.1, 0, 0.1], [1, 0, 1]).vector_potential(points)
+    assert np.allclose(radial, -A, rtol=1e-10, atol=1e-20)
+
+
+def test_envelope_has_the_factor_two() -> None:
+    E1 = np.array([[1.0, 0, 0]] * 5)
+    E2 = np.array([[0.5, 0, 0], [0, 1, 0], [0.8, 0.6, 0], [-0.5, 0.5, 0], [1, 0, 0]])
+    expected = [1.0, 2**0.5, 1.8973665961, 2**0.5, 2.0]
+    assert envelope_max(E1, E2) == pytest.approx(expected, rel=1e-10)
+    assert envelope_max(E2, E1) == pytest.approx(expected, rel=1e-10)
+    assert envelope_along(E1, E2, [2.0, 0, 0]) == pytest.approx([1, 0, 1.6, 1, 2])
+    assert envelope_max(np.zeros(3), E1[0]) == 0.0
+    with pytest.raises(InputError, match="length 0"):
+        envelope_along(E1, E2, [0, 0, 0])
+
+
+def test_envelope_is_that_of_the_two_carriers() -> None:
+    E1, E2, n = np.array([1.0, 0.2, 0]), np.array([0.4, -0.5, 0.3]), np.array([0.6, 0.8, 0.0])
+    first, second = two_carriers((2000.0, 2010.0), dt=1e-6)
+    along = (E1 @ n) * first.w + (E2 @ n) * second.w
+    ends = [np.abs(along[abs(first.t - t) < 1e-3]).max() for t in (0.0, 0.05)]
+    assert abs(ends[0] - ends[1]) == pytest.approx(envelope_along(E1, E2, n), rel=1e-2)
+
+
+def test_waveforms() -> None:
+    pulse = rectangular(100e-6)
+    assert pulse.integral == pytest.approx(100e-6, rel=1e-4)
+    assert pulse.at(np.array([-1e-6, 50e-6, 2e-4])) == pytest.approx([0, 1, 0])
+    biphasic = tms_pulse("biphasic", dt=1e-7)
+    assert biphasic.duration == pytest.approx(344.8e-6, rel=1e-4)
+    assert biphasic.w[0] == biphasic.w.max() == 1.0
+    # one period of I ends where it starts, at zero: dI/dt integrates to zero
+    assert abs(biphasic.integral) < 1e-9
+    monophasic = tms_pulse("monophasic", dt=1e-7)
+    assert abs(monophasic.integral) < 1e-2 * np.abs(monophasic.w).max() * monophasic.duration
+    assert (np.diff(np.sign(monophasic.w[monophasic.w != 0])) != 0).sum() == 1
+    assert tms_pulse("biphasic-cosine").integral == pytest.approx(0, abs=1e-12)
+    assert sine(10.0).at(np.array([0.025])) == pytest.approx(1.0)
+    with pytest.raises(InputError, match="times must rise"):
+        Waveform(name="x", t=np.array([0.0, 0.0]), w=np.zeros(2))
+    with pytest.raises(InputError, match="width must be > 0"):
+        rectangular(-1.0)
+    with pytest.raises(InputError, match="unknown TMS pulse 'biphasik', nearest: biphasic"):
+        tms_pulse("biphasik")
