@@ -23,7 +23,8 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
     site
         Whether a compartment counts, shape (n,), bool.
     drive, weight
-        Amplitude of each step, and 1/threshold that its deviation is scaled with, shape (steps,).
+        Amplitude of each step, and 1/threshold that its deviation is scaled with
+        (0: the step is not judged), shape (steps,).
     rise
         Rise of the outside potential from the parent to the compartment (V), shape
         (blocks, n, LANES), float32.
@@ -71,13 +72,14 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
             for b in range(LANES):
                 v[0, b] = rhs[0, b] * inverse[0]
             scale = weight[k]
+            judged = scale != 0.0
             for c in range(1, n):
                 f = factor[c]
                 d = inverse[c]
                 p = parent[c]
                 for b in range(LANES):
                     v[c, b] = rhs[c, b] * d + f * v[p, b]
-                if site[c]:
+                if judged and site[c]:
                     for b in range(LANES):
                         x = v[c, b] * scale
                         at_plus[b] = c if x > plus[b] else at_plus[b]

@@ -129,7 +129,7 @@ def thresholds(
 
 def _cable(cell: Cell, drive: Drive) -> Any:
     tree = factorise(cell.morphology, drive.dt)
-    weight = 1.0 / site_threshold(cell.name, drive.width)
+    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.width), 0.0)
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:
         response, where = largest_response(tree, rise, drive.amplitude, weight)

@@ -138,7 +138,7 @@ def largest_response(
         Rises (V per unit amplitude), shape (blocks, n, lanes), as `Sampler.rises` gives.
     drive, weight
         Amplitude during each step, and what its deviation is multiplied with (1/V, one over the
-        threshold), shape (steps,).
+        threshold; 0 where the step is not judged), shape (steps,).
 
     Returns
     -------

@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.neurons.morphology import Floats
@@ -39,6 +40,9 @@ class Drive:
         Mean of the waveform over each step (1), shape (steps,).
     width
         Effective width of the phase that each step lies in (s), shape (steps,).
+    judged
+        Whether the deviation after each step is compared with the threshold, shape (steps,): only
+        the end of a rectangular pulse, where its threshold was calibrated, else every step.
     notes
         What is outside the calibration.
     """
@@ -46,6 +50,7 @@ class Drive:
     dt: float
     amplitude: Floats
     width: Floats
+    judged: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
 
 
@@ -131,7 +136,13 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
             raise InputError(f"pulse width must be > 0 s, got {waveform!r}")
         ones = np.ones(steps_per_phase)
         notes = _range_notes(np.array([width]))
-        return Drive(dt=width / steps_per_phase, amplitude=ones, width=width * ones, notes=notes)
+        return Drive(
+            dt=width / steps_per_phase,
+            amplitude=ones,
+            width=width * ones,
+            judged=np.arange(steps_per_phase) == steps_per_phase - 1,
+            notes=notes,
+        )
     t = np.asarray(waveform.t, dtype=np.float64)
     w = np.asarray(waveform.w, dtype=np.float64)
     if t.ndim != 1 or t.shape != w.shape or len(t) < 2 or not (np.diff(t) > 0).all():
@@ -168,6 +179,7 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
         dt=float(grid[1] - grid[0]),
         amplitude=amplitude,
         width=widths[phase],
+        judged=np.ones(count, dtype=bool),
         notes=_range_notes(widths[strong]),
     )
 
