@@ -285,6 +285,8 @@ def _mid_surface(
     grid = pv.ImageData(dimensions=phi.shape)
     grid.point_data["phi"] = phi.ravel(order="F").astype(np.float32)
     surface = grid.contour([0.5], scalars="phi", method="flying_edges", compute_normals=False)
+    if not surface.n_cells:
+        raise InputError("expected grey matter between white matter and CSF, found none: cortex")
     points, triangles = _merged(np.asarray(surface.points, np.float64), surface.regular_faces)
     inside = cortex[tuple(np.rint(points).astype(int).T)]
     triangles = _large_patches(points, triangles[inside[triangles].all(axis=1)], smallest)

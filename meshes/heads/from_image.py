@@ -200,10 +200,11 @@ def head_from_image(
     if not present:
         raise InputError(f"expected labelled tissue, all voxels are outside: {path}")
     mesh = mesh_image(image, affine, edge_length_mm * 1e-3)
-    notes = []
-    cortex = _sheet(image, affine, columns)
-    if cortex is None:
-        notes.append("no cortical sheet: no grey matter between white matter and CSF")
+    notes, cortex = [], None
+    try:
+        cortex = _sheet(image, affine, columns)
+    except InputError as error:  # the mesh is of use without it
+        notes.append(f"no cortical sheet: {error}")
     marks = {k: np.asarray(v, float) * 1e-3 for k, v in (fiducials_mm or {}).items()}
     positions = {}
     if marks:
@@ -228,12 +229,7 @@ def head_from_image(
     )
 
 
-def _sheet(
-    image: NDArray[np.uint16], affine: NDArray[np.float64], columns: int
-) -> CorticalSheet | None:
-    codes = [tissue(n).label for n in ("white_matter", "grey_matter", "csf")]
-    if not np.isin(codes, image).all():
-        return None
-    white, grey, csf = codes
+def _sheet(image: NDArray[np.uint16], affine: NDArray[np.float64], columns: int) -> CorticalSheet:
+    white, grey, csf = (tissue(n).label for n in ("white_matter", "grey_matter", "csf"))
     ribbon = ribbon_of_labels(image, white=(white,), grey=(grey,), pial=(csf,))
     return cortical_sheet(ribbon, affine, columns=columns)

@@ -11,6 +11,7 @@ from rheobase.meshes.cortex import cortical_sheet
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152_ribbon import ribbon
 from rheobase.meshes.heads.mni152_template import (
+    Template,
     around_brain,
     constants,
     fiducials,
@@ -19,7 +20,7 @@ from rheobase.meshes.heads.mni152_template import (
     template,
 )
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.mesher import mesh_image
+from rheobase.meshes.mesher import Size, mesh_image
 from rheobase.meshes.positions import ten_ten
 from rheobase.meshes.tissues import tissue
 
@@ -33,13 +34,16 @@ NOTES = (
 )
 
 
-def build(*, edge_length_mm: float = 4.5, columns: int = 30_000) -> Head:
+FINE_MARGIN = 10e-3  # m around the skull that is meshed as finely as what is inside it
+
+
+def build(*, edge_length_mm: float = 4.2, columns: int = 30_000) -> Head:
     """Build the default human head.
 
     Parameters
     ----------
     edge_length_mm
-        Mean edge of the tetrahedra (mm).
+        Mean edge of the tetrahedra (mm); twice that in face and neck.
     columns
         Cortical columns to aim for.
 
@@ -54,7 +58,8 @@ def build(*, edge_length_mm: float = 4.5, columns: int = 30_000) -> Head:
         inner = around_brain(image)
         cortex = cortical_sheet(ribbon(inner), inner.affine, columns=columns)
     with stage("head mni152: mesh"):
-        mesh = mesh_image(image.labels, image.affine, edge_length_mm * 1e-3)
+        edge = edge_length_mm * 1e-3
+        mesh = mesh_image(image.labels, image.affine, edge, size=coarse_below(image, edge))
     with stage("head mni152: 10-10 positions"):
         vertices, triangles = surface("scalp")
         marks = fiducials()
@@ -78,6 +83,24 @@ def build(*, edge_length_mm: float = 4.5, columns: int = 30_000) -> Head:
             "notes": list(NOTES),
         },
     )
+
+
+def coarse_below(image: Template, edge: float) -> Size:
+    """Return the wanted edge (m): ``edge`` up to a margin around the skull, twice that beyond."""
+    from scipy import ndimage
+
+    inside = (image.labels > 0) & (image.labels != tissue("scalp").label)
+    step = 2  # every second voxel is enough
+    spacing = step * np.linalg.norm(image.affine[:3, 0])
+    away = ndimage.distance_transform_edt(~inside[::step, ::step, ::step]) * spacing
+    low = image.affine[:3, 3]
+
+    def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        index = np.rint((points - low) / spacing).astype(int)
+        index = np.clip(index, 0, np.array(away.shape) - 1)
+        return np.where(away[tuple(index.T)] > FINE_MARGIN, 2.0 * edge, edge)
+
+    return size
 
 
 def on_surface(

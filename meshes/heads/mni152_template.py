@@ -162,7 +162,7 @@ def template() -> Template:
     brain = largest_part(share["grey"] + share["white"] > 0.5)
 
     # The brain lies inside the skull with a closed layer of CSF around it.
-    cavity |= ndimage.binary_dilation(brain, np.ones((3, 3, 3), bool))
+    cavity |= ndimage.binary_dilation(brain, _ball(constants()["csf"]["thinnest_mm"] / SPACING_MM))
     cavity = filled(largest_part(cavity))
     skull = _skull(head, cavity)
 
@@ -181,6 +181,14 @@ def template() -> Template:
         white=share["white"],
         affine=affine,
     )
+
+
+def _ball(radius: float) -> NDArray[np.bool_]:
+    """Return a ball of ``radius`` voxels as a structuring element."""
+    n = int(radius)
+    x, y, z = np.ogrid[-n : n + 1, -n : n + 1, -n : n + 1]
+    ball: NDArray[np.bool_] = x**2 + y**2 + z**2 <= radius**2
+    return ball
 
 
 def _placed(

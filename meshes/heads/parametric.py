@@ -101,7 +101,7 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
 
     def wanted(points: NDArray[np.float64]) -> NDArray[np.float64]:
         away = np.abs(ellipsoid_distance(points, semi) - 0.5 * csf) - csf
-        return edge + 0.5 * np.maximum(away, 0.0)
+        return edge + np.maximum(away, 0.0)
 
     reach = semi + scalp + 2.0 * edge
     labels = [tissue(n).label for n in LAYERS]
