@@ -79,7 +79,7 @@ def tet_quality(a: Any, b: Any, c: Any, d: Any) -> float:
         max(d01 * d01 / (s0 * s1), d02 * d02 / (s0 * s2), d03 * d03 / (s0 * s3)),
         max(d12 * d12 / (s1 * s2), d13 * d13 / (s1 * s3), d23 * d23 / (s2 * s3)),
     )
-    return np.sqrt(max(0.0, 1.0 - c2))
+    return float(np.sqrt(max(0.0, 1.0 - c2)))
 
 
 @njit(cache=True)

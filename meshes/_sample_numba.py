@@ -45,25 +45,21 @@ def sample_trilinear(volume: Any, inverse: Any, points: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def count_largest(values: Any, offsets: Any, width: float, count: Any, near: Any) -> None:
+def count_largest(values: Any, offsets: Any, width: float, count: Any, swaps: Any) -> None:
     """Count the rows of ``values`` (n, n_labels) whose largest column, offsets added, is each.
 
-    ``near`` gets the rows in which a column is within ``width`` of changing hands.
+    ``swaps`` counts, by largest and second column, the rows within ``width`` of changing hands.
     """
-    nl = values.shape[1]
     for n in range(values.shape[0]):
-        best = -1
+        best = other = 0
         top = second = -np.inf
-        for m in range(nl):
+        for m in range(values.shape[1]):
             f = values[n, m] + offsets[m]
             if f > top:
-                second = top
-                top = f
-                best = m
+                second, other = top, best
+                top, best = f, m
             elif f > second:
-                second = f
+                second, other = f, m
         count[best] += 1
-        for m in range(nl):
-            f = values[n, m] + offsets[m]
-            if (m == best and top - second < width) or (m != best and top - f < width):
-                near[m] += 1
+        if top - second < width:
+            swaps[best, other] += 1

@@ -121,14 +121,14 @@ def _surroundings(mesh: CutMesh, inside: NDArray[np.bool_]) -> _Surroundings:
         found=found,
         number=number,
         walls=mesh.walls,
-        triangles=interface_triangles(mesh.tets, mesh.material, number >= 2),
+        triangles=interface_triangles(mesh.tets, mesh.material, number >= 2)[0],
     )
 
 
 def interface_triangles(
     tets: NDArray[np.int32], material: NDArray[np.int32], on: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """Return the triangles between tetrahedra of different material, shape (n, 3).
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the triangles between tetrahedra of different material.
 
     Parameters
     ----------
@@ -136,6 +136,13 @@ def interface_triangles(
         The mesh, background included.
     on
         Which nodes touch more than one material.
+
+    Returns
+    -------
+    triangles
+        Node indices, shape (n, 3).
+    pairs
+        The two materials of each, shape (n, 2).
     """
     faces = tets[:, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]]
     chosen = on[faces].all(axis=2)
@@ -144,8 +151,7 @@ def interface_triangles(
     order = np.lexsort((faces[:, 2], faces[:, 1], faces[:, 0]))
     faces, owner = faces[order], owner[order]
     pair = (faces[1:] == faces[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
-    triangles: NDArray[np.int32] = faces[:-1][pair]
-    return triangles
+    return faces[:-1][pair], np.column_stack([owner[:-1][pair], owner[1:][pair]])
 
 
 def _tangential(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 
-
 #: Default standard deviation of the Gaussian, in voxel edges: the least that leaves no staircase.
 SMOOTHING = 0.85
+#: Largest offset of an indicator (of 1), so that a label of a few voxels cannot grow a halo.
+MOST_OFFSET = 0.2
+#: Points times labels at which volumes are counted.
+SAMPLES = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -31,6 +35,8 @@ class ImageIndicators:
     offsets
         Added to each column so that no tissue gains or loses volume by the smoothing (Jacobs,
         Merkurjev & Esedoglu 2018, doi:10.1016/j.jcp.2017.10.036), shape (n_labels,).
+    wanted
+        Volume of each label in the image (m³), infinite for the outside, shape (n_labels,).
     """
 
     labels: tuple[int, ...]
@@ -38,6 +44,7 @@ class ImageIndicators:
     affine: NDArray[np.float64]
     smoothing: float
     offsets: NDArray[np.float64]
+    wanted: NDArray[np.float64]
 
     @classmethod
     def of_image(
@@ -86,9 +93,11 @@ class ImageIndicators:
             volume=volume,
             affine=shifted,
             smoothing=sigma,
-            offsets=_balance(
-                volume, np.array([np.count_nonzero(voxels == label) for label in labels])
-            ),
+            offsets=_balance(volume, voxels, labels),
+            wanted=np.concatenate(
+                [[np.inf], [np.count_nonzero(voxels == label) for label in labels[1:]]]
+            )
+            * abs(np.linalg.det(matrix[:3, :3])),
         )
 
     def bounds(self) -> NDArray[np.float64]:
@@ -107,36 +116,91 @@ class ImageIndicators:
         world = corners @ self.affine[:3, :3].T + self.affine[:3, 3]
         return np.stack([world.min(axis=0), world.max(axis=0)])
 
+    def sizes(
+        self, by_label: Mapping[int, float], edge_length: float
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """Return a function of world points that gives the wanted mean edge (m) there.
+
+        Parameters
+        ----------
+        by_label
+            Wanted mean edge (m) deep inside each label.
+        edge_length
+            The same in labels not named and within two of it of another label (m).
+
+        Raises
+        ------
+        InputError
+            If ``by_label`` names a label that is not in the image.
+        """
+        from scipy.ndimage import minimum_filter
+
+        for label in by_label:
+            if label not in self.labels:
+                raise InputError(f"size for label {label}: the image has labels {self.labels[1:]}")
+        inner = np.array([by_label.get(label, edge_length) for label in self.labels], np.float32)
+        inner[0] = np.inf  # the outside is not meshed
+        column = self.volume.argmax(axis=3)
+        edges = np.linalg.norm(self.affine[:3, :3], axis=0)
+        reach = 2 * np.ceil(2.0 * edge_length / edges).astype(int) + 1
+        deep = minimum_filter(column, size=reach) == -minimum_filter(-column, size=reach)
+        wanted = np.where(deep, inner[column], np.float32(edge_length))
+        inverse = np.linalg.inv(self.affine)
+
+        def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            index = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+            inside = ((index >= 0) & (index < wanted.shape)).all(axis=1)
+            out = np.full(len(points), np.inf)
+            out[inside] = wanted[tuple(index[inside].T)]
+            return out
+
+        return size
+
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the indicators at world points (m), shape (n, n_labels)."""
         from rheobase.meshes._sample_numba import sample_trilinear
 
         out = np.empty((len(points), len(self.labels)))
         sample_trilinear(self.volume, np.linalg.inv(self.affine), np.ascontiguousarray(points), out)
+        out += self.offsets
         return out
 
 
 def _balance(
-    volume: NDArray[np.float32], wanted: NDArray[np.int64], steps: int = 12
+    volume: NDArray[np.float32], voxels: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the offset of each label that gives it ``wanted`` voxels (damped Newton steps).
+    """Return the offset of each label that keeps its volume (Newton steps).
 
-    The number of voxels that would change hands within a small change of offset is the slope.
-    Offsets stay within 0.2, so that a label of a few voxels cannot grow a halo.
+    Volumes are counted at random points inside the voxels (voxel centres alone would not feel a
+    shift below a voxel). The points that would change hands between two labels within a small
+    change of their offsets give the slopes.
     """
-    from rheobase.meshes._sample_numba import count_largest
+    from rheobase.meshes._sample_numba import count_largest, sample_trilinear
 
-    mixed = volume.max(axis=3) < 0.98
-    values = volume[mixed]
-    pure = np.bincount(volume[~mixed].argmax(axis=1), minlength=len(wanted))
-    offsets = np.zeros(len(wanted))
-    width = 0.05
-    for _ in range(steps):
-        count, near = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
-        count_largest(values, offsets, width, count, near)
-        missing = wanted - count - pure
-        offsets += 0.7 * np.clip(missing * 2.0 * width / np.maximum(near, 1), -width, width)
-        offsets = np.clip(offsets - offsets[0], -0.2, 0.2)
+    rng = np.random.default_rng(0)
+    mixed = np.argwhere(volume.max(axis=3) < 0.999)
+    if len(mixed) == 0:
+        return np.zeros(len(labels))
+    most = SAMPLES // len(labels)
+    if len(mixed) > most:
+        mixed = mixed[rng.choice(len(mixed), most, replace=False)]
+    repeat = min(64, most // len(mixed))
+    wanted = repeat * np.array(
+        [np.count_nonzero(voxels[tuple(mixed.T)] == label) for label in labels]
+    )
+    points = np.repeat(mixed, repeat, axis=0) + rng.uniform(-0.5, 0.5, (len(mixed) * repeat, 3))
+    values = np.empty((len(points), len(labels)))
+    sample_trilinear(volume, np.eye(4), points, values)
+    offsets = np.zeros(len(labels))
+    width = 0.03
+    for _ in range(8):
+        count, swaps = np.zeros(len(labels)), np.zeros((len(labels), len(labels)))
+        count_largest(values, offsets, width, count, swaps)
+        slope = (swaps + swaps.T) / (2.0 * width)
+        laplacian = np.diag(slope.sum(axis=1) + 1.0) - slope
+        step = np.linalg.solve(laplacian, wanted - count)
+        offsets += np.clip(step - step[0], -width, width)
+        offsets = np.clip(offsets, -MOST_OFFSET, MOST_OFFSET)
     return offsets
 
 

@@ -6,21 +6,30 @@ where the indicators of two materials tie (``cut.py``), then improved under guar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.cut import Indicators, cut_lattice
-from rheobase.meshes.improve import improve
-from rheobase.meshes.lattice import MEAN_EDGE, build_octree
+from rheobase.meshes.improve import improve, interface_triangles
+from rheobase.meshes.indicators import MOST_OFFSET, ImageIndicators
+from rheobase.meshes.lattice import MEAN_EDGE, Octree, build_octree
 from rheobase.meshes.mesh import TetMesh
 
 #: Tetrahedra with a smaller dihedral angle (°) have their part of the lattice left uncut.
 MIN_DIHEDRAL = 6.0
 #: Rebuilds allowed for that; each leaves more of the lattice uncut, whose angles are 45° or more.
 ATTEMPTS = 20
+
+#: Largest number of lattice cells (about 12 tetrahedra each).
+MOST_CELLS = 5e7
+#: Corrections of the indicators for the volume that a lattice loses in layers it cannot resolve.
+CALIBRATIONS = 3
+#: They end when every label is this close (relative).
+VOLUME_ERROR = 0.005
 
 #: Wanted mean edge (m) at points (n, 3).
 Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -63,36 +72,33 @@ def mesh_indicators(
         If the box, the edge length or the number of columns makes no sense, or if no material
         but the outside was found.
     """
-    from rheobase.meshes._improve_numba import qualities
-
     box = np.asarray(bounds, dtype=np.float64)
     if box.shape != (2, 3) or not np.isfinite(box).all() or not (box[1] > box[0]).all():
         raise InputError(f"bounds must be two corners, low then high, got {box.tolist()}")
-    if not (np.isfinite(edge_length) and edge_length > 0):
-        raise InputError(f"edge_length must be > 0 m, got {edge_length!r}")
-    cells = (box[1] - box[0]).prod() / (edge_length / MEAN_EDGE) ** 3
-    if cells > 2e8:
-        raise InputError(
-            f"edge_length {edge_length:g} m asks for {cells:.2g} cells in a box of "
-            f"{(box[1] - box[0]).tolist()} m, more than 2e8: lengths are in metres"
-        )
+    _cell(edge_length, box[1] - box[0])
     octree = build_octree(box, edge_length, size)
-    nodes = octree.nodes()
-    values = np.asarray(indicators(nodes), dtype=np.float64)
-    if values.shape != (len(nodes), len(labels)):
+    values = np.asarray(indicators(octree.nodes()), dtype=np.float64)
+    if values.shape != (len(octree.xyz), len(labels)):
         raise InputError(
             f"indicators must return shape (n, {len(labels)}), one column per label, "
-            f"got {values.shape} for {len(nodes)} points"
+            f"got {values.shape} for {len(octree.xyz)} points"
         )
-    material = values.argmax(axis=1).astype(np.int32)
-    tets = octree.tets(material)
-    if len(tets) == 0:
-        raise InputError(
-            f"nothing to mesh: no lattice node at edge_length {edge_length:g} m lies in a material "
-            "other than the outside"
-        )
+    return _mesh(octree, values, labels, indicators, edge_length)
+
+
+def _mesh(
+    octree: Octree,
+    values: NDArray[np.float64],
+    labels: Sequence[int],
+    indicators: Indicators,
+    edge_length: float,
+) -> TetMesh:
+    """Cut and improve, leaving more of the lattice uncut until no tetrahedron is bad."""
+    from rheobase.meshes._improve_numba import qualities
+
+    nodes, walls = octree.nodes(), octree.walls()
+    tets = octree.tets(values.argmax(axis=1).astype(np.int32))
     frozen = np.zeros(len(nodes), np.bool_)
-    walls = octree.walls()
     for attempt in range(ATTEMPTS):
         if attempt == ATTEMPTS - 1:  # the lattice itself, labelled by centroids
             frozen[:] = True
@@ -100,7 +106,8 @@ def mesh_indicators(
         inside = mesh.material > 0
         if not inside.any():
             raise InputError(
-                f"nothing to mesh: every region is thinner than edge_length {edge_length:g} m"
+                f"nothing to mesh: at edge_length {edge_length:g} m no tetrahedron lies in a "
+                "material other than the outside"
             )
         moved = improve(mesh, indicators, edge_length)
         bad = qualities(moved, mesh.tets[inside]) < np.sin(np.radians(MIN_DIHEDRAL))
@@ -163,7 +170,7 @@ def mesh_spheres(
         within = np.minimum(distance - inner, r - distance)
         return np.concatenate([distance - r[-1], within], axis=1)
 
-    a = edge_length / MEAN_EDGE
+    a = _cell(edge_length, np.full(3, 2 * r[-1]))
     half = a * (np.ceil(r[-1] / a) + 1)
     return mesh_indicators([0, *labels], shells, [[-half] * 3, [half] * 3], edge_length, size=size)
 
@@ -174,7 +181,8 @@ def mesh_image(
     edge_length: float,
     *,
     smoothing: float | None = None,
-    size: Size | None = None,
+    size: Size | Mapping[int, float] | None = None,
+    keep_volumes: bool = True,
 ) -> TetMesh:
     """Mesh a label image.
 
@@ -190,7 +198,11 @@ def mesh_image(
         Standard deviation (m) of the Gaussian that smooths each label's image; 0.85 of the
         largest voxel edge if None.
     size
-        As in `mesh_indicators`.
+        As in `mesh_indicators`, or the wanted mean edge (m) inside each label; labels not named
+        get ``edge_length``, and so does every place within two edges of another label.
+    keep_volumes
+        Thicken what is left of layers that are thinner than the lattice resolves, so that each
+        label keeps its volume.
 
     Returns
     -------
@@ -202,15 +214,66 @@ def mesh_image(
     InputError
         If the image or the affine cannot be meshed.
     """
-    from rheobase.meshes.indicators import ImageIndicators
-
     found = ImageIndicators.of_image(image, affine, smoothing)
     low, high = found.bounds()
-    a = edge_length / MEAN_EDGE
+    a = _cell(edge_length, high - low)
+    middle, half = (low + high) / 2, (np.ceil((high - low) / a) + 2) * a / 2
+    wanted = found.sizes(size, edge_length) if isinstance(size, Mapping) else size
+    octree = build_octree(np.stack([middle - half, middle + half]), edge_length, wanted)
+    values = found(octree.nodes())
+    for _ in range(CALIBRATIONS if keep_volumes else 0):
+        missing, step = _missing_volume(octree, values, found)
+        if (np.abs(missing) < VOLUME_ERROR * found.wanted).all():
+            break
+        offsets = np.clip(found.offsets + step, -MOST_OFFSET, MOST_OFFSET)
+        values += offsets - found.offsets
+        found = replace(found, offsets=offsets)
+    return _mesh(octree, values, found.labels, found, edge_length)
+
+
+def _missing_volume(
+    octree: Octree, values: NDArray[np.float64], found: ImageIndicators
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the volumes (m³) the cut lattice lacks, and the offsets that would give them back.
+
+    An offset moves an interface by offset / slope; the slope of f_a - f_b across a plane interface
+    is that of the smoothed step, 2 / (s sqrt(2 pi)).
+    """
+    nodes = octree.nodes()
+    tets = octree.tets(values.argmax(axis=1).astype(np.int32))
+    mesh = cut_lattice(nodes, tets, values, found, octree.walls(), np.zeros(len(nodes), np.bool_))
+    n = len(found.labels)
+    corner = mesh.nodes[mesh.tets[:, 0]]
+    u, v, w = (mesh.nodes[mesh.tets[:, i]] - corner for i in (1, 2, 3))
+    volume = np.einsum("ij,ij->i", np.cross(u, v), w) / 6
+    missing = found.wanted - np.bincount(mesh.material, weights=volume, minlength=n)
+    missing[0] = 0.0
+    everywhere = np.ones(len(mesh.nodes), np.bool_)
+    triangles, pairs = interface_triangles(mesh.tets, mesh.material, everywhere)
+    p = mesh.nodes[triangles]
+    area = 0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
+    areas = np.bincount(pairs[:, 0] * n + pairs[:, 1], weights=area, minlength=n * n).reshape(n, n)
+    # interpolation between voxels smooths as well, by about 1/6 voxel²
+    voxel = np.linalg.norm(found.affine[:3, :3], axis=0).mean()
+    per_offset = np.sqrt(2 * np.pi * (found.smoothing**2 + voxel**2 / 6)) / 2
+    slope = (areas + areas.T) * per_offset
+    laplacian = np.diag(slope.sum(axis=1)) - slope
+    # the outside takes what is left
+    step = np.zeros(n)
+    inner = laplacian[1:, 1:] + 1e-9 * slope.max() * np.eye(n - 1)
+    step[1:] = np.linalg.solve(inner, missing[1:])
+    return missing, np.clip(step, -0.1, 0.1)
+
+
+def _cell(edge_length: float, extent: NDArray[np.float64]) -> float:
+    """Return the edge of a lattice cell (m) after checking that the lattice fits in memory."""
     if not (np.isfinite(edge_length) and edge_length > 0):
         raise InputError(f"edge_length must be > 0 m, got {edge_length!r}")
-    cells = np.ceil((high - low) / a) + 2
-    middle, half = (low + high) / 2, cells * a / 2
-    return mesh_indicators(
-        found.labels, found, np.stack([middle - half, middle + half]), edge_length, size=size
-    )
+    a = float(edge_length / MEAN_EDGE)
+    cells = float((extent / a).prod())
+    if cells > MOST_CELLS:
+        raise InputError(
+            f"edge_length {edge_length:g} m asks for {cells:.2g} cells in a box of "
+            f"{np.round(extent, 6).tolist()} m, more than {MOST_CELLS:.0e}: lengths are in metres"
+        )
+    return a
