@@ -72,6 +72,7 @@ def _draw(file: Path, png: Path) -> None:
         scene = {name: archive[name] for name in archive.files}
     plot = pv.Plotter(off_screen=True, window_size=(1400, 1100))
     plot.set_background("white")
+    plot.enable_depth_peeling(8)
     surface = _polydata(scene["points"], scene["triangles"])
     plot.add_mesh(
         surface,

@@ -42,10 +42,23 @@ class Range(_Table):
 
 
 class HeadTable(_Table):
-    """``[head]``: a built-in name, or the path of a SimNIBS mesh or a labelled NIfTI image."""
+    """``[head]``: a built-in head by name, or a file with its label table and fiducials."""
 
-    name: str
+    name: str | None = None
     edge_length_mm: Positive | None = None
+    file: Path | None = None
+    labels: Path | None = None
+    species: Literal["human", "macaque", "rat", "mouse"] = "human"
+    fiducials_mm: dict[str, tuple[Finite, Finite, Finite]] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.name is None) == (self.file is None):
+            raise ValueError("expected either name (a built-in head) or file, got both or neither")
+        only_file = {"labels", "species", "fiducials_mm"} & self.model_fields_set
+        if self.name is not None and only_file:
+            raise ValueError(f"{', '.join(sorted(only_file))} belongs to a head from a file")
+        return self
 
 
 class Electrode(_Table):
@@ -121,22 +134,14 @@ class Cells(_Table):
 
 
 class NetworkTable(_Table):
-    """``[network]``: the circuit that the activated cells are part of."""
+    """``[network]``: the circuit that the activated cells are part of, and the pulses it gets."""
 
     model: Literal["microcircuit"] = "microcircuit"
     scale: Annotated[float, Field(gt=0, le=1)] = 0.1
-    duration_ms: Positive = 600.0
-    pulse_ms: Positive = 400.0
     intensity_A_per_us: Positive
-    latency_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-
-    @model_validator(mode="after")
-    def _pulse_inside(self) -> Self:
-        if self.pulse_ms >= self.duration_ms:
-            raise ValueError(
-                f"pulse_ms must be < duration_ms = {self.duration_ms:g}, got {self.pulse_ms:g}"
-            )
-        return self
+    pulses: Annotated[int, Field(ge=1, le=10_000)] = 10
+    interval_ms: Annotated[float, Field(ge=200, allow_inf_nan=False)] = 250.0
+    latency_ms: Annotated[float, Field(ge=0, le=20)] = 1.0
 
 
 class Study(_Table):

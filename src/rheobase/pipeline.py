@@ -82,8 +82,9 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         cells = cells_station(study, study.cells, study.device, head, device, book)
         if study.network:
             network_station(study, study.network, cells, book)
+    inputs = {r: p for r, p in (("head", study.head.file), ("labels", study.head.labels)) if p}
     with stage("writing the report"):
-        record = provenance(study=text, inputs={}, details={"seed": study.seed, **book.details})
+        record = provenance(study=text, inputs=inputs, details={"seed": study.seed, **book.details})
         write_provenance(out / "provenance.json", record)
         notes = list(dict.fromkeys(book.notes))
         write_report(
@@ -106,7 +107,7 @@ def _check_names(study: Study) -> None:
     """Refuse unknown heads, coils and cell types before any long work."""
     from rheobase.meshes.heads import head_names
 
-    if not Path(study.head.name).suffix:
+    if study.head.name is not None:
         check_option("head", study.head.name, head_names(), where="head.name")
     if isinstance(study.device, TMS):
         from rheobase.fields.coils import load_windings

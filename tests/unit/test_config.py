@@ -38,7 +38,11 @@ def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
             r"unknown key 'handel_angle_deg', nearest: handle_angle_deg: s.toml, \[device\]",
         ),
         ("tms_motor", lambda t: t.update(cell={}), "unknown key 'cell', nearest: cells: s.toml"),
-        ("tms_motor", lambda t: t["head"].pop("name"), "Field required: s.toml, head.name"),
+        (
+            "tms_motor",
+            lambda t: t["head"].pop("name"),
+            "either name .* or file, got both or neither: s.toml",
+        ),
         (
             "tms_motor",
             lambda t: t["cells"].update(placements=0),
@@ -46,8 +50,8 @@ def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
         ),
         (
             "tms_motor",
-            lambda t: t["network"].update(pulse_ms=700.0),
-            "pulse_ms must be < duration_ms = 600, got 700: s.toml, network",
+            lambda t: t["network"].update(interval_ms=20.0),
+            "greater than or equal to 200, got 20.0: s.toml, network.interval_ms",
         ),
         ("tms_motor", lambda t: t.pop("cells"), r"\[network\] needs \[cells\]"),
         (

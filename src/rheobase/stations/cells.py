@@ -27,7 +27,7 @@ def cells_station(
     study: Study, table: Cells, tms: TMS, head: Head, device: Device, book: Book
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
-    from rheobase.fields.waveforms import tms_waveform
+    from rheobase.fields.waveforms import tms_pulse
     from rheobase.neurons.activation import thresholds
     from rheobase.neurons.placement import place_in_sheet
 
@@ -46,7 +46,7 @@ def cells_station(
         )
     with stage(f"thresholds of {len(population):,} cells"):
         recruited = thresholds(
-            population, device.basis, waveform=tms_waveform(tms.waveform), mode=table.mode
+            population, device.basis, waveform=tms_pulse(tms.waveform), mode=table.mode
         )
     path = book.out / "recruitment.nc"
     recruited.save(path)
@@ -117,7 +117,7 @@ def cells_station(
             tables=[recruitment_table],
         )
     )
-    book.notes += recruited.notes
+    book.notes.extend(recruited.notes)
     book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
     return recruited
 

@@ -164,7 +164,7 @@ def coil_on(head: Head, table: TMS) -> Device:
     )
     scene: Scene = {}
     step = np.linalg.norm(np.diff(placed.positions, axis=0), axis=1)
-    ends = np.flatnonzero(step > 2 * np.linalg.norm(placed.segments[:-1], axis=1)) + 1
+    ends = np.flatnonzero(step > 1.08 * np.linalg.norm(placed.segments[:-1], axis=1)) + 1
     for k, turn in enumerate(np.split(placed.positions, ends)):
         scene[f"line_{k}"] = np.vstack([turn, turn[:1]])
         scene[f"colour_{k}"] = np.array([0.72, 0.45, 0.20])

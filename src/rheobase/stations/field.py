@@ -12,7 +12,7 @@ from rheobase._progress import stage
 from rheobase._render import CURE, render
 from rheobase.config import TI, TMS, Study
 from rheobase.report import Picture, Section, Table
-from rheobase.stations.devices import Device, device_on
+from rheobase.stations.devices import Device, Scene, device_on
 from rheobase.views import slices
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def field_station(study: Study, head: Head, book: Book) -> Device:
         device = device_on(head, study.device)
     basis = device.basis
     strength, name, unit = strength_of(study, device)
-    rows = []
+    rows: list[tuple[str | float, ...]] = []
     for label, tissue in head.tissues.items():
         if label not in basis.split_label:
             continue
@@ -91,7 +91,7 @@ def field_station(study: Study, head: Head, book: Book) -> Device:
             tables=[statistics, solved],
         )
     )
-    book.notes += device.notes
+    book.notes.extend(device.notes)
     book.details["field"] = {
         "sources": list(basis.names),
         "unit": basis.unit,
@@ -143,7 +143,7 @@ def _field_pictures(
         surface, triangles = head.cortex.points(0.0), head.cortex.triangles
         values, _ = _on_points(device, strength, head.cortex.points(0.5))
         path = book.out / "pictures" / "scene.png"
-        scene = {
+        scene: Scene = {
             "points": surface,
             "triangles": triangles,
             "values": np.nan_to_num(values),

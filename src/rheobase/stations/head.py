@@ -4,22 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rheobase._errors import InputError
+from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.report import Section, Table
 
 if TYPE_CHECKING:
-    from rheobase.config import Study
+    from rheobase.config import HeadTable, Study
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
 
 
+def open_head(table: HeadTable) -> Head:
+    """Return the head of a study: built-in, or from a file; from the cache when it is there."""
+    from rheobase.meshes.heads import build_head, head_from_image, head_from_msh
+    from rheobase.meshes.store import cached_head, meshes_key
+
+    if table.file is None:
+        assert table.name is not None  # the study file holds one of the two
+        return build_head(table.name, edge_length_mm=table.edge_length_mm)
+    file = table.file
+    for path in (file, table.labels):
+        if path is not None and not path.is_file():
+            raise InputError(f"no such file {path}: [head]")
+    key = content_key(meshes_key(), file, table.labels or "", table.model_dump(mode="json"))
+
+    def build() -> Head:
+        if file.suffix == ".msh":
+            return head_from_msh(
+                file, labels=table.labels, species=table.species, fiducials_mm=table.fiducials_mm
+            )
+        return head_from_image(
+            file,
+            edge_length_mm=table.edge_length_mm or 4.0,
+            labels=table.labels,
+            species=table.species,
+            fiducials_mm=table.fiducials_mm,
+        )
+
+    return cached_head(key, file.name.split(".")[0], build)
+
+
 def head_station(study: Study, book: Book) -> Head:
     """Build or load the head and tell what it is."""
-    from rheobase.meshes.heads import build_head
     from rheobase.meshes.quality import quality
 
-    with stage(f"head {study.head.name}"):
-        head = build_head(study.head.name, edge_length_mm=study.head.edge_length_mm)
+    with stage(f"head {study.head.name or study.head.file}"):
+        head = open_head(study.head)
     worth = quality(head.mesh)
     rows = [
         (
@@ -34,10 +65,11 @@ def head_station(study: Study, book: Book) -> Head:
     text = (
         f"{head.name} ({head.species}, space {head.space}): {len(head.mesh.nodes):,} nodes, "
         f"{len(head.mesh.tets):,} tetrahedra, smallest dihedral angle "
-        f"{worth.dihedral_min_deg:.1f}°, no inverted element."
+        f"{worth.min_dihedral:.1f}° (1st percentile {worth.p1_dihedral:.1f}°), "
+        f"{worth.n_inverted} inverted."
     )
     book.sections.append(Section(title="Head", paragraphs=[text], tables=[tissues]))
-    book.notes += [str(n) for n in head.provenance.get("notes", ())]
+    book.notes.extend([str(n) for n in head.provenance.get("notes", ())])
     book.details["head"] = {
         "name": head.name,
         "nodes": len(head.mesh.nodes),

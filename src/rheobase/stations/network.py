@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._files import whole_file
 from rheobase._progress import stage
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from rheobase.neurons.simulation import Spikes
     from rheobase.stations.book import Book
 
-BEFORE, AFTER = 0.1, 0.1  # window around the pulse (s)
+SETTLE = 0.5  # time that the network is given to forget its start (s)
+BEFORE, AFTER = 0.05, 0.1  # window around each pulse (s)
 
 
 def network_station(study: Study, table: NetworkTable, recruited: Recruitment, book: Book) -> None:
@@ -38,19 +40,20 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
             )
         }
     )
-    pulse, duration = table.pulse_ms * 1e-3, table.duration_ms * 1e-3
+    pulses = SETTLE + table.interval_ms * 1e-3 * np.arange(table.pulses)
+    duration = float(pulses[-1]) + AFTER + BEFORE
     with stage("wiring the network"):
         network = microcircuit(scale=table.scale, seed=study.seed)
-    drive = Drive(probability=probability, times=np.array([pulse]), latency=table.latency_ms * 1e-3)
-    with stage(f"network of {network.size:,} neurons, {duration:g} s, with and without the pulse"):
-        driven = simulate(network, duration, seed=study.seed, drive=drive, record_currents=True)
-        free = simulate(network, duration, seed=study.seed, record_currents=True)
+    drive = Drive(probability=probability, times=pulses, latency=table.latency_ms * 1e-3)
+    driven = simulate(network, duration, seed=study.seed, drive=drive, record_currents=True)
+    free = simulate(network, duration, seed=study.seed, record_currents=True)
     window = {"before": BEFORE, "after": AFTER}
-    response, quiet = (evoked_response(s, [pulse], **window) for s in (driven, free))
-    wave, rest = (evoked_wave(s, [pulse], **window) for s in (driven, free))
-    _save(book.out / "network.nc", driven, free, pulse)
+    response, quiet = (evoked_response(s, pulses, **window) for s in (driven, free))
+    wave, rest = (evoked_wave(s, pulses, **window) for s in (driven, free))
+    _save(book.out / "network.nc", driven, free, pulses)
     book.files.append(book.out / "network.nc")
-    late = response.time > table.latency_ms * 1e-3 + 1e-3
+    soon = (response.time > table.latency_ms * 1e-3 + 1e-3) & (response.time <= 0.02)
+    change = response.value - quiet.value
     rows = [
         (
             name,
@@ -58,8 +61,8 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
             float(quiet.value[k].mean()),
             float(response.peak[k]),
             float(response.peak_latency[k] * 1e3),
-            float((response.value[k] - quiet.value[k])[late & (response.time <= 0.02)].mean()),
-            float((response.value[k] - quiet.value[k])[response.time > 0.02].mean()),
+            float(change[k][soon].mean()),
+            float(change[k][response.time > 0.02].mean()),
         )
         for k, name in enumerate(response.names)
     ]
@@ -67,18 +70,18 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
         columns=(
             "population",
             "fires directly",
-            "rate without pulse (Hz)",
+            "rate without pulses (Hz)",
             "peak above baseline (Hz)",
             "peak at (ms)",
-            "change, 2–20 ms (Hz)",
+            f"change, {table.latency_ms + 1:g}–20 ms (Hz)",
             "change, 20–100 ms (Hz)",
         ),
         rows=rows,
     )
     book.tables[f"Network at {table.intensity_A_per_us:g} A/µs"] = result
-    times, ids, population = raster(driven, start=pulse - BEFORE, stop=pulse + AFTER)
+    times, ids, population = raster(driven, start=pulses[0] - BEFORE, stop=pulses[0] + AFTER)
     figure = network_response(
-        (times - pulse, ids, population),
+        (times - pulses[0], ids, population),
         names=driven.names,
         excitatory=driven.excitatory,
         first=driven.first,
@@ -91,16 +94,16 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
             title="Network",
             paragraphs=[
                 f"Potjans–Diesmann microcircuit at {table.scale:.0%} ({network.size:,} neurons). "
-                f"One pulse of {table.intensity_A_per_us:g} A/µs makes these populations fire "
-                f"directly: {driven_names}. Both runs share every random number, so whatever "
-                "differs is the pulse's doing."
+                f"Each of {table.pulses} pulses of {table.intensity_A_per_us:g} A/µs makes these "
+                f"shares fire directly: {driven_names}. Peaks include those direct spikes. Both "
+                "runs share every random number; rates and currents are means over the pulses."
             ],
             figures=[
                 book.picture(
                     "network",
                     figure,
-                    "Spikes around the pulse; rate of each population; summed synaptic current of "
-                    "the excitatory cells by layer. Grey: the same network without the pulse.",
+                    "Spikes around the first pulse; rate of each population; summed synaptic "
+                    "current of the excitatory cells by layer. Grey: the same without pulses.",
                 )
             ],
             tables=[result],
@@ -113,12 +116,12 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
     book.details["network"] = {
         "neurons": network.size,
         "probability": probability,
-        "pulse_s": pulse,
+        "pulses_s": pulses,
         "seed": study.seed,
     }
 
 
-def _save(path: Path, driven: Spikes, free: Spikes, pulse: float) -> None:
+def _save(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.float64]) -> None:
     """Write the spikes of both runs as NetCDF."""
     import xarray as xr
 
@@ -133,7 +136,7 @@ def _save(path: Path, driven: Spikes, free: Spikes, pulse: float) -> None:
             "population": list(driven.names),
             "first_neuron": ("population", driven.first[:-1]),
         },
-        attrs={"pulse_s": pulse, "duration_s": driven.duration, "seed": driven.seed},
+        attrs={"pulses_s": pulses, "duration_s": driven.duration, "seed": driven.seed},
     )
     with whole_file(path) as part:
         data.to_netcdf(part, engine="h5netcdf")
