@@ -13,6 +13,7 @@ from rheobase.fields.electrodes import (
     montage_1x1,
     montage_4x1,
 )
+from rheobase.fields.export import write_vtu
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
@@ -43,4 +44,5 @@ __all__ = [
     "solve_induction",
     "tms_pulse",
     "two_carriers",
+    "write_vtu",
 ]

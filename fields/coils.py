@@ -239,7 +239,7 @@ def place_coil(
     *,
     position: str | NDArray[np.float64],
     handle_angle_deg: float = 45.0,
-    distance_mm: float = 4.0,
+    distance_mm: float = 5.0,
 ) -> Coil:
     """Stand a coil on the scalp, tangential to it.
 
