@@ -1,22 +1,29 @@
 """Generated cells beside reconstructions: python benchmarks/cells.py [FOLDER].
 
 Prints lengths, tips and extents of generated cells, and of the reconstructions in FOLDER
-(../shared/data/cells by default) when it is there; draws docs/images/cells.png.
+(../shared/data/cells by default) when it is there; draws docs/images/cells.png. Then thresholds of
+both in the same fields: rat reconstructions with the human diameter factors, generated human cells.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 
 from rheobase._errors import InputError
-from rheobase.neurons.constants import layer_table
+from rheobase.fields.waveforms import tms_pulse
+from rheobase.neurons.activation import thresholds
+from rheobase.neurons.compartments import compartments
+from rheobase.neurons.constants import layer_table, species_scaling
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Kind, Skeleton
+from rheobase.neurons.placement import place_cells
 from rheobase.neurons.read import read_skeleton
+from rheobase.neurons.sample import UniformField
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -55,6 +62,37 @@ def draw(ax: Axes, cell: Cell) -> None:
         widths = np.clip(0.7e6 * sk.diameter[i], 0.25, 3)
         ax.add_collection(LineCollection(list(pieces), colors=colour, linewidths=widths))
     ax.plot(*x[0, [0, 2]], "o", color="black", ms=4e5 * sk.diameter[0] / 2)
+
+
+def human_sized(skeleton: Skeleton, *, cut: bool) -> Skeleton:
+    """Return a rat reconstruction with the human diameter factors, its lowest axon tip cut."""
+    size, d = species_scaling("human"), skeleton.diameter.copy()
+    axon = skeleton.kind == Kind.UNMYELINATED
+    d[axon] *= size["axon_diameter"]
+    d[skeleton.kind == Kind.BASAL] *= size["basal_diameter"]
+    d[skeleton.kind == Kind.APICAL] *= size["apical_diameter"]
+    d[0] *= size["soma_diameter"]
+    tips = np.setdiff1d(np.flatnonzero(axon), skeleton.parent)
+    end = np.zeros(len(d), dtype=bool)
+    end[tips[skeleton.position[tips, 2].argmin()]] = cut
+    return replace(skeleton, diameter=d, cut=end)
+
+
+def threshold_line(name: str, label: str, skeleton: Skeleton) -> str:
+    """Return lowest, 5 % and median threshold over 60 directions of a uniform field."""
+    rng = np.random.default_rng(0)
+    cell = replace(
+        generate_cell(name, "human", seed=1),
+        skeleton=skeleton,
+        morphology=compartments(skeleton, rng=rng),
+    )
+    normal = rng.standard_normal((60, 3))
+    cells = place_cells([cell], position=[0, 0, 0], normal=normal, cell=np.zeros(60, dtype=int))
+    out = []
+    for waveform in (tms_pulse("biphasic"), 200e-6):
+        r = thresholds(cells, UniformField(E=[0, 0, 1.0]), waveform=waveform).threshold
+        out.append(" / ".join(f"{v:.0f}" for v in np.percentile(r, [0, 5, 50])))
+    return f"| {label} | {out[0]} | {out[1]} |"
 
 
 def main() -> None:
@@ -100,6 +138,19 @@ def main() -> None:
         groups.setdefault(name, []).append(skeleton)
     for name, skeletons in groups.items():
         print(line(f"{name}, reconstructed", skeletons))
+    print("\n| cell, 60 directions, V/m: lowest / 5 % / median | biphasic TMS | 200 us |")
+    print("|---|---|---|")
+    for kind, name in [
+        ("L23_PC", "L23_pyramidal"),
+        ("L4_LBC", "L4_basket"),
+        ("L5_TTPC2", "L5_pyramidal"),
+    ]:
+        for k, skeleton in enumerate(groups.get(kind, []), start=1):
+            scaled = human_sized(skeleton, cut="pyramidal" in name)
+            print(threshold_line(name, f"{kind} {k}, reconstructed", scaled))
+        for seed in (1, 2, 3):
+            grown = generate_cell(name, "human", seed=seed).skeleton
+            print(threshold_line(name, f"{name} {seed}, generated", grown))
     print(f"\n{image} ({image.stat().st_size // 1000} kB)")
 
 

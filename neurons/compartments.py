@@ -118,15 +118,15 @@ def compartments(
         edges = [0.0]
         for (size, _), n in zip(pieces, parts, strict=True):
             edges.extend(edges[-1] + size * (np.arange(1, n + 1) / n))
-        s = np.array(edges)
-        along = np.stack([np.interp(s, arc, path[:, i]) for i in range(3)], axis=1)
-        s = 0.5 * (s[1:] + s[:-1])
-        middle = np.stack([np.interp(s, arc, path[:, i]) for i in range(3)], axis=1)
-        fibres = np.interp(s, arc, _ends(skeleton, first, points)).tolist()
+        border = np.array(edges)
+        table = np.column_stack([path, _ends(skeleton, first, points)])
+        along = _along(border, arc, table)[:, :3]
+        middle = _along(0.5 * (border[1:] + border[:-1]), arc, table)
+        fibres = middle[:, 3].tolist()
         k = 0
         for (size, what), n in zip(pieces, parts, strict=True):
             for _ in range(n):
-                ends = (along[k], middle[k], along[k + 1])
+                ends = (along[k], middle[k, :3], along[k + 1])
                 last = out.add(last, ends, size / n, fibres[k], what)
                 k += 1
         if not children[tip] and kind == Kind.UNMYELINATED and out.kind[last] != Kind.TERMINAL:
@@ -159,6 +159,17 @@ def _path(skeleton: Skeleton, first: int, points: list[int]) -> tuple[Floats, Fl
             path[0] += step * min(1.0, radius / reach)
     arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     return path, arc
+
+
+def _along(s: Floats, arc: Floats, table: Floats) -> Floats:
+    """Interpolate the columns of ``table`` (given at ``arc``) at arc lengths ``s``."""
+    if len(arc) < 2 or len(s) == 0:
+        return np.broadcast_to(table[:1], (len(s), table.shape[1]))
+    i = np.clip(np.searchsorted(arc, s, side="right") - 1, 0, len(arc) - 2)
+    step = arc[i + 1] - arc[i]
+    t = np.clip((s - arc[i]) / np.where(step > 0, step, 1.0), 0.0, 1.0)[:, None]
+    out: Floats = table[i] + t * (table[i + 1] - table[i])
+    return out
 
 
 def _ends(skeleton: Skeleton, first: int, points: list[int]) -> Floats:

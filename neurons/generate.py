@@ -7,7 +7,8 @@ rule that reproduces dendrites and axons of many cell types (Cuntz, Forstner, Bo
 doi:10.1371/journal.pcbi.1000877), then smoothed. Diameters follow from the number of tips beyond
 (power law after Rall 1959). Heights follow the layers of species and area, widths and diameters the
 species factors of ``data/species_scaling.csv``. Region sizes and target counts were set so that
-lengths, tips and extents have the order of reconstructions of the same type (docs/cells.md).
+lengths, tips and extents have the order of reconstructions of the same type (docs/cells.md); counts
+vary between cells by the type's ``spread`` (SD of the logarithm, widths by half of it).
 """
 
 from __future__ import annotations
@@ -206,8 +207,10 @@ class _Grower:
         self._span(base, targets, float(arbor["balance"]), index)
 
     def _targets(self, arbor: dict[str, str], low: float, high: float, radius: float) -> Floats:
-        n = int(arbor["targets"])
         rng = self.rng
+        vary = float(_types()[arbor["cell"]]["spread"])
+        n = max(3, round(int(arbor["targets"]) * float(np.exp(vary * rng.standard_normal()))))
+        radius *= float(np.exp(0.5 * vary * rng.standard_normal()))
         roof = self.depth * self.height - _PIA_MARGIN
         if arbor["shape"] == "ellipsoid":
             ball = rng.standard_normal((n, 3))

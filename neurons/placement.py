@@ -1,7 +1,7 @@
 """Cells put into cortex: positions, orientations, layers.
 
 A cell keeps its length constants, so it is never stretched in place. Instead the cells of a type
-are grown anew for a few classes of cortical thickness (each class 1.2 times the one below, a column
+are grown anew for a few classes of cortical thickness (each class 1.25 times the one below, a column
 takes the class just below its own thickness): the apical tree then ends under the local pia and the
 axon trunk leaves through the local white-matter border. Each type has ``clones`` cells whose somata
 lie in equal strata of the layer; a placement moves within its cell's stratum, and never so far up
@@ -24,7 +24,7 @@ from rheobase.neurons.morphology import Floats
 
 _Draw = Callable[[int, np.random.Generator], tuple[Floats, Floats, NDArray[np.int32]]]
 
-_CLASS_RATIO = 1.2
+_CLASS_RATIO = 1.25
 _THINNEST, _THICKEST = 0.3e-3, 8e-3  # columns outside are artefacts of the surfaces (m)
 
 
