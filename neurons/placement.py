@@ -1,11 +1,11 @@
 """Cells put into cortex: positions, orientations, layers.
 
 A cell keeps its length constants, so it is never stretched in place. Instead the cells of a type
-are grown anew for a few classes of cortical thickness (each class 1.25 times the one below, a column
-takes the class just below its own thickness): the apical tree then ends under the local pia and the
-axon trunk leaves through the local white-matter border. Each type has ``clones`` cells whose somata
-lie in equal strata of the layer; a placement moves within its cell's stratum, and never so far up
-that the tuft would leave the cortex.
+are grown anew for a few classes of cortical thickness (each class 1.25 times the one below; a
+column takes the class just below its own thickness): the apical tree then ends under the local pia
+and the axon trunk leaves through the local white-matter border. Each type has ``clones`` cells
+whose somata lie in equal strata of the layer; a placement moves within its cell's stratum, and
+never so far up that the tuft would leave the cortex.
 """
 
 from __future__ import annotations
