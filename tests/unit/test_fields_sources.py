@@ -217,10 +217,16 @@ def test_basis_survives_the_file(basis: FieldBasis, tmp_path: Path) -> None:
 
 def test_vtu_holds_the_field(basis: FieldBasis, tmp_path: Path) -> None:
     pyvista = pytest.importorskip("pyvista")
-    write_vtu(tmp_path / "field.vtu", basis, amplitudes=[2e-3, 0.0])
-    grid = pyvista.read(tmp_path / "field.vtu")
-    assert grid.n_cells == len(basis.mesh.tets)
-    assert np.allclose(grid["magnE_V_per_m"], basis.magnitude([2e-3, 0.0]), rtol=1e-5)
+    strength = basis.magnitude([2e-3, 0.0])
+    for path in (tmp_path / "field.vtu", tmp_path / "field.vtkhdf"):
+        write_vtu(path, basis, {"strength_V_per_m": strength})
+        grid = pyvista.read(path)
+        assert grid.n_cells == len(basis.mesh.tets)
+        assert np.allclose(grid["strength_V_per_m"], strength, rtol=1e-5)
+    write_vtu(tmp_path / "units.vtu", basis)
+    assert "E C3-Fp2 V_per_m_per_A" in pyvista.read(tmp_path / "units.vtu").point_data
+    with pytest.raises(InputError, match="ending in"):
+        write_vtu(tmp_path / "field.txt", basis)
 
 
 def test_loop_agrees_with_elliptic_integrals() -> None:
