@@ -3,11 +3,10 @@
     E = -dA/dt - grad V,   -div(sigma grad V) = div(sigma dA/dt) in the head,
     sigma (dV/dn + n·dA/dt) = 0 on its surface.
 
-Weak form: ∫ sigma grad V · grad w = -∫ sigma dA/dt · grad w. The displacement current and the
-field of the induced current are left out: both are below 1e-2 of the whole at the kilohertz of a
-pulse (Plonsey & Heppner, Bull Math Biophys 29:657 (1967), doi:10.1007/BF02476917). dA/dt is exact
-at the nodes and linear between them in the load; only -grad V is recovered, and the exact -dA/dt
-is added at the nodes.
+Weak form: ∫ sigma grad V · grad w = -∫ sigma dA/dt · grad w. Quasi-static: the displacement
+current and the field of the induced current are left out (Plonsey & Heppner, Bull Math Biophys
+29:657 (1967), doi:10.1007/BF02476917). dA/dt is exact at the nodes and linear between them in the
+load; only -grad V is recovered, and the exact -dA/dt is added at the nodes.
 """
 
 from __future__ import annotations
