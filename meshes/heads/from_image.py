@@ -122,12 +122,15 @@ def read_labels(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64
     path = Path(path)
     try:
         image: Any = nib.load(path)
+        if len(image.shape) != 3 and any(n != 1 for n in image.shape[3:]):
+            raise InputError(f"expected a 3-D label image, got shape {image.shape}: {path}")
         image = nib.as_closest_canonical(image)
         values = np.asanyarray(image.dataobj)
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise InputError(f"cannot read {path} as a NIfTI image: {error}") from None
-    if values.ndim > 3 and all(n == 1 for n in values.shape[3:]):
-        values = values.reshape(values.shape[:3])
+    values = values.reshape(values.shape[:3])  # trailing axes of length 1
     if values.ndim != 3:
         raise InputError(f"expected a 3-D label image, got shape {values.shape}: {path}")
     whole = np.issubdtype(values.dtype, np.integer) or (

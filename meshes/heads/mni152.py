@@ -62,7 +62,7 @@ def build(*, edge_length_mm: float = 4.2, columns: int = 30_000) -> Head:
         mesh = mesh_image(image.labels, image.affine, edge, size=coarse_below(image, edge))
     with stage("head mni152: 10-10 positions"):
         vertices, triangles = surface("scalp")
-        marks = fiducials()
+        marks = {name: p.copy() for name, p in fiducials().items()}
         positions = ten_ten(vertices * 1e-3, triangles, marks)
     names = [tissue(n) for n in TISSUES]
     constant = constants()

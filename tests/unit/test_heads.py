@@ -91,13 +91,15 @@ def test_ellipsoid_distance_against_its_definition() -> None:
 def test_parametric_heads() -> None:
     for species in ("rat", "mouse", "macaque"):
         size, rows = parametric.sizes(species)
-        head = parametric.build(species, edge_length_mm=size["brain width"] / 25 * 1e3)
+        head = parametric.build(species, edge_length_mm=size["brain width"] / 16 * 1e3)
         assert head.provenance["parametric"] is True
         assert all(r["source"] and r["status"] for r in rows)
         semi = 0.5 * np.array([size[f"brain {k}"] for k in ("width", "length", "height")])
         skin = semi + sum(size[f"{k} thickness"] for k in ("csf", "skull", "scalp"))
         total = sum(head.mesh.tissue_volumes().values())
-        assert total == pytest.approx(4 / 3 * np.pi * skin.prod(), rel=0.03)
+        assert total == pytest.approx(
+            4 / 3 * np.pi * skin.prod(), rel=0.06
+        )  # coarse: see the slow test
         assert head.cortex is not None
         assert (head.cortex.normal[:, 2] > -1e-12).all()
         depth = parametric.ellipsoid_distance(head.cortex.white, semi)
@@ -105,6 +107,24 @@ def test_parametric_heads() -> None:
         if species != "macaque":
             bregma, lambda_ = head.position("bregma"), head.position("lambda")
             assert bregma[1] - lambda_[1] == pytest.approx(size["bregma to lambda"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("species", ["rat", "mouse", "macaque"])
+def test_parametric_volumes_at_the_default_edge(species: str) -> None:
+    size, _ = parametric.sizes(species)
+    semi = 0.5 * np.array([size[f"brain {k}"] for k in ("width", "length", "height")])
+    steps = [size[f"{k} thickness"] for k in ("csf", "skull", "scalp")]
+    head = parametric.build(species)
+    assert head.cortex is not None
+    ends = np.concatenate([[-1.0, -head.cortex.thickness[0], 0.0], np.cumsum(steps)])
+    box = semi + ends[-1]
+    points = np.random.default_rng(0).uniform(-box, box, (1_000_000, 3))
+    found = np.digitize(parametric.ellipsoid_distance(points, semi), ends)
+    expected = np.bincount(found, minlength=7)[1:6] / len(points) * np.prod(2 * box)
+    volumes = head.mesh.tissue_volumes()
+    for name, v in zip(parametric.LAYERS, expected, strict=True):
+        assert volumes[head.label_of(name)] == pytest.approx(v, rel=0.035), name
 
 
 def ball_image(n: int = 24) -> NDArray[np.uint8]:
@@ -263,3 +283,8 @@ def test_an_individual() -> None:
     assert head.cortex is not None
     assert 2.5e-3 < np.median(head.cortex.thickness) < 4.5e-3
     assert 20_000 < len(head.cortex.pial) < 40_000
+
+
+def test_trailing_axes_of_one(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "t.nii", ball_image()[..., None])
+    assert sum(head_from_image(path, edge_length_mm=5.0).mesh.tissue_volumes().values()) > 3e-5
