@@ -101,8 +101,8 @@ class ImageIndicators:
         )
 
     def bounds(self) -> NDArray[np.float64]:
-        """Return the world box around the voxels that are not outside (m), shape (2, 3)."""
-        inside = np.nonzero(self.volume[..., 0] < 0.5)
+        """Return the world box around all that is not quite outside (m), shape (2, 3)."""
+        inside = np.nonzero(self.volume[..., 0] < 0.999)
         low = np.array([axis.min() for axis in inside]) - 1.0
         high = np.array([axis.max() for axis in inside]) + 1.0
         corners = np.array(
@@ -142,7 +142,7 @@ class ImageIndicators:
         inner[0] = np.inf  # the outside is not meshed
         column = self.volume.argmax(axis=3)
         edges = np.linalg.norm(self.affine[:3, :3], axis=0)
-        reach = 2 * np.ceil(2.0 * edge_length / edges).astype(int) + 1
+        reach = tuple(int(n) for n in 2 * np.ceil(2.0 * edge_length / edges) + 1)
         deep = minimum_filter(column, size=reach) == -minimum_filter(-column, size=reach)
         wanted = np.where(deep, inner[column], np.float32(edge_length))
         inverse = np.linalg.inv(self.affine)

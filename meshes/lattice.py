@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 #: Mean edge of a BCC tetrahedron in units of the cube edge: two edges 1, four edges sqrt(3)/2.
 MEAN_EDGE = (2.0 + 4.0 * np.sqrt(0.75)) / 6.0
 
+#: Largest leaf of a graded lattice: 2**3 cells, eight times the finest edge.
+MAX_LEVEL = 3
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Octree:
@@ -81,7 +84,7 @@ def build_octree(
     bounds: NDArray[np.float64],
     edge_length: float,
     size: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
-    max_level: int = 3,
+    max_level: int = MAX_LEVEL,
 ) -> Octree:
     """Build the octree over a box.
 
@@ -95,7 +98,7 @@ def build_octree(
         Wanted mean edge (m) at points of shape (n, 3); None for a uniform lattice. A leaf grows
         only where the whole of it may.
     max_level
-        Largest leaf, ``2**max_level`` cells.
+        Largest leaf, ``2**max_level`` cells; less where that would stretch the cells by 5 %.
 
     Returns
     -------
@@ -111,10 +114,14 @@ def build_octree(
         level = np.zeros(tuple(shape), np.int8)
         cell = (high - low) / shape
     else:
-        block = 1 << max_level
-        shape = block * np.maximum(1, np.rint(shape / block).astype(int))
+        exact = shape
+        for most in range(max_level, -1, -1):  # large leaves only where whole ones fit the box
+            block = 1 << most
+            shape = block * np.maximum(1, np.rint(exact / block).astype(int))
+            if (np.abs(shape / exact - 1.0) < 0.05).all():
+                break
         cell = (high - low) / shape
-        level = _graded(low, cell, shape, edge_length, size, max_level)
+        level = _graded(low, cell, shape, edge_length, size, most)
     corners = np.full(tuple(shape + 1), -1, np.int32)
     centres = np.full(tuple(shape), -1, np.int32)
     xyz = mark_nodes(level, corners, centres)

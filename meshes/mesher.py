@@ -16,7 +16,7 @@ from rheobase._errors import InputError
 from rheobase.meshes.cut import Indicators, cut_lattice
 from rheobase.meshes.improve import improve, interface_triangles
 from rheobase.meshes.indicators import MOST_OFFSET, ImageIndicators
-from rheobase.meshes.lattice import MEAN_EDGE, Octree, build_octree
+from rheobase.meshes.lattice import MAX_LEVEL, MEAN_EDGE, Octree, build_octree
 from rheobase.meshes.mesh import TetMesh
 
 #: Tetrahedra with a smaller dihedral angle (°) have their part of the lattice left uncut.
@@ -171,7 +171,7 @@ def mesh_spheres(
         return np.concatenate([distance - r[-1], within], axis=1)
 
     a = _cell(edge_length, np.full(3, 2 * r[-1]))
-    half = a * (np.ceil(r[-1] / a) + 1)
+    half = 0.5 * a * float(_cells(2 * r[-1] / a, size))
     return mesh_indicators([0, *labels], shells, [[-half] * 3, [half] * 3], edge_length, size=size)
 
 
@@ -217,7 +217,7 @@ def mesh_image(
     found = ImageIndicators.of_image(image, affine, smoothing)
     low, high = found.bounds()
     a = _cell(edge_length, high - low)
-    middle, half = (low + high) / 2, (np.ceil((high - low) / a) + 2) * a / 2
+    middle, half = (low + high) / 2, _cells((high - low) / a, size) * a / 2
     wanted = found.sizes(size, edge_length) if isinstance(size, Mapping) else size
     octree = build_octree(np.stack([middle - half, middle + half]), edge_length, wanted)
     values = found(octree.nodes())
@@ -260,9 +260,16 @@ def _missing_volume(
     laplacian = np.diag(slope.sum(axis=1)) - slope
     # the outside takes what is left
     step = np.zeros(n)
-    inner = laplacian[1:, 1:] + 1e-9 * slope.max() * np.eye(n - 1)
+    inner = laplacian[1:, 1:] + voxel**3 * np.eye(n - 1)  # a label may have no interface yet
     step[1:] = np.linalg.solve(inner, missing[1:])
     return missing, np.clip(step, -0.1, 0.1)
+
+
+def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:
+    """Return how many cells cover ``extent`` cells with a margin, whole leaves if graded."""
+    block = 1 if size is None else 1 << MAX_LEVEL
+    cells: NDArray[np.float64] = np.ceil((np.asarray(extent) + 2.0) / block) * block
+    return cells
 
 
 def _cell(edge_length: float, extent: NDArray[np.float64]) -> float:
