@@ -29,7 +29,8 @@ def brute(mesh: TetMesh, points: np.ndarray) -> np.ndarray:
     p = mesh.nodes[mesh.tets]
     inverse = np.linalg.inv((p[:, 1:] - p[:, :1]).transpose(0, 2, 1))
     rest = np.einsum("tij,ntj->nti", inverse, points[:, None] - p[None, :, 0])
-    return np.minimum(rest.min(axis=2), 1 - rest.sum(axis=2))
+    least: np.ndarray = np.minimum(rest.min(axis=2), 1 - rest.sum(axis=2))
+    return least
 
 
 def test_locate_agrees_with_brute_force(shell: TetMesh) -> None:

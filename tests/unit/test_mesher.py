@@ -40,6 +40,7 @@ def euler(triangles: np.ndarray) -> int:
 
 
 def ellipsoid(axes: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Label image of an ellipsoid (2) with another one inside (7)."""
     grid = np.moveaxis(np.indices((62, 72, 66)), 0, -1) - centre
     radius = np.sqrt(((grid / axes) ** 2).sum(axis=-1))
     return np.where(radius < 0.8, 7, np.where(radius < 1.0, 2, 0))
@@ -68,11 +69,13 @@ def test_checkerboard_single_voxel_and_full_image(edge: float) -> None:
     assert_sound(mesh_image(checker, MM, edge))
     single = np.zeros((5, 5, 5), int)
     single[2, 2, 2] = 3
-    assert_sound(mesh_image(single, MM, edge, smoothing=0.4e-3))
-    full = np.full((6, 5, 7), 4)
+    assert_sound(mesh_image(single, MM, edge / 2, smoothing=0.4e-3))
+    with pytest.raises(InputError, match="nothing to mesh"):
+        mesh_image(single, MM, 10 * edge)
+    full = np.full((16, 15, 17), 4)
     mesh = mesh_image(full, MM, edge)
     assert_sound(mesh)
-    assert mesh.tissue_volumes()[4] == pytest.approx(210e-9, rel=0.02)
+    assert mesh.tissue_volumes()[4] == pytest.approx(4080e-9, rel=0.02)
 
 
 def test_axes_and_handedness_do_not_matter() -> None:
@@ -135,7 +138,8 @@ def test_sphere_volume_and_area_converge_with_second_order() -> None:
 
 def test_graded_lattice_is_conforming_and_coarser() -> None:
     def size(points: np.ndarray) -> np.ndarray:
-        return 1e-3 + 0.5 * np.abs(np.linalg.norm(points, axis=1) - 0.02)
+        wanted: np.ndarray = 1e-3 + 0.5 * np.abs(np.linalg.norm(points, axis=1) - 0.02)
+        return wanted
 
     fine = mesh_spheres([0.02, 0.04], [1, 2], 2e-3)
     graded = mesh_spheres([0.02, 0.04], [1, 2], 2e-3, size=size)
@@ -160,7 +164,7 @@ def test_materials_that_reach_the_box_fill_it_exactly() -> None:
         z = points[:, 2] - 3.1e-3 - 0.7e-3 * np.sin(2000 * points[:, 0])
         return np.column_stack([np.full(len(z), -1.0), z, -z])
 
-    mesh = mesh_indicators([0, 1, 2], layers, [[0, 0, 0], [0.01, 0.02, 0.006]], 1e-3)
+    mesh = mesh_indicators([0, 1, 2], layers, [[0.0, 0.0, 0.0], [0.01, 0.02, 0.006]], 1e-3)
     assert_sound(mesh, 10.0)
     assert mesh.volumes().sum() == pytest.approx(1.2e-6, rel=1e-9)
 
@@ -221,7 +225,7 @@ def test_real_head_keeps_its_tissue_volumes() -> None:
         pytest.skip("the label image of a real head is not there (shared/data/heads)")
     import nibabel as nib
 
-    file = nib.load(ERNIE)
+    file: nib.Nifti1Image = nib.load(ERNIE)
     labels = np.asarray(file.dataobj).astype(int)
     affine = file.affine.copy()
     affine[:3] *= 1e-3
