@@ -27,7 +27,7 @@ ATTEMPTS = 20
 #: Largest number of lattice cells (about 12 tetrahedra each).
 MOST_CELLS = 5e7
 #: Corrections of the indicators for the volume that a lattice loses in layers it cannot resolve.
-CALIBRATIONS = 3
+CALIBRATIONS = 2
 #: They end when every label is this close (relative).
 VOLUME_ERROR = 0.005
 
@@ -221,8 +221,9 @@ def mesh_image(
     wanted = found.sizes(size, edge_length) if isinstance(size, Mapping) else size
     octree = build_octree(np.stack([middle - half, middle + half]), edge_length, wanted)
     values = found(octree.nodes())
-    for _ in range(CALIBRATIONS if keep_volumes else 0):
-        missing, step = _missing_volume(octree, values, found)
+    for n in range(CALIBRATIONS if keep_volumes else 0):
+        last = n == CALIBRATIONS - 1
+        missing, step = _missing_volume(octree, values, found, edge_length if last else None)
         if (np.abs(missing) < VOLUME_ERROR * found.wanted).all():
             break
         offsets = np.clip(found.offsets + step, -MOST_OFFSET, MOST_OFFSET)
@@ -232,10 +233,14 @@ def mesh_image(
 
 
 def _missing_volume(
-    octree: Octree, values: NDArray[np.float64], found: ImageIndicators
+    octree: Octree,
+    values: NDArray[np.float64],
+    found: ImageIndicators,
+    edge_length: float | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the volumes (m³) the cut lattice lacks, and the offsets that would give them back.
 
+    Volumes are those of the improved mesh where ``edge_length`` (m) is given, else of the cuts.
     An offset moves an interface by offset / slope; the slope of f_a - f_b across a plane interface
     is that of the smoothed step, 2 / (s sqrt(2 pi)).
     """
@@ -243,14 +248,15 @@ def _missing_volume(
     tets = octree.tets(values.argmax(axis=1).astype(np.int32))
     mesh = cut_lattice(nodes, tets, values, found, octree.walls(), np.zeros(len(nodes), np.bool_))
     n = len(found.labels)
-    corner = mesh.nodes[mesh.tets[:, 0]]
-    u, v, w = (mesh.nodes[mesh.tets[:, i]] - corner for i in (1, 2, 3))
+    position = mesh.nodes if edge_length is None else improve(mesh, found, edge_length, rounds=0)
+    corner = position[mesh.tets[:, 0]]
+    u, v, w = (position[mesh.tets[:, i]] - corner for i in (1, 2, 3))
     volume = np.einsum("ij,ij->i", np.cross(u, v), w) / 6
     missing = found.wanted - np.bincount(mesh.material, weights=volume, minlength=n)
     missing[0] = 0.0
     everywhere = np.ones(len(mesh.nodes), np.bool_)
     triangles, pairs = interface_triangles(mesh.tets, mesh.material, everywhere)
-    p = mesh.nodes[triangles]
+    p = position[triangles]
     area = 0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
     areas = np.bincount(pairs[:, 0] * n + pairs[:, 1], weights=area, minlength=n * n).reshape(n, n)
     # interpolation between voxels smooths as well, by about 1/6 voxel²

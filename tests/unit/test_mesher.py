@@ -225,7 +225,7 @@ def test_real_head_keeps_its_tissue_volumes() -> None:
         pytest.skip("the label image of a real head is not there (shared/data/heads)")
     import nibabel as nib
 
-    file: nib.Nifti1Image = nib.load(ERNIE)
+    file = nib.Nifti1Image.from_filename(ERNIE)
     labels = np.asarray(file.dataobj).astype(int)
     affine = file.affine.copy()
     affine[:3] *= 1e-3
