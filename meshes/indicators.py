@@ -13,7 +13,7 @@ from rheobase._errors import InputError
 #: Default standard deviation of the Gaussian, in voxel edges: the least that leaves no staircase.
 SMOOTHING = 0.85
 #: Largest offset of an indicator (of 1), so that a label of a few voxels cannot grow a halo.
-MOST_OFFSET = 0.2
+MOST_OFFSET = 0.3
 #: Points times labels at which volumes are counted.
 SAMPLES = 20_000_000
 

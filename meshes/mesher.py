@@ -27,7 +27,7 @@ ATTEMPTS = 20
 #: Largest number of lattice cells (about 12 tetrahedra each).
 MOST_CELLS = 5e7
 #: Corrections of the indicators for the volume that a lattice loses in layers it cannot resolve.
-CALIBRATIONS = 2
+CALIBRATIONS = 3
 #: They end when every label is this close (relative).
 VOLUME_ERROR = 0.005
 
@@ -268,7 +268,7 @@ def _missing_volume(
     step = np.zeros(n)
     inner = laplacian[1:, 1:] + voxel**3 * np.eye(n - 1)  # a label may have no interface yet
     step[1:] = np.linalg.solve(inner, missing[1:])
-    return missing, np.clip(step, -0.1, 0.1)
+    return missing, np.clip(step, -0.15, 0.15)
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:
