@@ -182,13 +182,17 @@ def tms_pulse(name: str, *, dt: float = 1e-6) -> Waveform:
     if pulse["kind"] == "rlc":
         t = _times(pulse["cycles"] * 2 * np.pi / omega, dt)
         return Waveform(name=name, t=t, w=_discharge(t, a, omega))
-    # The capacitor is empty when L dI/dt = -R I; from then on the clamp resistor takes over.
+    # Once the capacitor is empty, a diode lets the current pass a resistor beside it:
+    # L dI/dt = V - R I,  C dV/dt = -I - V/R_clamp,  from V = 0 and the current of that moment.
     empty = (np.pi - np.arctan2(omega, a)) / omega
-    rate = (R + pulse["clamp_mOhm"] * 1e-3) / L
-    t = _times(empty + 6.0 / rate, dt)
+    clamp = pulse["clamp_mOhm"] * 1e-3
+    rates, modes = np.linalg.eig(np.array([[-R / L, 1 / L], [-1 / C, -1 / (clamp * C)]]))
     current = np.exp(-a * empty) * np.sin(omega * empty) / omega
-    falling = -rate * current * np.exp(-rate * np.maximum(t - empty, 0.0))
-    return Waveform(name=name, t=t, w=np.where(t < empty, _discharge(t, a, omega), falling))
+    share = np.linalg.solve(modes, np.array([current, 0.0]).astype(modes.dtype))
+    t = _times(empty + 6.0 / float(np.abs(rates.real).min()), dt)
+    after = np.exp(np.outer(np.maximum(t - empty, 0.0), rates)) * (share * rates * modes[0])
+    w = np.where(t < empty, _discharge(t, a, omega), after.sum(axis=1).real)
+    return Waveform(name=name, t=t, w=w)
 
 
 def _discharge(t: NDArray[np.float64], a: float, omega: float) -> NDArray[np.float64]:

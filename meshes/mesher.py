@@ -28,6 +28,8 @@ ATTEMPTS = 20
 MOST_CELLS = 5e7
 #: Corrections of the indicators for the volume that a lattice loses in layers it cannot resolve.
 CALIBRATIONS = 3
+#: Part of a step that is taken: on folded sheets the whole one overshoots by 0.6.
+RELAXATION = 0.65
 #: They end when every label is this close (relative).
 VOLUME_ERROR = 0.005
 
@@ -268,7 +270,7 @@ def _missing_volume(
     step = np.zeros(n)
     inner = laplacian[1:, 1:] + voxel**3 * np.eye(n - 1)  # a label may have no interface yet
     step[1:] = np.linalg.solve(inner, missing[1:])
-    return missing, np.clip(step, -0.15, 0.15)
+    return missing, np.clip(RELAXATION * step, -0.15, 0.15)
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:

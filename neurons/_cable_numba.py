@@ -77,15 +77,21 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
                 f = factor[c]
                 d = inverse[c]
                 p = parent[c]
-                for b in range(LANES):
-                    v[c, b] = rhs[c, b] * d + f * v[p, b]
                 if judged and site[c]:
                     for b in range(LANES):
-                        x = v[c, b] * scale
-                        at_plus[b] = c if x > plus[b] else at_plus[b]
-                        plus[b] = x if x > plus[b] else plus[b]
-                        at_minus[b] = c if -x > minus[b] else at_minus[b]
-                        minus[b] = -x if -x > minus[b] else minus[b]
+                        before = v[c, b]
+                        x = rhs[c, b] * d + f * v[p, b]
+                        v[c, b] = x
+                        # a deviation that decays was judged in the phase that made it
+                        y = x * scale if x > before else np.float32(0.0)
+                        z = -x * scale if x < before else np.float32(0.0)
+                        at_plus[b] = c if y > plus[b] else at_plus[b]
+                        plus[b] = y if y > plus[b] else plus[b]
+                        at_minus[b] = c if z > minus[b] else at_minus[b]
+                        minus[b] = z if z > minus[b] else minus[b]
+                else:
+                    for b in range(LANES):
+                        v[c, b] = rhs[c, b] * d + f * v[p, b]
         for b in range(LANES):
             out[block, 0, b] = plus[b]
             out[block, 1, b] = minus[b]

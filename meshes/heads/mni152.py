@@ -35,15 +35,17 @@ NOTES = (
 
 
 FINE_MARGIN = 10e-3  # m around the skull that is meshed as finely as what is inside it
+NARROW = 4.5e-3  # m; CSF and skull thinner than this are meshed twice as finely
 
 
-def build(*, edge_length_mm: float = 4.2, columns: int = 30_000) -> Head:
+def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
     """Build the default human head.
 
     Parameters
     ----------
     edge_length_mm
-        Mean edge of the tetrahedra (mm); twice that in face and neck.
+        Mean edge of the tetrahedra (mm); half of it in thin CSF and bone, twice that in face and
+        neck.
     columns
         Cortical columns to aim for.
 
@@ -59,7 +61,7 @@ def build(*, edge_length_mm: float = 4.2, columns: int = 30_000) -> Head:
         cortex = cortical_sheet(ribbon(inner), inner.affine, columns=columns)
     with stage("head mni152: mesh"):
         edge = edge_length_mm * 1e-3
-        mesh = mesh_image(image.labels, image.affine, edge, size=coarse_below(image, edge))
+        mesh = mesh_image(image.labels, image.affine, edge / 2, size=graded(image, edge))
     with stage("head mni152: 10-10 positions"):
         vertices, triangles = surface("scalp")
         marks = {name: p.copy() for name, p in fiducials().items()}
@@ -85,20 +87,36 @@ def build(*, edge_length_mm: float = 4.2, columns: int = 30_000) -> Head:
     )
 
 
-def coarse_below(image: Template, edge: float) -> Size:
-    """Return the wanted edge (m): ``edge`` up to a margin around the skull, twice that beyond."""
+def graded(image: Template, edge: float) -> Size:
+    """Return the wanted edge (m) of the default head.
+
+    ``edge`` up to a margin around the skull, twice that beyond, and half of it where CSF or skull
+    is narrow: a layer thinner than about one edge would get holes, and grey matter that touches
+    bone there has no CSF to shunt the current.
+    """
     from scipy import ndimage
 
-    inside = (image.labels > 0) & (image.labels != tissue("scalp").label)
-    step = 2  # every second voxel is enough
-    spacing = step * np.linalg.norm(image.affine[:3, 0])
-    away = ndimage.distance_transform_edt(~inside[::step, ::step, ::step]) * spacing
+    code = {name: tissue(name).label for name in TISSUES}
+    labels, spacing = image.labels, float(np.linalg.norm(image.affine[:3, 0]))
+
+    def away(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        distance: NDArray[np.float32] = ndimage.distance_transform_edt(~mask).astype(np.float32)
+        return distance * np.float32(spacing)
+
+    brain = (labels == code["white_matter"]) | (labels == code["grey_matter"])
+    bone = labels == code["skull"]
+    soft = (labels == code["scalp"]) | (labels == 0)
+    narrow = away(brain) + away(bone) < NARROW
+    narrow |= bone & (away((labels > 0) & ~bone & ~soft) + away(soft) < NARROW)
+    wanted = np.where(away((labels > 0) & ~soft) > FINE_MARGIN, 2 * edge, edge).astype(np.float32)
+    wanted[away(narrow) <= spacing] = edge / 2
     low = image.affine[:3, 3]
 
     def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
         index = np.rint((points - low) / spacing).astype(int)
-        index = np.clip(index, 0, np.array(away.shape) - 1)
-        return np.where(away[tuple(index.T)] > FINE_MARGIN, 2.0 * edge, edge)
+        index = np.clip(index, 0, np.array(wanted.shape) - 1)
+        edges: NDArray[np.float64] = wanted[tuple(index.T)].astype(np.float64)
+        return edges
 
     return size
 

@@ -71,6 +71,7 @@ class Electrode(_Table):
     radius_mm: Positive = 12.0
     size_mm: tuple[Positive, Positive] = (50.0, 50.0)
     rotation_deg: Finite = 0.0
+    contact: Literal["gel", "sponge"] = "gel"
 
 
 class Pair(_Table):
@@ -89,8 +90,8 @@ class TMS(_Table):
     coil: str
     position: str
     handle_angle_deg: Finite = 45.0
-    distance_mm: Annotated[float, Field(ge=0)] = 4.0
-    waveform: Literal["biphasic", "monophasic"] = "biphasic"
+    distance_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    waveform: Literal["biphasic", "half-sine", "monophasic"] = "biphasic"
     intensities_A_per_us: Range = Range(start=0.0, stop=150.0, count=61)
 
 
@@ -131,6 +132,7 @@ class Cells(_Table):
     radius_mm: Positive = 15.0
     centre: str | tuple[Finite, Finite, Finite] | None = None
     mode: Literal["cable", "af"] = "cable"
+    area: str | None = None
 
 
 class NetworkTable(_Table):

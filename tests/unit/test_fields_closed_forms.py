@@ -119,7 +119,8 @@ def test_waveforms() -> None:
     assert abs(biphasic.integral) < 1e-9
     monophasic = tms_pulse("monophasic", dt=1e-7)
     assert abs(monophasic.integral) < 1e-2 * np.abs(monophasic.w).max() * monophasic.duration
-    assert (np.diff(np.sign(monophasic.w[monophasic.w != 0])) != 0).sum() == 1
+    assert np.abs(np.diff(monophasic.w)).max() < 0.01, "the coil's voltage cannot jump"
+    assert -0.35 < monophasic.w.min() < -0.1, "the return phase is weak"
     assert tms_pulse("biphasic-cosine").integral == pytest.approx(0, abs=1e-12)
     assert sine(10.0).at(np.array([0.025])) == pytest.approx(1.0)
     with pytest.raises(InputError, match="times must rise"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,12 @@ from rheobase.views import depths, recruitment
 
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
+    from rheobase.neurons.placement import Population
     from rheobase.neurons.recruitment import Recruitment
     from rheobase.stations.book import Book
     from rheobase.stations.devices import Device
 
+SPARE = 1.6  # cells drawn for each one wanted: those outside the mesh's grey matter are left out
 MICRO = 1e-6  # A/s to A/µs: the amplitude of a coil is A/s inside and A/µs to people
 
 
@@ -29,6 +32,7 @@ def cells_station(
     """Place the cells, find their thresholds, draw recruitment."""
     from rheobase.fields.waveforms import tms_pulse
     from rheobase.neurons.activation import thresholds
+    from rheobase.neurons.constants import layer_table
     from rheobase.neurons.placement import place_in_sheet
 
     if head.cortex is None:
@@ -36,14 +40,16 @@ def cells_station(
     strength, _, _ = strength_of(study, device)
     centre = _centre(table, head, device, strength)
     with stage("placing the cells"):
-        population = place_in_sheet(
+        drawn = place_in_sheet(
             head.cortex,
             species=head.species,
-            counts=dict.fromkeys(table.types, table.placements),
+            counts=dict.fromkeys(table.types, ceil(SPARE * table.placements)),
             seed=study.seed,
             centre=centre,
             radius=table.radius_mm * 1e-3,
+            area=table.area,
         )
+        population = _in_grey(drawn, head, device, table.placements)
     with stage(f"thresholds of {len(population):,} cells"):
         recruited = thresholds(
             population, device.basis, waveform=tms_pulse(tms.waveform), mode=table.mode
@@ -117,9 +123,28 @@ def cells_station(
             tables=[recruitment_table],
         )
     )
+    layers = layer_table(head.species, table.area)
+    book.notes.append(
+        f"Cortical layers are those of {head.species} {layers.area} ({layers.source}); cells whose "
+        "soma fell outside the mesh's grey matter were drawn anew."
+    )
     book.notes.extend(recruited.notes)
     book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
     return recruited
+
+
+def _in_grey(drawn: Population, head: Head, device: Device, count: int) -> Population:
+    """Return the first ``count`` cells of each type whose soma lies in the mesh's grey matter.
+
+    Where the mesh is coarser than the cortical sheet, part of the sheet lies in its white matter or
+    CSF, whose field is not that of the cells there.
+    """
+    tet, _ = device.basis.locator.locate(drawn.position)
+    grey = (tet >= 0) & (head.mesh.labels[tet] == head.label_of("grey_matter"))
+    kept = [np.flatnonzero(grey & (drawn.type == t))[:count] for t in np.unique(drawn.type)]
+    if any(len(k) == 0 for k in kept):
+        raise InputError("no soma lies in grey matter: choose another centre or a finer mesh")
+    return drawn.select(np.sort(np.concatenate(kept)))
 
 
 def _centre(

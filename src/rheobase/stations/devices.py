@@ -91,7 +91,14 @@ def _direction(head: Head, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def pads_of(head: Head, table: TES | TI) -> list[Any]:
     """Return the montages of a study's electrodes (``rheobase.fields.electrodes.Montage``)."""
-    from rheobase.fields.electrodes import Disc, Electrode, Montage, Rectangle, montage_1x1
+    from rheobase.fields.electrodes import (
+        Disc,
+        Electrode,
+        Montage,
+        Rectangle,
+        contact,
+        montage_1x1,
+    )
 
     if isinstance(table, TI):
         return [
@@ -113,6 +120,7 @@ def pads_of(head: Head, table: TES | TI) -> list[Any]:
             else Rectangle(
                 width_mm=e.size_mm[0], height_mm=e.size_mm[1], rotation_deg=e.rotation_deg
             ),
+            contact=contact(e.contact),
         )
         for e in table.electrodes
     ]

@@ -119,11 +119,12 @@ def _on_points(
 
 
 def hot_spot(head: Head, device: Device, strength: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where the quantity is largest at mid-depth of the cortex (or in grey matter)."""
+    """Return the grey-matter point at mid-depth of the cortex where the quantity is largest."""
     if head.cortex is None:
         return device.basis.peak(strength, _grey(head)).position
     points = head.cortex.points(0.5)
-    value, _ = _on_points(device, strength, points)
+    value, tet = _on_points(device, strength, points)
+    value[head.mesh.labels[tet] != _grey(head)] = np.nan  # where sheet and mesh part company
     hot: NDArray[np.float64] = points[int(np.nanargmax(value))]
     return hot
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
     }
 
 
-def _save(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.float64]) -> None:
+def _save(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.floating[Any]]) -> None:
     """Write the spikes of both runs as NetCDF."""
     import xarray as xr
 
