@@ -274,7 +274,9 @@ def load_basis(path: Path) -> FieldBasis:
                 report=tuple(SourceReport(**r) for r in json.loads(file.attrs["report"])),
                 **arrays,
             )
-    except OSError as error:
+    except InputError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"cannot read a field basis: {error}: {path}") from error
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import whole_file
+from rheobase._files import room_for, whole_file
 from rheobase.fields.basis import FieldBasis
 
 
@@ -77,4 +77,5 @@ def write_vtu(
         raise InputError(f"expected a file ending in .vtu or .vtkhdf, got {path}")
     grid = to_grid(basis, quantities)
     with whole_file(path) as part:
+        room_for(part, int(1.5 * grid.actual_memory_size * 1024))
         grid.save(part)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, whole_file
+from rheobase._files import cache_dir, keep, package_key, whole_file
 from rheobase.meshes.head import CorticalSheet, Head
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.tissues import Tissue
@@ -98,19 +96,10 @@ def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:
         except InputError:
             path.unlink(missing_ok=True)
     head = build()
-    save_head(path, head)
+    keep(path, lambda p: save_head(p, head))
     return head
 
 
 def meshes_key() -> str:
-    """Return the key of this package's own code and data: a head is rebuilt when either changes."""
-    parts: list[Any] = []
-    pending = [files("rheobase.meshes")]
-    while pending:
-        for entry in sorted(pending.pop().iterdir(), key=lambda e: e.name):
-            if entry.is_dir():
-                if entry.name != "__pycache__":
-                    pending.append(entry)
-            elif entry.name.endswith((".py", ".csv", ".toml")):
-                parts += [entry.name, entry.read_bytes()]
-    return content_key(*parts)
+    """Return the key of this layer's own code and data: a head is rebuilt when either changes."""
+    return package_key("rheobase.meshes")

@@ -40,30 +40,24 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
     for block in range(rise.shape[0]):
         for b in range(LANES):
             source[0, b] = 0.0
-        for c in range(1, n):
-            g = axial[c]
-            for b in range(LANES):
-                source[c, b] = -g * rise[block, c, b]
-        for c in range(1, n):
+        for c in range(1, n):  # parents stand before their children
             g = axial[c]
             p = parent[c]
             for b in range(LANES):
+                source[c, b] = -g * rise[block, c, b]
+            for b in range(LANES):
                 source[p, b] += g * rise[block, c, b]
+        v[:] = 0.0
         plus = np.zeros(LANES, np.float32)
         minus = np.zeros(LANES, np.float32)
         at_plus = np.full(LANES, -1, np.int32)
         at_minus = np.full(LANES, -1, np.int32)
+        for c in range(n):
+            for b in range(LANES):
+                rhs[c, b] = drive[0] * source[c, b]
         for k in range(steps):
-            w = drive[k]
-            if k == 0:
-                for c in range(n):
-                    for b in range(LANES):
-                        rhs[c, b] = w * source[c, b]
-            else:
-                for c in range(n):
-                    m = memory[c]
-                    for b in range(LANES):
-                        rhs[c, b] = w * source[c, b] + m * v[c, b]
+            more = k + 1 < steps
+            w = drive[k + 1] if more else np.float32(0.0)
             for c in range(n - 1, 0, -1):
                 f = factor[c]
                 p = parent[c]
@@ -71,6 +65,7 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
                     rhs[p, b] += f * rhs[c, b]
             for b in range(LANES):
                 v[0, b] = rhs[0, b] * inverse[0]
+                rhs[0, b] = w * source[0, b] + memory[0] * v[0, b]
             scale = weight[k]
             judged = scale != 0.0
             for c in range(1, n):
@@ -92,6 +87,10 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
                 else:
                     for b in range(LANES):
                         v[c, b] = rhs[c, b] * d + f * v[p, b]
+                if more:  # the right-hand side of the next step
+                    m = memory[c]
+                    for b in range(LANES):
+                        rhs[c, b] = w * source[c, b] + m * v[c, b]
         for b in range(LANES):
             out[block, 0, b] = plus[b]
             out[block, 1, b] = minus[b]

@@ -152,7 +152,8 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
     peak = float(np.abs(w).max())
     if not 0 < peak < np.inf:
         raise InputError("a waveform must be finite and not 0 throughout")
-    flips = np.flatnonzero(w[:-1] * w[1:] < 0)
+    some = np.flatnonzero(w)
+    flips = some[:-1][w[some[:-1]] * w[some[1:]] < 0]  # the next value is 0 or of the other sign
     zeros = t[flips] - w[flips] * (t[flips + 1] - t[flips]) / (w[flips + 1] - w[flips])
     order = np.argsort(np.concatenate([t, zeros]), kind="stable")
     t = np.concatenate([t, zeros])[order]

@@ -124,6 +124,9 @@ def read_labels(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64
         image: Any = nib.load(path)
         if len(image.shape) != 3 and any(n != 1 for n in image.shape[3:]):
             raise InputError(f"expected a 3-D label image, got shape {image.shape}: {path}")
+        matrix = np.asarray(image.affine, dtype=np.float64)[:3, :3]
+        if not (np.isfinite(matrix).all() and np.linalg.matrix_rank(matrix) == 3):
+            raise InputError(f"expected an affine of finite, independent axes: {path}")
         image = nib.as_closest_canonical(image)
         values = np.asanyarray(image.dataobj)
     except InputError:

@@ -88,6 +88,12 @@ def build(
         made[tissue(name).label] = replace(
             tissue(name), sigma=float(s), sigma_low=None, sigma_high=None, source=note, remark=""
         )
+    thinnest = np.diff(radii).min(initial=np.inf)
+    if not edge_length_mm < thinnest:
+        raise InputError(
+            f"edge_length_mm must be < {thinnest:g} mm, the thinnest layer, or that layer gets "
+            f"holes, got {edge_length_mm:g}: head 'sphere'"
+        )
     mesh = mesh_spheres((radii * 1e-3).tolist(), list(made), edge_length_mm * 1e-3)
     outer = radii[-1] * 1e-3
     fiducials = {

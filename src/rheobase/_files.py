@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     InputError
         If the folder cannot be written to or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
@@ -37,9 +40,47 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.chmod(0o644)
         part.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        why = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
+        raise InputError(f"cannot write {path}: {why}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def room_for(path: Path, size: int) -> None:
+    """Check that the disk of ``path`` has room for ``size`` bytes.
+
+    Libraries that write by themselves may crash on a full disk instead of raising.
+
+    Raises
+    ------
+    InputError
+        If it has not.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise InputError(f"cannot write {path}: it takes {size:,} bytes, the disk has {free:,}")
+
+
+def keep(path: Path, save: Callable[[Path], object]) -> None:
+    """Save a result to the cache; one that cannot be kept costs time later, not the run now."""
+    try:
+        save(path)
+    except InputError as error:
+        logging.getLogger("rheobase").warning("not kept in the cache: %s", error)
+
+
+def package_key(package: str) -> str:
+    """Return a key of a package's own code and data: what it made is made anew when they change."""
+    parts: list[Any] = []
+    pending = [files(package)]
+    while pending:
+        for entry in sorted(pending.pop().iterdir(), key=lambda e: e.name):
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    pending.append(entry)
+            elif entry.name.endswith((".py", ".csv", ".toml")):
+                parts += [entry.name, entry.read_bytes()]
+    return content_key(*parts)
 
 
 def cache_dir() -> Path:

@@ -27,7 +27,7 @@ class Range(_Table):
     """Evenly spaced values, both ends included."""
 
     start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    stop: Positive
+    stop: Annotated[float, Field(gt=0, le=1e5)]
     count: Annotated[int, Field(ge=2, le=10_000)]
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class Electrode(_Table):
 
     name: str
     position: str
-    current_mA: Finite
+    current_mA: Annotated[float, Field(ge=-1000, le=1000)]
     shape: Literal["disc", "rectangle"] = "disc"
     radius_mm: Positive = 12.0
     size_mm: tuple[Positive, Positive] = (50.0, 50.0)
@@ -79,7 +79,7 @@ class Pair(_Table):
 
     anode: str
     cathode: str
-    current_mA: Positive
+    current_mA: Annotated[float, Field(gt=0, le=1000)]
     radius_mm: Positive = 12.0
 
 
@@ -90,7 +90,7 @@ class TMS(_Table):
     coil: str
     position: str
     handle_angle_deg: Finite = 45.0
-    distance_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    distance_mm: Annotated[float, Field(ge=0, le=300)] = 7.0
     waveform: Literal["biphasic", "half-sine", "monophasic"] = "biphasic"
     intensities_A_per_us: Range = Range(start=0.0, stop=150.0, count=61)
 
@@ -123,6 +123,16 @@ class TI(_Table):
     carriers_Hz: tuple[Positive, Positive]
     pairs: Annotated[list[Pair], Field(min_length=2, max_length=2)]
 
+    @model_validator(mode="after")
+    def _beats(self) -> Self:
+        if self.carriers_Hz[0] == self.carriers_Hz[1]:
+            raise ValueError(f"carriers_Hz must differ to beat, got {self.carriers_Hz[0]:g} twice")
+        names = [n for p in self.pairs for n in (p.anode, p.cathode)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"position {name!r} is used twice, electrodes must not overlap")
+        return self
+
 
 class Cells(_Table):
     """``[cells]``: which cells are placed where, and how activation is decided."""
@@ -139,11 +149,11 @@ class NetworkTable(_Table):
     """``[network]``: the circuit that the activated cells are part of, and the pulses it gets."""
 
     model: Literal["microcircuit"] = "microcircuit"
-    scale: Annotated[float, Field(gt=0, le=1)] = 0.1
-    intensity_A_per_us: Positive
+    scale: Annotated[float, Field(ge=0.01, le=1)] = 0.1
+    intensity_A_per_us: Annotated[float, Field(gt=0, le=1e5)]
     pulses: Annotated[int, Field(ge=1, le=10_000)] = 10
     interval_ms: Annotated[float, Field(ge=200, allow_inf_nan=False)] = 250.0
-    latency_ms: Annotated[float, Field(ge=0, le=20)] = 1.0
+    latency_ms: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
 class Study(_Table):
@@ -151,7 +161,7 @@ class Study(_Table):
 
     title: str
     question: str = ""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     head: HeadTable
     device: Annotated[TMS | TES | TI, Field(discriminator="kind")]
     cells: Cells | None = None
@@ -205,7 +215,14 @@ def load_study(source: str | Path) -> tuple[Study, str]:
         table = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path.name} is no valid TOML: {error}") from error
-    return parse_study(table, where=path.name), text
+    study = parse_study(table, where=path.name)
+    beside = {
+        name: path.parent / file
+        for name in ("file", "labels")
+        if (file := getattr(study.head, name)) is not None
+    }
+    head = study.head.model_copy(update=beside)
+    return study.model_copy(update={"head": head}), text
 
 
 def parse_study(table: dict[str, Any], *, where: str = "study") -> Study:
@@ -218,9 +235,20 @@ def parse_study(table: dict[str, Any], *, where: str = "study") -> Study:
 
 def _sentence(error: ValidationError, where: str) -> str:
     """Tell the first thing wrong in one sentence."""
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     place = [str(p) for p in first["loc"] if p not in {"tms", "tes", "ti"}]
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"].startswith("union_tag"):
+        kinds = ("tms", "tes", "ti")
+        came = first["input"].get("kind") if isinstance(first["input"], dict) else None
+        if came is None:
+            return f"expected kind = 'tms', 'tes' or 'ti': {where}, [device]"
+        try:
+            check_option("kind", str(came), kinds, where=f"{where}, [device]")
+        except InputError as unknown:
+            return str(unknown)
+    if first["type"] in {"model_type", "dict_type", "model_attributes_type"}:
+        return f"expected a table: {where}, [{'.'.join(place)}]"
     if first["type"] == "extra_forbidden":
         table = ".".join(place[:-1])
         allowed = _keys(first["loc"][:-1])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from rheobase._errors import check_option
+from rheobase._errors import InputError, check_option
+from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.config import TMS, Study
 from rheobase.provenance import provenance, write_provenance
 from rheobase.report import Table, write_report
 from rheobase.stations.book import Book
-from rheobase.stations.cells import cells_station
+from rheobase.stations.cells import cells_station, check_cortex
 from rheobase.stations.field import field_station
 from rheobase.stations.head import head_station
 from rheobase.stations.network import network_station
@@ -47,7 +49,7 @@ class Result:
         return {
             "title": self.title,
             "tables": {
-                name: [dict(zip(t.columns, row, strict=True)) for row in t.rows]
+                name: [dict(zip(t.columns, map(_finite, row), strict=True)) for row in t.rows]
                 for name, t in self.tables.items()
             },
             "files": [str(f) for f in self.files],
@@ -74,9 +76,13 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         If a name in the study is unknown or the device does not fit the head; before the field is
         solved.
     """
-    _check_names(study)
-    book = Book(out=out)
+    check_names(study)
+    with whole_file(out / "study.toml") as part:
+        part.write_text(text, encoding="utf-8")
+    book = Book(out=out, files=[out / "study.toml"])
     head = head_station(study, book)
+    if study.cells:
+        check_cortex(study.cells, head)
     device = field_station(study, head, book)
     if study.cells and isinstance(study.device, TMS):
         cells = cells_station(study, study.cells, study.device, head, device, book)
@@ -103,12 +109,26 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
     )
 
 
-def _check_names(study: Study) -> None:
-    """Refuse unknown heads, coils and cell types before any long work."""
+def _finite(value: str | float | int) -> str | float | int | None:
+    """Return None for what JSON has no number for (a cell that never fires)."""
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def check_names(study: Study) -> None:
+    """Refuse unknown heads, coils, files and cell types before any long work.
+
+    Raises
+    ------
+    InputError
+        With the nearest names.
+    """
     from rheobase.meshes.heads import head_names
 
     if study.head.name is not None:
         check_option("head", study.head.name, head_names(), where="head.name")
+    for path in (study.head.file, study.head.labels):
+        if path is not None and not path.is_file():
+            raise InputError(f"no such file {path}: [head]")
     if isinstance(study.device, TMS):
         from rheobase.fields.coils import load_windings
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -373,3 +374,16 @@ def test_bad_steps() -> None:
         polarisation(fibre, np.zeros(3), [1.0])
     with pytest.raises(InputError, match="conductivity"):
         PointSource(position=[0, 0, 0], conductivity=0.0)
+
+
+def test_what_a_short_phase_leaves_is_not_judged_by_the_long_one(pyramid: Cell) -> None:
+    """A 50 µs pulse with a weak 500 µs return fires at about the threshold of the pulse alone."""
+    population = place_cells([pyramid] * 3, position=[0, 0, 0], normal=np.eye(3), seed=4)
+    field = UniformField(E=[0, 0, -1.0])
+    width, tail, edge = 50e-6, 500e-6, 1e-9
+    t = np.array([0.0, edge, width - edge, width, width + edge, width + tail - edge, width + tail])
+    pulse = SimpleNamespace(t=t, w=np.array([0.0, 1.0, 1.0, 0.0, -0.1, -0.1, 0.0]))
+    alone = SimpleNamespace(t=t[:4], w=pulse.w[:4])
+    both = thresholds(population, field, waveform=pulse).threshold[0]
+    first = thresholds(population, field, waveform=alone).threshold[0]
+    assert both == pytest.approx(first, rel=0.15)

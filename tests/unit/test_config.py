@@ -57,7 +57,7 @@ def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
         (
             "tms_motor",
             lambda t: t["device"]["intensities_A_per_us"].update(stop=float("nan")),
-            "finite number",
+            "less than or equal to 100000, got nan",
         ),
         (
             "tdcs_motor",
@@ -75,6 +75,24 @@ def edit(name: str, change: Callable[[Any], object]) -> dict[str, Any]:
             r"\[cells\] needs a pulsed device",
         ),
         ("ti_motor", lambda t: t["device"]["pairs"].pop(), "at least 2 items"),
+        (
+            "ti_motor",
+            lambda t: t["device"].update(carriers_Hz=[2000.0, 2000.0]),
+            "carriers_Hz must differ to beat, got 2000 twice",
+        ),
+        (
+            "ti_motor",
+            lambda t: t["device"]["pairs"][1].update(anode="FC3"),
+            "position 'FC3' is used twice, electrodes must not overlap",
+        ),
+        ("ti_motor", lambda t: t["device"].update(kind="tii"), "unknown kind 'tii', nearest: ti"),
+        ("ti_motor", lambda t: t["device"].pop("kind"), r"expected kind = .*: s.toml, \[device\]"),
+        (
+            "tms_motor",
+            lambda t: t["device"].update(intensities_A_per_us={"start": 0, "stop": 1, "cnt": 3}),
+            "unknown key 'cnt', nearest: count",
+        ),
+        ("tms_motor", lambda t: t.update(seed=2**63), "less than 9223372036854775808"),
     ],
 )
 def test_bad_study_gets_one_sentence(
@@ -97,3 +115,10 @@ def test_missing_file_and_broken_toml(tmp_path: Path) -> None:
     broken.write_text("title = \n", encoding="utf-8")
     with pytest.raises(InputError, match=r"broken\.toml is no valid TOML: .*line 1"):
         load_study(broken)
+
+
+def test_paths_count_from_the_study_file(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    text = '[head]\nfile = "a.msh"\n[device]\nkind = "tms"\ncoil = "x"\nposition = "C3"\n'
+    study.write_text('title = "x"\n' + text, encoding="utf-8")
+    assert load_study(study)[0].head.file == tmp_path / "a.msh"

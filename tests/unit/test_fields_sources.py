@@ -276,7 +276,7 @@ def test_handle_points_where_it_is_told(head: Head) -> None:
         assert np.sign(side.pose[0, 1]) == lateral
         assert np.allclose(between.pose[:3, 1], (back.pose + side.pose)[:3, 1] / 2**0.5)
         gap = (between.pose[:3, 3] - head.position(position)) @ between.pose[:3, 2]
-        assert gap == pytest.approx(0.008, abs=1e-4)
+        assert gap == pytest.approx(0.007 + 0.003, abs=1e-4)
         assert np.isclose(np.linalg.det(between.pose[:3, :3]), 1.0)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import cache_dir, content_key, whole_file
+from rheobase._files import cache_dir, content_key, keep, room_for, whole_file
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -60,3 +60,33 @@ def test_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_far_names_list_what_is_allowed() -> None:
     with pytest.raises(InputError, match="unknown head 'zzz', allowed: mni152, sphere"):
         check_option("head", "zzz", ["mni152", "sphere"])
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("", encoding="utf-8")
+
+    def below_a_file() -> None:
+        with whole_file(blocker / "result.txt"):
+            pass
+
+    with pytest.raises(
+        InputError, match=r"cannot write .*result\.txt: (Not a directory|File exists)"
+    ):
+        below_a_file()
+
+
+def test_room_is_checked_before_a_library_writes(tmp_path: Path) -> None:
+    room_for(tmp_path / "small", 1)
+    with pytest.raises(InputError, match="the disk has"):
+        room_for(tmp_path / "large", 2**62)
+
+
+def test_an_unusable_cache_is_told_and_survived(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path) -> None:
+        raise InputError(f"cannot write {path}: No space left on device")
+
+    keep(tmp_path / "head.h5", full)
+    assert "not kept in the cache: cannot write" in caplog.text

@@ -1,6 +1,7 @@
 """Heads on disk and in the cache."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rheobase.meshes.store import cached_head, load_head, save_head
 
 @pytest.fixture(scope="module")
 def ball() -> Head:
-    return build(edge_length_mm=20.0)
+    return build(edge_length_mm=14.0, radii_mm=(65.0, 80.0, 95.0))
 
 
 def same(a: Head, b: Head) -> None:
@@ -78,10 +79,11 @@ def test_cache_builds_once_and_mends_a_damaged_entry(
 
 def test_build_head_caches_by_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
-    first = build_head("sphere", edge_length_mm=25.0)
-    same(build_head("sphere", edge_length_mm=25.0), first)
+    coarse: dict[str, Any] = {"edge_length_mm": 14.0, "radii_mm": (65.0, 80.0, 95.0)}
+    first = build_head("sphere", **coarse)
+    same(build_head("sphere", **coarse), first)
     assert len(list((tmp_path / "heads").iterdir())) == 1
-    other = build_head("sphere", edge_length_mm=25.0, sigma_S_per_m=(0.3, 0.02, 0.4))
+    other = build_head("sphere", **coarse, sigma_S_per_m=(0.3, 0.02, 0.4))
     assert len(list((tmp_path / "heads").iterdir())) == 2
     assert sorted(t.sigma for t in other.tissues.values()) == [0.02, 0.3, 0.4]
 
@@ -94,6 +96,8 @@ def test_build_head_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         build_head("sphere", radius_mm=3)
     with pytest.raises(InputError, match="edge_length_mm"):
         build_head("sphere", edge_length_mm=-1.0)
+    with pytest.raises(InputError, match="must be < 5 mm, the thinnest layer"):
+        build_head("sphere", edge_length_mm=6.0)
     with pytest.raises(InputError, match="'species'"):
         build_head("slab-rat", species="mouse")
     assert "mni152" in head_names()

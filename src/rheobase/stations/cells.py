@@ -23,7 +23,30 @@ if TYPE_CHECKING:
     from rheobase.stations.devices import Device
 
 SPARE = 1.6  # cells drawn for each one wanted: those outside the mesh's grey matter are left out
+FARTHEST = 0.05  # a scalp position is that near to the cortex (m)
 MICRO = 1e-6  # A/s to A/µs: the amplitude of a coil is A/s inside and A/µs to people
+
+
+def check_cortex(table: Cells, head: Head) -> None:
+    """Refuse cells that this head, species or area has no place for.
+
+    Raises
+    ------
+    InputError
+        If the head has no cortical sheet, or the species or area no layer table or not that layer.
+    """
+    from rheobase.neurons.constants import layer_table
+    from rheobase.neurons.generate import type_layer
+
+    if head.cortex is None:
+        why = "; ".join(str(n) for n in head.provenance.get("notes", ()))
+        raise InputError(
+            f"[cells] needs a head with a cortical sheet, {head.name!r} has none"
+            + (f" ({why})" if why else "")
+        )
+    layers = layer_table(head.species, table.area)
+    for name in table.types:
+        layers.layer(type_layer(name))
 
 
 def cells_station(
@@ -35,8 +58,7 @@ def cells_station(
     from rheobase.neurons.constants import layer_table
     from rheobase.neurons.placement import place_in_sheet
 
-    if head.cortex is None:
-        raise InputError(f"head {head.name!r} has no cortical sheet to place cells in")
+    assert head.cortex is not None  # check_cortex
     strength, _, _ = strength_of(study, device)
     centre = _centre(table, head, device, strength)
     with stage("placing the cells"):
@@ -75,7 +97,7 @@ def cells_station(
             "recruitment",
             recruitment(by_type, amplitudes, xlabel=xlabel, mark=mark),
             f"Share of the placed cells of each type that fire, within {table.radius_mm:g} mm of "
-            "the strongest field.",
+            f"{'the strongest field' if table.centre is None else table.centre}.",
         ),
         book.picture(
             "depths",
@@ -83,7 +105,7 @@ def cells_station(
             "Threshold of each cell in its better polarity against the depth of its soma.",
         ),
     ]
-    shown = [a for a in (mark, tms.intensities_A_per_us.stop) if a is not None]
+    shown = sorted({a for a in (mark, tms.intensities_A_per_us.stop) if a is not None})
     at = recruited.probability(np.array(shown) / MICRO, by=("type", "layer"))
     medians = recruited.quantiles([0.05, 0.5], by=("type", "layer")) * MICRO
     rows: list[tuple[str | float | int, ...]] = [
@@ -157,7 +179,12 @@ def _centre(
         point = head.position(table.centre)
     else:
         point = np.array(table.centre) * 1e-3
-    assert head.cortex is not None
+    assert head.cortex is not None  # check_cortex
     middle = head.cortex.points(0.5)
-    nearest: NDArray[np.float64] = middle[int(((middle - point) ** 2).sum(axis=1).argmin())]
+    away = np.linalg.norm(middle - point, axis=1)
+    if away.min() > FARTHEST:
+        raise InputError(
+            f"cells.centre must lie near the cortex, got a point {away.min() * 1e3:.0f} mm from it"
+        )
+    nearest: NDArray[np.float64] = middle[int(away.argmin())]
     return nearest

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key
+from rheobase._files import cache_dir, content_key, keep, package_key
 from rheobase.config import TES, TI, TMS
 
 if TYPE_CHECKING:
@@ -44,25 +42,13 @@ class Device:
     notes: tuple[str, ...] = ()
 
 
-@cache
-def _fields_key() -> str:
-    """Return a key of the code of the fields, so that a change of it makes cached fields anew."""
-    folder = files("rheobase.fields")
-    parts: list[Any] = []
-    for part in (folder, folder.joinpath("data")):
-        for file in sorted(part.iterdir(), key=lambda f: f.name):
-            if file.name.endswith((".py", ".csv", ".toml")):
-                parts += [file.name, file.read_bytes()]
-    return content_key(*parts)
-
-
 def _cached_basis(head: Head, table: TMS | TES | TI, solve: Callable[[], FieldBasis]) -> FieldBasis:
     """Return the basis from the cache, or solve and keep it."""
     from rheobase.fields.basis import load_basis
 
     mesh = head.mesh
     key = content_key(
-        _fields_key(),
+        package_key("rheobase.fields"),
         mesh.nodes.tobytes(),
         mesh.tets.tobytes(),
         mesh.labels.tobytes(),
@@ -77,7 +63,7 @@ def _cached_basis(head: Head, table: TMS | TES | TI, solve: Callable[[], FieldBa
         except InputError:  # damaged: solve anew
             path.unlink(missing_ok=True)
     basis = solve()
-    basis.save(path)
+    keep(path, basis.save)
     return basis
 
 

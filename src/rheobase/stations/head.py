@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rheobase._errors import InputError
 from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.report import Section, Table
@@ -24,9 +23,6 @@ def open_head(table: HeadTable) -> Head:
         assert table.name is not None  # the study file holds one of the two
         return build_head(table.name, edge_length_mm=table.edge_length_mm)
     file = table.file
-    for path in (file, table.labels):
-        if path is not None and not path.is_file():
-            raise InputError(f"no such file {path}: [head]")
     key = content_key(meshes_key(), file, table.labels or "", table.model_dump(mode="json"))
 
     def build() -> Head:
