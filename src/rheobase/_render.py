@@ -72,7 +72,6 @@ def _draw(file: Path, png: Path) -> None:
         scene = {name: archive[name] for name in archive.files}
     plot = pv.Plotter(off_screen=True, window_size=(1400, 1100))
     plot.set_background("white")
-    plot.enable_depth_peeling(8)
     surface = _polydata(scene["points"], scene["triangles"])
     plot.add_mesh(
         surface,
@@ -95,7 +94,9 @@ def _draw(file: Path, png: Path) -> None:
     )
     if len(scene["shell_triangles"]):
         shell = _polydata(scene["shell_points"], scene["shell_triangles"])
-        plot.add_mesh(shell, color="#d8b8a0", opacity=0.18, smooth_shading=True)
+        plot.add_mesh(
+            shell.clean(), color="#d8b8a0", opacity=0.18, smooth_shading=True, culling="back"
+        )
     for name, line in scene.items():
         if name.startswith("line_"):
             colour = scene["colour_" + name.removeprefix("line_")]
