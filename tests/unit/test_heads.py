@@ -24,7 +24,7 @@ def test_sphere() -> None:
 
 
 def test_default_sphere() -> None:
-    head = sphere.build(edge_length_mm=8.0)
+    head = sphere.build(edge_length_mm=4.9)
     assert head.sigma().min() == 0.01
     assert np.unique(head.sigma()).tolist() == [0.01, 0.33]
     assert head.cortex is not None
