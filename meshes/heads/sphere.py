@@ -39,7 +39,7 @@ def unit_sphere(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
 
 def build(
     *,
-    edge_length_mm: float = 5.0,
+    edge_length_mm: float = 4.0,
     radii_mm: Sequence[float] | None = None,
     tissues: Sequence[str] | None = None,
     sigma_S_per_m: Sequence[float] | None = None,
