@@ -23,12 +23,13 @@ def measure(edge: float) -> None:
     from rheobase.fields.assembly import stiffness
     from rheobase.fields.coils import coil, magnetic_dipole
     from rheobase.fields.conduction import lay_montage, solve_pads
-    from rheobase.fields.electrodes import Disc, Electrode, Montage
+    from rheobase.fields.electrodes import Electrode, Montage
     from rheobase.fields.induction import solve_induction
     from rheobase.fields.recovery import recover_gradient, split_nodes
-    from rheobase.fields.scalp import Scalp
     from rheobase.fields.solver import Conductor
     from rheobase.meshes.mesher import mesh_spheres
+    from rheobase.meshes.outlines import Disc
+    from rheobase.meshes.scalp import Scalp
 
     sigma = {2: 0.33, 4: 0.01, 5: 0.33}
     warm = Conductor(mesh_spheres((0.06, 0.08, 0.095), (2, 4, 5), 0.012), sigma)

@@ -5,10 +5,8 @@ from rheobase.fields.coils import Coil, coil, magnetic_dipole, place_coil
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes import (
     Contact,
-    Disc,
     Electrode,
     Montage,
-    Rectangle,
     contact,
     montage_1x1,
     montage_4x1,
@@ -18,6 +16,7 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
 from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
+from rheobase.meshes.outlines import Disc, Rectangle
 
 __all__ = [
     "Coil",

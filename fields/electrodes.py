@@ -32,76 +32,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.fields.scalp import Scalp
 from rheobase.meshes.head import Head
+from rheobase.meshes.outlines import Disc, Rectangle, positive
+from rheobase.meshes.scalp import Scalp
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Disc:
-    """A round pad of radius ``radius_mm``."""
-
-    radius_mm: float = 12.0
-
-    def __post_init__(self) -> None:
-        """Check the radius."""
-        _positive("radius_mm", self.radius_mm)
-
-    @property
-    def reach(self) -> float:
-        """Largest distance from the centre (m)."""
-        return self.radius_mm * 1e-3
-
-    @property
-    def area(self) -> float:
-        """Nominal area (m²)."""
-        return np.pi * (self.radius_mm * 1e-3) ** 2
-
-    def outside(self, uv: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the signed distance (m) of in-plane points (n, 2) from the edge, < 0 inside."""
-        distance: NDArray[np.float64] = np.hypot(uv[:, 0], uv[:, 1]) - self.radius_mm * 1e-3
-        return distance
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rectangle:
-    """A pad of ``width_mm`` × ``height_mm``.
-
-    ``rotation_deg`` turns it, seen from outside: at 0 the height runs from back to front (as
-    carried over the head from the vertex) and positive angles turn anticlockwise.
-    """
-
-    width_mm: float = 50.0
-    height_mm: float = 50.0
-    rotation_deg: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        _positive("width_mm", self.width_mm)
-        _positive("height_mm", self.height_mm)
-
-    @property
-    def reach(self) -> float:
-        """Largest distance from the centre (m)."""
-        return float(np.hypot(self.width_mm, self.height_mm)) * 0.5e-3
-
-    @property
-    def area(self) -> float:
-        """Nominal area (m²)."""
-        return self.width_mm * self.height_mm * 1e-6
-
-    def outside(self, uv: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the signed distance (m) of in-plane points (n, 2) from the edge, < 0 inside."""
-        angle = np.deg2rad(self.rotation_deg)
-        c, s = np.cos(angle), np.sin(angle)
-        across = np.abs(c * uv[:, 0] + s * uv[:, 1]) - 0.5e-3 * self.width_mm
-        along = np.abs(-s * uv[:, 0] + c * uv[:, 1]) - 0.5e-3 * self.height_mm
-        distance: NDArray[np.float64] = np.hypot(
-            np.maximum(across, 0), np.maximum(along, 0)
-        ) + np.minimum(np.maximum(across, along), 0)
-        return distance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +57,8 @@ class Contact:
 
     def __post_init__(self) -> None:
         """Check that the layer conducts and is thick."""
-        _positive("sigma", self.sigma)
-        _positive("thickness_mm", self.thickness_mm)
+        positive("sigma", self.sigma)
+        positive("thickness_mm", self.thickness_mm)
 
     @property
     def conductance(self) -> float:
@@ -322,11 +258,6 @@ def _pad(
     return Electrode(
         name=name, centre=centre, shape=shape or Disc(), contact=layer or contact("gel")
     )
-
-
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be > 0, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -20,9 +20,9 @@ from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis, SourceReport, make_basis
 from rheobase.fields.coils import Coil, check_clear
 from rheobase.fields.recovery import recover_gradient, split_nodes
-from rheobase.fields.scalp import Scalp
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
+from rheobase.meshes.scalp import Scalp
 
 
 def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> FieldBasis:

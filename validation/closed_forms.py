@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.fields.conduction import pad_contacts, pad_load
-from rheobase.fields.electrodes import Contact, Disc, Electrode, lay
+from rheobase.fields.electrodes import Contact, Electrode, lay
 from rheobase.fields.interference import envelope_along, envelope_max
-from rheobase.fields.scalp import Scalp
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_spheres
+from rheobase.meshes.outlines import Disc
+from rheobase.meshes.scalp import Scalp
 from rheobase.validation.case import Row
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.coils import coil, magnetic_dipole
 from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes import Disc, Electrode, Montage
+from rheobase.fields.electrodes import Electrode, Montage
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import MU0_OVER_4PI, LayeredSphere, magnetic_dipole_field
 from rheobase.meshes.mesher import mesh_spheres
+from rheobase.meshes.outlines import Disc
 from rheobase.validation.case import Row
 
 RADII = (0.085, 0.090, 0.095)

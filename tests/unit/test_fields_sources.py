@@ -13,10 +13,8 @@ from rheobase.fields.coils import Coil, coil, load_windings, magnetic_dipole, pl
 from rheobase.fields.conduction import delivered_currents, solve_conduction, solve_pads
 from rheobase.fields.electrodes import (
     Contact,
-    Disc,
     Electrode,
     Montage,
-    Rectangle,
     contact,
     lay,
     lay_montage,
@@ -25,10 +23,11 @@ from rheobase.fields.electrodes import (
 )
 from rheobase.fields.export import write_vtu
 from rheobase.fields.induction import solve_induction
-from rheobase.fields.scalp import Scalp
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
+from rheobase.meshes.outlines import Disc, Rectangle
+from rheobase.meshes.scalp import Scalp
 from rheobase.meshes.tissues import tissue
 
 R = 0.095

@@ -78,13 +78,12 @@ def _direction(head: Head, points: NDArray[np.float64]) -> NDArray[np.float64]:
 def pads_of(head: Head, table: TES | TI) -> list[Any]:
     """Return the montages of a study's electrodes (``rheobase.fields.electrodes.Montage``)."""
     from rheobase.fields.electrodes import (
-        Disc,
         Electrode,
         Montage,
-        Rectangle,
         contact,
         montage_1x1,
     )
+    from rheobase.meshes.outlines import Disc, Rectangle
 
     if isinstance(table, TI):
         return [
@@ -123,7 +122,7 @@ def electrodes_on(head: Head, table: TES | TI) -> Device:
     """Lay the electrodes on the head and solve for a unit current of each montage."""
     from rheobase.fields.conduction import solve_conduction
     from rheobase.fields.electrodes import lay_montage
-    from rheobase.fields.scalp import Scalp
+    from rheobase.meshes.scalp import Scalp
 
     montages = pads_of(head, table)
     scalp = Scalp(head.mesh)
