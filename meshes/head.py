@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.spaces import Registration, checked, is_mni
 from rheobase.meshes.tissues import Tissue
 
 Species = Literal["human", "macaque", "rat", "mouse"]
@@ -77,6 +78,9 @@ class Head:
         10-10 electrode positions on this scalp (m), shape (3,) each.
     cortex
         Cortical sheet, None where the head has none.
+    mni
+        How its space and MNI space map to each other, None where that is not known (or where the
+        space is MNI already).
     provenance
         How the head was made: inputs, options, notes on what it is not.
     """
@@ -89,6 +93,7 @@ class Head:
     fiducials: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     positions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     cortex: CorticalSheet | None = None
+    mni: Registration | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -107,6 +112,46 @@ class Head:
             table[label] = t.sigma
         sigma: NDArray[np.float64] = table[self.mesh.labels]
         return sigma
+
+    def to_mni(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return ``points`` of this head (m) in MNI space (m), shape (n, 3); NaN off its grid.
+
+        Raises
+        ------
+        InputError
+            If the head has no transform to MNI space.
+        """
+        if self.mni is None and is_mni(self.space):
+            return checked(points)
+        return self._registration().forward()(points)
+
+    def from_mni(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return ``points`` of MNI space (m) in this head (m), shape (n, 3).
+
+        Raises
+        ------
+        InputError
+            If the head has no transform from MNI space, or a point has no image in it.
+        """
+        x = checked(points)
+        if self.mni is None and is_mni(self.space):
+            return x
+        moved = self._registration().backward()(x)
+        lost = ~np.isfinite(moved).all(axis=1)
+        if lost.any():
+            first = (x[lost][0] * 1e3).round(1).tolist()
+            raise InputError(
+                f"expected points inside the map from MNI, got {first} mm "
+                f"({lost.sum()} of {len(x)} outside): head {self.name!r}"
+            )
+        return moved
+
+    def _registration(self) -> Registration:
+        if self.mni is None:
+            raise InputError(
+                f"no transform between MNI and space {self.space!r}: head {self.name!r}"
+            )
+        return self.mni
 
     def label_of(self, tissue: str) -> int:
         """Return the mesh label of the tissue called ``tissue``."""
