@@ -106,10 +106,16 @@ class Head:
                 )
 
     def sigma(self) -> NDArray[np.float64]:
-        """Return the conductivity of each tetrahedron (S/m), shape (n_tets,)."""
-        table = np.zeros(max(self.tissues) + 1)
-        for label, t in self.tissues.items():
-            table[label] = t.sigma
+        """Return the conductivity of each tetrahedron (S/m), shape (n_tets,).
+
+        Raises
+        ------
+        InputError
+            If a tissue of the mesh has none.
+        """
+        table = np.full(max(self.tissues) + 1, np.nan)
+        for label in np.unique(self.mesh.labels).tolist():
+            table[label] = self.tissues[label].sigma
         sigma: NDArray[np.float64] = table[self.mesh.labels]
         return sigma
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from rheobase._errors import InputError
@@ -13,7 +12,7 @@ from rheobase.meshes.head import CorticalSheet, Head
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.tissues import Tissue
 
-FORMAT = "rheobase head 1"
+FORMAT = "rheobase head 2"
 
 
 def save_head(path: Path | str, head: Head) -> None:
@@ -30,7 +29,7 @@ def save_head(path: Path | str, head: Head) -> None:
         file.attrs["format"] = FORMAT
         for name in ("name", "species", "space"):
             file.attrs[name] = getattr(head, name)
-        tissues = {str(label): asdict(t) for label, t in head.tissues.items()}
+        tissues = {str(label): t.as_dict() for label, t in head.tissues.items()}
         file.attrs["tissues"] = json.dumps(tissues)
         file.attrs["provenance"] = json.dumps(dict(head.provenance))
         for name in ("nodes", "tets", "labels"):
@@ -70,7 +69,7 @@ def load_head(path: Path | str) -> Head:
                 species=file.attrs["species"],
                 space=file.attrs["space"],
                 mesh=TetMesh(**{name: data[()] for name, data in file["mesh"].items()}),
-                tissues={int(label): Tissue(**t) for label, t in tissues.items()},
+                tissues={int(label): Tissue.from_dict(t) for label, t in tissues.items()},
                 fiducials=dict(file["fiducials"].attrs.items()),
                 positions=dict(file["positions"].attrs.items()),
                 cortex=cortex,

@@ -57,24 +57,36 @@ def read_label_table(path: Path | str) -> dict[int, str]:
 
 
 def named_tissues(
-    labels: Mapping[int, str] | Path | str | None, where: str
+    labels: Mapping[int, str] | Path | str | None,
+    where: str,
+    tissues: Mapping[str, Tissue] | None = None,
 ) -> dict[int, Tissue | None]:
-    """Return the tissue of each label, None for "outside"; the shipped table if ``labels`` is None.
+    """Return the tissue of each label, None for "outside"; each one's own label if none are given.
+
+    Parameters
+    ----------
+    labels
+        Tissue name of each label, or a file with a label table.
+    where
+        What the labels belong to, for the sentence of a refusal.
+    tissues
+        Tissues to choose from, by name; the shipped ones if None.
 
     Raises
     ------
     InputError
         If a tissue is unknown, with the nearest names.
     """
+    known = load_tissues() if tissues is None else tissues
     if labels is None:
-        return {0: None} | {t.label: t for t in load_tissues().values()}
+        return {0: None} | {t.label: t for t in known.values()}
     if not isinstance(labels, Mapping):
         where = str(labels)
         labels = read_label_table(labels)
-    names = [*load_tissues(), OUTSIDE]
+    names = [*known, OUTSIDE]
     for name in labels.values():
         check_option("tissue", name, names, where=where)
-    table = {int(k): None if v == OUTSIDE else tissue(v) for k, v in labels.items()}
+    table = {int(k): None if v == OUTSIDE else known[v] for k, v in labels.items()}
     return {0: None} | table
 
 

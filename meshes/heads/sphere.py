@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -80,13 +79,12 @@ def build(
         )
     if len(set(names)) != len(names):
         raise InputError(f"expected a different tissue for each layer, got {names}: head 'sphere'")
-    note = "chosen for this sphere"
     made = {}
     for name, s in zip(names, sigma, strict=True):
         if not s > 0:
             raise InputError(f"expected conductivities > 0 S/m, got {s!r}: head 'sphere'")
-        made[tissue(name).label] = replace(
-            tissue(name), sigma=float(s), sigma_low=None, sigma_high=None, source=note, remark=""
+        made[tissue(name).label] = tissue(name).with_value(
+            "conductivity", s, source="chosen for this sphere"
         )
     thinnest = np.diff(radii).min(initial=np.inf)
     if not edge_length_mm < thinnest:

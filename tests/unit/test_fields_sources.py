@@ -1,6 +1,5 @@
 """Electrodes, coils, bases: geometry, conservation, errors."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +39,7 @@ def on_sphere(theta: float, phi: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def head() -> Head:
     tissues = {
-        2: replace(tissue("grey_matter"), sigma=0.33),
+        2: tissue("grey_matter").with_value("conductivity", 0.33, source="test"),
         4: tissue("skull"),
         5: tissue("scalp"),
     }

@@ -53,7 +53,7 @@ def head_station(study: Study, book: Book) -> Head:
             head.tissues[label].name,
             volume * 1e6,
             head.tissues[label].sigma,
-            head.tissues[label].source,
+            head.tissues[label].quantity("conductivity").source,
         )
         for label, volume in head.mesh.tissue_volumes().items()
     ]
