@@ -63,3 +63,24 @@ def count_largest(values: Any, offsets: Any, width: float, count: Any, swaps: An
         count[best] += 1
         if top - second < width:
             swaps[best, other] += 1
+
+
+@njit(cache=True, nogil=True)
+def neighbours(column: Any, n: int) -> Any:
+    """Return which of ``n`` labels have voxels that share a face, an edge or a corner."""
+    nx, ny, nz = column.shape
+    near = np.zeros((n, n), np.bool_)
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
+                a = column[i, j, k]
+                # half of the 26 neighbours: those that come later
+                for di in range(2):
+                    for dj in range(-1 if di else 0, 2):
+                        for dk in range(-1 if di or dj > 0 else 1, 2):
+                            p, q, r = i + di, j + dj, k + dk
+                            if p < nx and 0 <= q < ny and 0 <= r < nz:
+                                b = column[p, q, r]
+                                if b != a:
+                                    near[a, b] = near[b, a] = True
+    return near

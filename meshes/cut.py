@@ -40,6 +40,11 @@ class CutMesh:
         The lattice tetrahedron each came from, shape (n_tets,).
     walls
         Axes (bits 1, 2, 4) in which each node is bound to the wall of the box.
+    edges, at
+        The two lattice nodes of each cut edge, lower first, shape (n_cuts, 2), and where along it
+        the cut was made, shape (n_cuts,); cut n is node ``len(snapped) + n``.
+    snapped
+        Which lattice nodes moved onto an interface, shape (n_lattice,).
     """
 
     nodes: NDArray[np.float64]
@@ -47,6 +52,9 @@ class CutMesh:
     material: NDArray[np.int32]
     parent: NDArray[np.int32]
     walls: NDArray[np.uint8]
+    edges: NDArray[np.int32]
+    at: NDArray[np.float64]
+    snapped: NDArray[np.bool_]
 
 
 def cut_lattice(
@@ -128,6 +136,9 @@ def cut_lattice(
         material=np.concatenate([of_tet[plain, 0], label]).astype(np.int32),
         parent=np.concatenate([plain, split[parent]]).astype(np.int32),
         walls=np.concatenate([walls, walls[edges[alive, 0]] & walls[edges[alive, 1]]]),
+        edges=edges[alive].astype(np.int32),
+        at=t[alive],
+        snapped=has,
     )
 
 

@@ -37,6 +37,10 @@ class ImageIndicators:
         Merkurjev & Esedoglu 2018, doi:10.1016/j.jcp.2017.10.036), shape (n_labels,).
     wanted
         Volume of each label in the image (m³), infinite for the outside, shape (n_labels,).
+    voxels
+        Voxels of each label in the image.
+    touching
+        Pairs of labels, lower first, with voxels that share a face, an edge or a corner.
     """
 
     labels: tuple[int, ...]
@@ -45,6 +49,8 @@ class ImageIndicators:
     smoothing: float
     offsets: NDArray[np.float64]
     wanted: NDArray[np.float64]
+    voxels: dict[int, int]
+    touching: frozenset[tuple[int, int]]
 
     @classmethod
     def of_image(
@@ -98,7 +104,17 @@ class ImageIndicators:
                 [[np.inf], [np.count_nonzero(voxels == label) for label in labels[1:]]]
             )
             * abs(np.linalg.det(matrix[:3, :3])),
+            voxels={
+                int(label): int(np.count_nonzero(voxels == label)) for label in labels if label != 0
+            },
+            touching=_touching(voxels, labels),
         )
+
+    def volumes(self) -> dict[int, float]:
+        """Return the volume of each label in the image (m³), without the outside."""
+        return {
+            label: float(v) for label, v in zip(self.labels, self.wanted, strict=True) if label != 0
+        }
 
     def bounds(self) -> NDArray[np.float64]:
         """Return the world box around all that is not quite outside (m), shape (2, 3)."""
@@ -164,6 +180,19 @@ class ImageIndicators:
         sample_trilinear(self.volume, np.linalg.inv(self.affine), np.ascontiguousarray(points), out)
         out += self.offsets
         return out
+
+
+def _touching(voxels: NDArray[np.int64], labels: NDArray[np.int64]) -> frozenset[tuple[int, int]]:
+    """Return the pairs of labels with neighbouring voxels (26 neighbours)."""
+    from rheobase.meshes._sample_numba import neighbours
+
+    order = np.argsort(labels)
+    column = order[np.searchsorted(labels, voxels, sorter=order)].astype(np.int32)
+    near = neighbours(column, len(labels))
+    return frozenset(
+        (min(a, b), max(a, b))
+        for a, b in ((int(labels[i]), int(labels[j])) for i, j in np.argwhere(near))
+    )
 
 
 def _balance(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.carved import Carved, LatticeRecord, mesh_report
 from rheobase.meshes.cut import Indicators, cut_lattice
 from rheobase.meshes.improve import improve, interface_triangles
 from rheobase.meshes.indicators import MOST_OFFSET, ImageIndicators
@@ -37,14 +38,14 @@ VOLUME_ERROR = 0.005
 Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def mesh_indicators(
+def carve_indicators(
     labels: Sequence[int],
     indicators: Indicators,
     bounds: ArrayLike,
     edge_length: float,
     *,
     size: Size | None = None,
-) -> TetMesh:
+) -> Carved:
     """Mesh the regions where each of some indicator functions is the largest.
 
     Parameters
@@ -66,7 +67,7 @@ def mesh_indicators(
 
     Returns
     -------
-    TetMesh
+    Carved
 
     Raises
     ------
@@ -85,21 +86,35 @@ def mesh_indicators(
             f"indicators must return shape (n, {len(labels)}), one column per label, "
             f"got {values.shape} for {len(octree.xyz)} points"
         )
-    return _mesh(octree, values, labels, indicators, edge_length)
+    return _carve(octree, values, labels, indicators, edge_length)
 
 
-def _mesh(
+def mesh_indicators(
+    labels: Sequence[int],
+    indicators: Indicators,
+    bounds: ArrayLike,
+    edge_length: float,
+    *,
+    size: Size | None = None,
+) -> TetMesh:
+    """Return only the mesh of `carve_indicators`."""
+    return carve_indicators(labels, indicators, bounds, edge_length, size=size).mesh
+
+
+def _carve(
     octree: Octree,
     values: NDArray[np.float64],
     labels: Sequence[int],
     indicators: Indicators,
     edge_length: float,
-) -> TetMesh:
+    image: ImageIndicators | None = None,
+) -> Carved:
     """Cut and improve, leaving more of the lattice uncut until no tetrahedron is bad."""
     from rheobase.meshes._improve_numba import qualities
 
     nodes, walls = octree.nodes(), octree.walls()
-    tets = octree.tets(values.argmax(axis=1).astype(np.int32))
+    material = values.argmax(axis=1).astype(np.int32)
+    tets = octree.tets(material)
     frozen = np.zeros(len(nodes), np.bool_)
     for attempt in range(ATTEMPTS):
         if attempt == ATTEMPTS - 1:  # the lattice itself, labelled by centroids
@@ -116,12 +131,44 @@ def _mesh(
         if not bad.any():
             break
         frozen[tets[mesh.parent[inside][bad]]] = True
-    used, index = np.unique(mesh.tets[inside], return_inverse=True)
+    used = np.zeros(len(moved), np.bool_)
+    used[mesh.tets[inside]] = True
+    index = np.cumsum(used, dtype=np.int32) - np.int32(1)
     table = np.asarray(labels, dtype=np.int32)
-    return TetMesh(
+    final = TetMesh(
         nodes=moved[used],
-        tets=index.reshape(-1, 4).astype(np.int32),
+        tets=index[mesh.tets[inside]],
         labels=table[mesh.material[inside]],
+    )
+    n = len(nodes)
+    edge, at = np.full((len(moved), 2), -1, np.int32), np.full(len(moved), np.nan)
+    edge[n:], at[n:] = mesh.edges, mesh.at
+    return Carved(
+        mesh=final,
+        report=mesh_report(
+            final,
+            wanted={} if image is None else image.volumes(),
+            voxels={} if image is None else image.voxels,
+            touching=None if image is None else image.touching,
+            n_uncut=int(frozen.sum()),
+            n_rebuilds=attempt,
+        ),
+        lattice=LatticeRecord(
+            octree=octree,
+            labels=tuple(int(label) for label in labels),
+            indicators=indicators,
+            edge_length=edge_length,
+            material=material,
+            snapped=mesh.snapped,
+            frozen=frozen,
+            lattice_node=np.where(np.arange(len(moved)) < n, np.arange(len(moved)), -1)[
+                used
+            ].astype(np.int32),
+            cut_edge=edge[used],
+            cut_at=at[used],
+            tets=tets,
+            parent=mesh.parent[inside],
+        ),
     )
 
 
@@ -177,7 +224,7 @@ def mesh_spheres(
     return mesh_indicators([0, *labels], shells, [[-half] * 3, [half] * 3], edge_length, size=size)
 
 
-def mesh_image(
+def carve_image(
     image: ArrayLike,
     affine: ArrayLike,
     edge_length: float,
@@ -185,7 +232,7 @@ def mesh_image(
     smoothing: float | None = None,
     size: Size | Mapping[int, float] | None = None,
     keep_volumes: bool = True,
-) -> TetMesh:
+) -> Carved:
     """Mesh a label image.
 
     Parameters
@@ -208,7 +255,7 @@ def mesh_image(
 
     Returns
     -------
-    TetMesh
+    Carved
         In world coordinates (m).
 
     Raises
@@ -231,7 +278,22 @@ def mesh_image(
         offsets = np.clip(found.offsets + step, -MOST_OFFSET, MOST_OFFSET)
         values += offsets - found.offsets
         found = replace(found, offsets=offsets)
-    return _mesh(octree, values, found.labels, found, edge_length)
+    return _carve(octree, values, found.labels, found, edge_length, found)
+
+
+def mesh_image(
+    image: ArrayLike,
+    affine: ArrayLike,
+    edge_length: float,
+    *,
+    smoothing: float | None = None,
+    size: Size | Mapping[int, float] | None = None,
+    keep_volumes: bool = True,
+) -> TetMesh:
+    """Return only the mesh of `carve_image`."""
+    return carve_image(
+        image, affine, edge_length, smoothing=smoothing, size=size, keep_volumes=keep_volumes
+    ).mesh
 
 
 def _missing_volume(

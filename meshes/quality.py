@@ -109,30 +109,25 @@ def quality(mesh: TetMesh) -> Quality:
     -------
     Quality
     """
-    faces = np.sort(mesh.tets[:, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]], axis=2)
-    n = len(mesh.nodes)  # three sorted indices in one integer, exact below 2 million nodes
-    low, middle, high = (faces[..., i].ravel().astype(np.int64) for i in range(3))
-    pair = low * n + middle
-    if n >= 2_000_000:
-        pair = np.unique(pair, return_inverse=True)[1]
-    key = pair * n + high
-    _, per_face = np.unique(key, return_counts=True)
-    angles = dihedral_angles(mesh.nodes, mesh.tets)
-    smallest = angles.min(axis=1)
-    edges = mesh.nodes[mesh.tets[:, _EDGES]]
-    lengths = np.linalg.norm(edges[:, :, 0] - edges[:, :, 1], axis=2)
+    from rheobase.meshes._faces_numba import count_faces, face_table, measure
+
+    everywhere = np.ones(len(mesh.nodes), np.bool_)
+    middle, high, _, first = face_table(mesh.tets, len(mesh.nodes), everywhere)
+    single, many = count_faces(middle, high, first)
+    smallest = np.empty(len(mesh.tets))
+    largest, shortest, mean, longest, inverted = measure(mesh.nodes, mesh.tets, smallest)
     return Quality(
         n_nodes=len(mesh.nodes),
         n_tets=len(mesh.tets),
-        n_inverted=int(np.count_nonzero(~(mesh.volumes() > 0))),
+        n_inverted=int(inverted),
         min_dihedral=float(smallest.min()),
         p1_dihedral=float(np.percentile(smallest, 1)),
         median_dihedral=float(np.median(smallest)),
-        max_dihedral=float(angles.max()),
-        min_edge=float(lengths.min()),
-        mean_edge=float(lengths.mean()),
-        max_edge=float(lengths.max()),
+        max_dihedral=float(largest),
+        min_edge=float(shortest),
+        mean_edge=float(mean),
+        max_edge=float(longest),
         volumes=mesh.tissue_volumes(),
-        n_open_faces=int(np.count_nonzero(per_face == 1)),
-        n_bad_faces=int(np.count_nonzero(per_face > 2)),
+        n_open_faces=int(single),
+        n_bad_faces=int(many),
     )
