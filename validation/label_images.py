@@ -137,8 +137,9 @@ def _checkerboard(rng: np.random.Generator) -> NDArray[np.int64]:
 def _many_checkers(rng: np.random.Generator) -> NDArray[np.int64]:
     """Blocks whose labels all differ from their neighbours'."""
     i, j, k = (_indices(_shape(rng)) // rng.integers(1, 4)).astype(np.int64)
-    n = rng.integers(2, 4)
-    return i % n + n * (j % n) + n * n * (k % n) + rng.integers(0, 2)
+    n = int(rng.integers(2, 4))
+    image: NDArray[np.int64] = i % n + n * (j % n) + n * n * (k % n) + rng.integers(0, 2)
+    return image
 
 
 def _sheets(rng: np.random.Generator) -> NDArray[np.int64]:
