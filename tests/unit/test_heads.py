@@ -222,7 +222,7 @@ def test_head_from_msh(tmp_path: Path) -> None:
     tets = np.array([[0, 1, 2, 3], [1, 2, 3, 4]], np.int32)  # the second one is inside out
     tags = np.array([2, 1005], np.int32)
     mesh = Msh(
-        nodes=nodes,
+        nodes_mm=nodes * 1e3,
         triangles=np.empty((0, 3), np.int32),
         triangle_tags=np.empty(0, np.int32),
         tets=tets,
