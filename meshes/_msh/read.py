@@ -30,8 +30,8 @@ def read_msh(path: Path | str) -> Msh:
     -------
     Msh
         Nodes and elements in the order of their numbers, which may leave gaps. Elements other
-        than triangles and tetrahedra are counted and left out. In version 4.1 the tag of an
-        element is the physical group of its entity, or the entity's own tag when it is in none.
+        than triangles and tetrahedra are counted and left out. The tag of an element is its
+        physical group, or its (elementary) entity when it is in none.
 
     Raises
     ------
@@ -63,6 +63,11 @@ def read_msh(path: Path | str) -> Msh:
             groups = v41.read_entities(c)
         elif section == "PhysicalNames":
             names = read_names(c)
+        elif section == "ParametricNodes":
+            raise InputError(
+                f"expected $Nodes, got $ParametricNodes: {c.path} (save it without "
+                "Mesh.SaveParametric)"
+            )
         elif section == "PartitionedEntities":
             raise InputError(
                 f"expected a mesh in one piece, got a partitioned one: {c.path} (gmsh joins it "

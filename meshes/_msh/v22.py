@@ -82,5 +82,8 @@ def _text(c: Cursor, total: int) -> Blocks:
 
 
 def _split(rows: NDArray[Any], tags: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return numbers, tags and nodes; the tag is the group, the entity (second) where that is 0."""
     tag = rows[:, 1] if tags else np.zeros(len(rows), np.int64)
+    if tags > 1:
+        tag = np.where(tag == 0, rows[:, 2], tag)
     return rows[:, 0], tag, rows[:, 1 + tags :]

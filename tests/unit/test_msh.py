@@ -108,7 +108,7 @@ def meshes(draw: st.DrawFn) -> Msh:
 
 @ways
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(mesh=meshes())
 def test_round_trip_keeps_every_bit(tmp_path: Path, way: str, mesh: Msh) -> None:
@@ -144,7 +144,7 @@ def test_header_for_every_element_and_gaps_in_the_numbers(tmp_path: Path, order:
     text += struct.pack(order + "3i3i", 15, 1, 1, 1, 9, 7)  # a point: left out
     text += struct.pack(order + "3i6i", 2, 1, 2, 2, 1001, 1001, 7, 3, 8)
     text += struct.pack(order + "3i7i", 4, 1, 2, 5, 2, 2, 100, 3, 8, 7)
-    text += struct.pack(order + "3i7i", 4, 1, 2, 4, 1, 1, 7, 3, 100, 8)
+    text += struct.pack(order + "3i7i", 4, 1, 2, 4, 0, 1, 7, 3, 100, 8)  # no group: the entity
     text += b'\n$EndElements\n$ElementData\n1\n"m"\n1\n0.0\n3\n0\n1\n1\n'
     text += struct.pack(order + "id", 4, 2.5) + b"\n$EndElementData\n"
     (tmp_path / "a.msh").write_bytes(text)
@@ -243,12 +243,13 @@ def test_entities_groups_and_parametric_nodes(tmp_path: Path, ending: str) -> No
 
 
 @ways
-def test_every_truncation_is_refused(tmp_path: Path, way: str) -> None:
+def test_truncations_are_refused(tmp_path: Path, way: str) -> None:
     write_msh(tmp_path / "a.msh", sample(), **WAYS[way])
     whole = (tmp_path / "a.msh").read_bytes()
     end = whole.index(b"$EndElements") + len(b"$EndElements")
     last = whole.rindex(b"$ElementNodeData")
-    for length in [*range(end), *range(last + 9, len(whole) - 1)]:
+    lengths = [*range(0, end, 3), *range(last + 9, len(whole) - 1, 5), end - 1, len(whole) - 2]
+    for length in lengths:
         (tmp_path / "b.msh").write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"b\.msh"):
             read_msh(tmp_path / "b.msh")
@@ -260,7 +261,7 @@ def test_flipped_bytes_never_crash(tmp_path: Path, way: str) -> None:
     whole = (tmp_path / "a.msh").read_bytes()
     rng = np.random.default_rng(1)
     messages = []
-    for _ in range(400):
+    for _ in range(150):
         wrong = bytearray(whole)
         for at in rng.integers(0, len(whole), rng.integers(1, 4)):
             wrong[at] = rng.integers(0, 256)
@@ -272,7 +273,7 @@ def test_flipped_bytes_never_crash(tmp_path: Path, way: str) -> None:
             continue
         assert np.isfinite(mesh.nodes_mm).all()
         assert mesh.tets.max(initial=-1) < len(mesh.nodes_mm)
-    assert len(messages) > 50
+    assert len(messages) > 20
     assert all("b.msh" in m and "\n" not in m for m in messages)
 
 
@@ -298,6 +299,7 @@ LIES: list[tuple[str, bytes, bytes, str]] = [
     ("2.2 binary", b'"v"\n1\n0.0\n3\n0\n1\n6\n', b'"v"\n1\n0.0\n3\n0\n1\n66666666\n', "'v'"),
     ("2.2 binary", b'"T"\n1\n0.0\n3\n0\n9\n3\n', b'"T"\n1\n0.0\n3\n0\n99\n3\n', "components"),
     ("2.2 text", b"2.2 0 8", b"2.2 1 8", "byte-order mark"),
+    ("2.2 text", b"$Nodes\n6", b"$ParametricNodes\n6", "SaveParametric"),
     ("2.2 text", b"$Nodes\n6\n", b"$Nodes\n99999999999999\n", "nodes"),
     ("2.2 text", b"$Nodes\n6\n", b"$Nodes\n-1\n", "nodes"),
     ("2.2 text", b"$Elements\n5\n", b"$Elements\n6\n", "elements"),
