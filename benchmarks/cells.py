@@ -16,9 +16,10 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase.fields.waveforms import tms_pulse
+from rheobase.meshes.layers import layer_table
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.compartments import compartments
-from rheobase.neurons.constants import layer_table, species_scaling
+from rheobase.neurons.constants import species_scaling
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Kind, Skeleton
 from rheobase.neurons.placement import place_cells

@@ -11,48 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.spaces import Registration, checked, is_mni
 from rheobase.meshes.tissues import Tissue
 
 Species = Literal["human", "macaque", "rat", "mouse"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CorticalSheet:
-    """The cortex as columns: pairs of points on the pial and the white surface.
-
-    Parameters
-    ----------
-    pial, white
-        The two ends of each column (m), shape (n, 3) each. Depth 0 is pial, depth 1 is white.
-    triangles
-        Surface topology over the columns, shape (n_triangles, 3).
-    area
-        Mid-depth surface area that each column stands for (m²), shape (n,).
-    """
-
-    pial: NDArray[np.float64]
-    white: NDArray[np.float64]
-    triangles: NDArray[np.int32]
-    area: NDArray[np.float64]
-
-    @property
-    def thickness(self) -> NDArray[np.float64]:
-        """Length of each column (m), shape (n,)."""
-        length: NDArray[np.float64] = np.linalg.norm(self.pial - self.white, axis=1)
-        return length
-
-    @property
-    def normal(self) -> NDArray[np.float64]:
-        """Unit vector from white to pial, shape (n, 3)."""
-        normal: NDArray[np.float64] = (self.pial - self.white) / self.thickness[:, None]
-        return normal
-
-    def points(self, depth: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Return the point of each column at ``depth`` (0 pial … 1 white), shape (n, 3)."""
-        d = np.broadcast_to(np.asarray(depth, dtype=np.float64), (len(self.pial),))[:, None]
-        points: NDArray[np.float64] = (1.0 - d) * self.pial + d * self.white
-        return points
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

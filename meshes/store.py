@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, keep, package_key, whole_file
-from rheobase.meshes.head import CorticalSheet, Head
+from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.tissues import Tissue
 
 FORMAT = "rheobase head 2"

@@ -20,9 +20,10 @@ from math import dist
 import numpy as np
 
 from rheobase._errors import InputError, check_option
+from rheobase.meshes.layers import LayerTable, layer_table
 from rheobase.neurons.axons import internode_length
 from rheobase.neurons.compartments import compartments
-from rheobase.neurons.constants import LayerTable, layer_table, rows, species_scaling
+from rheobase.neurons.constants import rows, species_scaling
 from rheobase.neurons.morphology import Floats, Kind, Morphology, Skeleton
 
 _STEP = 10e-6  # spacing of the points along a generated branch (m)

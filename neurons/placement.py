@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.head import CorticalSheet
-from rheobase.neurons.constants import layer_table
+from rheobase.meshes.layers import layer_table
+from rheobase.meshes.sheet import CorticalSheet
 from rheobase.neurons.generate import Cell, generate_cell, type_layer
 from rheobase.neurons.morphology import Floats
 

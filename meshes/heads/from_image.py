@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
-from rheobase.meshes.cortex import cortical_sheet, ribbon_of_labels
-from rheobase.meshes.head import CorticalSheet, Head, Species
+from rheobase.meshes.cortex import cortical_sheet
+from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.mesher import mesh_image
 from rheobase.meshes.positions import ten_ten
+from rheobase.meshes.ribbon import ribbon_of_labels
+from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.tissues import Tissue, load_tissues, tissue
 
 OUTSIDE = "outside"

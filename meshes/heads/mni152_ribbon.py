@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.meshes.cortex import Ribbon
 from rheobase.meshes.heads.mni152_template import SPACING_MM, Template, sources, to_mni152
+from rheobase.meshes.ribbon import Ribbon
 from rheobase.meshes.tissues import tissue
 from rheobase.meshes.voxels import largest_part, voxelize
 

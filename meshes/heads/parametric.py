@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import check_option
-from rheobase.meshes.cortex import sheet_from_pairs
-from rheobase.meshes.head import CorticalSheet, Head, Species
+from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.slab import cortex_thickness
 from rheobase.meshes.heads.sphere import unit_sphere
 from rheobase.meshes.mesher import mesh_indicators
+from rheobase.meshes.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.tissues import tissue
 
 LAYERS = ("white_matter", "grey_matter", "csf", "skull", "scalp")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
+from rheobase.meshes.layers import layer_table
 from rheobase.neurons.axons import g_ratio, internode_length, plan_branch
 from rheobase.neurons.compartments import compartments
-from rheobase.neurons.constants import cell_constants, layer_table, species_scaling
+from rheobase.neurons.constants import cell_constants, species_scaling
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Kind, Skeleton
