@@ -88,9 +88,9 @@ def _neighbours(
     two = (one + one @ one).tocsr()
     few = np.diff(two.indptr) - 1 < ENOUGH
     if few.any():
-        keep = sparse.diags_array((~few).astype(np.int32))
-        more = sparse.diags_array(few.astype(np.int32))
-        two = (keep @ two + more @ (two + two @ one)).tocsr()
+        row = np.flatnonzero(few)
+        chosen = sparse.csr_array((np.ones(len(row), np.int32), (row, row)), shape=(n, n))
+        two = (two + chosen @ two @ one).tocsr()
     two.eliminate_zeros()
     who = np.repeat(np.arange(n), np.diff(two.indptr))
     other = who != two.indices

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError
 from rheobase.meshes.layers import layer_table
 from rheobase.meshes.sheet import CorticalSheet
+from rheobase.meshes.sites import sample_sites
 from rheobase.neurons.generate import Cell, generate_cell, type_layer
 from rheobase.neurons.morphology import Floats
 
@@ -161,8 +162,7 @@ def place_in_sheet(
     if odd:
         notes = (f"{odd} columns thinner than 0.3 mm or thicker than 8 mm were left out",)
     chosen &= good
-    triangles = sheet.triangles[chosen[sheet.triangles].all(axis=1)]
-    if len(triangles) == 0:
+    if not chosen[sheet.triangles].all(axis=1).any():
         where = ""
         if centre is not None:
             spot = np.round(np.asarray(centre, dtype=np.float64), 4).tolist()
@@ -170,16 +170,10 @@ def place_in_sheet(
         raise InputError(
             f"the region must hold a triangle of the cortex, got {chosen.sum()} columns{where}"
         )
-    corners = middle[triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    size = np.linalg.norm(normal, axis=1)
 
     def draw(n: int, rng: np.random.Generator) -> tuple[Floats, Floats, NDArray[np.int32]]:
-        of = triangles[rng.choice(len(triangles), size=n, p=size / size.sum())]
-        bary = rng.dirichlet([1.0, 1.0, 1.0], size=n)
-        pial = np.einsum("ni,nij->nj", bary, sheet.pial[of])
-        white = np.einsum("ni,nij->nj", bary, sheet.white[of])
-        return pial, white, of[np.arange(n), bary.argmax(axis=1)].astype(np.int32)
+        sites = sample_sites(sheet, count=n, seed=rng, columns=chosen)
+        return sites.pial, sites.white, sites.column
 
     return _place(draw, species, area, counts, seed, clones, notes)
 
