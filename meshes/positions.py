@@ -24,6 +24,17 @@ ROWS = ("AF", "F", "FT", "T", "TP", "P", "PO")
 """Rows along the half circumference Fpz, T7, Oz, at 20 % … 80 % of its length."""
 OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 """Names of the 10-20 system for 10-10 positions (American Clinical Neurophysiology Society)."""
+INNER_NAMES = {"FT": "FC", "TP": "CP", "T": "C"}
+"""Name of a row nearer to the midline, where it is another."""
+TEN_TEN = (
+    *("Nz", "Iz"),
+    *MIDLINE,
+    *(f"{row}{k}" for row in ("Fp", "O", "N", "I") for k in (1, 2)),
+    *(f"{row}{k}" for row in ROWS for k in (7, 9, 8, 10)),
+    *(f"{INNER_NAMES.get(row, row)}{k}" for row in ROWS for k in range(1, 7)),
+    *OLD_NAMES,
+)
+"""Names of all positions that `ten_ten` builds."""
 
 
 def outermost(
@@ -215,7 +226,7 @@ def ten_ten(
         for row, on_ring, on_low in zip(ROWS, ring[1:8], low[1:8], strict=True):
             points[f"{row}{near}"], points[f"{row}{far}"] = on_ring, on_low
     for row in ROWS:
-        inner = {"FT": "FC", "TP": "CP", "T": "C"}.get(row, row)
+        inner = INNER_NAMES.get(row, row)
         middle = points[f"{inner}z"]
         across = arc(vertices, triangles, points[f"{row}7"], middle, points[f"{row}8"])
         found = divide_at(across, middle, 4)

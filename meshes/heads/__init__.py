@@ -2,14 +2,15 @@
 
 ``build_head("mni152")`` builds a head on first use and reads it from the cache later; the key of
 the cache covers the options, the code and the data of this layer, and the files of the packages
-that a head is made of.
+that a head is made of. ``read_head(path)`` reads whatever a lab has (``readers.py``).
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,97 @@ import numpy as np
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase.meshes.head import Head
-from rheobase.meshes.heads.from_image import head_from_image
-from rheobase.meshes.heads.from_msh import head_from_msh
+from rheobase.meshes.heads.readers import check_reading, read_head
+from rheobase.meshes.positions import TEN_TEN
 from rheobase.meshes.store import cached_head, meshes_key
+from rheobase.meshes.tissue_table import Source, tissue_table, with_tissues
 
-__all__ = ["build_head", "head_from_image", "head_from_msh", "head_names"]
+__all__ = [
+    "BUILT_IN",
+    "BuiltIn",
+    "build_head",
+    "check_building",
+    "check_reading",
+    "head_from_image",
+    "head_from_msh",
+    "head_names",
+    "read_head",
+]
 
-SPECIES = {
-    "slab": ("human", "macaque", "rat", "mouse"),
-    "parametric": ("macaque", "rat", "mouse"),
-}
-#: Module under ``rheobase.meshes.heads`` and fixed arguments of each head.
-BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "mni152": ("mni152", {}),
-    "sphere": ("sphere", {}),
-    **{f"slab-{s}": ("slab", {"species": s}) for s in SPECIES["slab"]},
-    **{s: ("parametric", {"species": s}) for s in SPECIES["parametric"]},
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltIn:
+    """A head that can be built by name.
+
+    Parameters
+    ----------
+    what
+        One line on it.
+    species, space
+        As those of the `Head`.
+    module
+        Module under ``rheobase.meshes.heads`` whose ``build`` makes it.
+    fixed
+        Arguments that the name stands for.
+    positions
+        Names of its electrode positions.
+    """
+
+    what: str
+    species: str
+    space: str
+    module: str
+    fixed: Mapping[str, Any]
+    positions: tuple[str, ...]
+
+    def build(self) -> Callable[..., Head]:
+        """Return the function that builds it."""
+        found: Callable[..., Head] = importlib.import_module(f"{__name__}.{self.module}").build
+        return found
+
+
+_LANDMARKS = ("nasion", "inion", "lpa", "rpa")
+_SIDES = ("vertex", "front", "back", "left", "right")
+
+BUILT_IN: dict[str, BuiltIn] = {
+    "mni152": BuiltIn(
+        what="average human head: MNI152 brain, fsaverage scalp, synthetic skull",
+        species="human",
+        space="MNI152NLin2009aSym",
+        module="mni152",
+        fixed={},
+        positions=TEN_TEN + _LANDMARKS,
+    ),
+    "sphere": BuiltIn(
+        what="concentric spheres, 85/90/95 mm unless chosen",
+        species="human",
+        space="sphere",
+        module="sphere",
+        fixed={},
+        positions=TEN_TEN + _LANDMARKS,
+    ),
+    **{
+        f"slab-{species}": BuiltIn(
+            what=f"flat piece of {species} cortex between CSF and white matter",
+            species=species,
+            space="slab",
+            module="slab",
+            fixed={"species": species},
+            positions=("top",),
+        )
+        for species in ("human", "macaque", "rat", "mouse")
+    },
+    **{
+        species: BuiltIn(
+            what=f"parametric {species} head: layers on an ellipsoid",
+            species=species,
+            space="parametric",
+            module="parametric",
+            fixed={"species": species},
+            positions=_SIDES + (() if species == "macaque" else ("bregma", "lambda")),
+        )
+        for species in ("rat", "mouse", "macaque")
+    },
 }
 
 
@@ -45,21 +121,45 @@ def head_names() -> tuple[str, ...]:
     >>> head_names()[:2]
     ('mni152', 'sphere')
     """
-    return tuple(BUILDERS)
+    return tuple(BUILT_IN)
 
 
-def build_head(name: str, *, edge_length_mm: float | None = None, **options: Any) -> Head:
+def check_building(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse a name or an option that `build_head` does not know, before anything is built.
+
+    Raises
+    ------
+    InputError
+        With the nearest names.
+    """
+    check_option("head", name, BUILT_IN)
+    head = BUILT_IN[name]
+    known = [k for k in inspect.signature(head.build()).parameters if k not in head.fixed]
+    where = f"head {name!r}"
+    for option, value in options.items():
+        check_option("option", option, [*known, "tissues"], where=where)
+        if option == "edge_length_mm" and not (np.isfinite(value) and value > 0):
+            raise InputError(f"edge_length_mm must be > 0, got {value!r}: {where}")
+        if option == "resolution":
+            module = importlib.import_module(f"{__name__}.{head.module}")
+            check_option("resolution", value, module.RESOLUTIONS, where=where)
+    if {"edge_length_mm", "resolution"} <= options.keys():
+        raise InputError(f"expected either resolution or edge_length_mm, got both: {where}")
+
+
+def build_head(name: str, *, tissues: Source = None, **options: Any) -> Head:
     """Build a head by name, or read it from the cache.
 
     Parameters
     ----------
     name
         One of `head_names`.
-    edge_length_mm
-        Mean edge of the (finest) tetrahedra (mm); a coarse one of the head's own if None.
+    tissues
+        Own values of tissues (:mod:`rheobase.meshes.tissue_table`): a file or a mapping.
     **options
-        Further options of that head's ``build`` function, such as ``radii_mm`` of the sphere or
-        ``area`` of the slabs.
+        Options of that head's ``build`` function: ``edge_length_mm`` (mean edge of the finest
+        tetrahedra), ``resolution`` of mni152, ``radii_mm`` of the sphere, ``area`` of the slabs …;
+        None counts as not given.
 
     Returns
     -------
@@ -70,18 +170,15 @@ def build_head(name: str, *, edge_length_mm: float | None = None, **options: Any
     InputError
         If there is no such head or option, or a value makes no sense.
     """
-    check_option("head", name, BUILDERS)
-    module, fixed = BUILDERS[name]
-    build: Callable[..., Head] = importlib.import_module(f"{__name__}.{module}").build
-    known = [k for k in inspect.signature(build).parameters if k not in fixed]
-    for option in options:
-        check_option("option", option, known, where=f"head {name!r}")
-    if edge_length_mm is not None:
-        if not (np.isfinite(edge_length_mm) and edge_length_mm > 0):
-            raise InputError(f"edge_length_mm must be > 0, got {edge_length_mm!r}: head {name!r}")
-        options = {**options, "edge_length_mm": float(edge_length_mm)}
-    key = content_key(name, options, meshes_key(), *_inputs(module))
-    return cached_head(key, name, lambda: build(**fixed, **options))
+    given = {k: v for k, v in options.items() if v is not None}
+    check_building(name, given)
+    table = tissue_table(tissues)
+    if "edge_length_mm" in given:
+        given["edge_length_mm"] = float(given["edge_length_mm"])
+    head = BUILT_IN[name]
+    key = content_key(name, given, meshes_key(), *_inputs(head.module))
+    made = cached_head(key, name, lambda: head.build()(**head.fixed, **given))
+    return with_tissues(made, table)
 
 
 def _inputs(module: str) -> list[Path]:
@@ -91,3 +188,11 @@ def _inputs(module: str) -> list[Path]:
     from rheobase.meshes.heads.mni152_template import sources
 
     return list(sources().values())
+
+
+def __getattr__(name: str) -> Any:
+    """Find the readers by name without loading all of them first."""
+    modules = {"head_from_image": "from_image", "head_from_msh": "from_msh"}
+    if name not in modules:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{modules[name]}"), name)

@@ -31,11 +31,12 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
     Parameters
     ----------
     scene
-        Arrays: ``points`` and ``triangles`` of the coloured surface with ``values`` on its points
-        and the two-element ``limits``; ``shell_points`` and ``shell_triangles`` of the translucent
-        scalp; ``view`` (unit vector from the head to the camera); and any number of
+        Arrays: ``view`` (unit vector from the head to the camera) and any number of
         ``line_<name>`` (n, 3) polylines and ``patch_<name>`` (n, 3, 3) triangles with
-        ``colour_<name>`` (RGB 0..1). Lengths in metres. ``title`` names the colour bar.
+        ``colour_<name>`` (RGB 0..1), and ``edges_<name>`` where the triangles' edges are to be
+        seen. Where there is a coloured surface: its ``points`` and ``triangles`` with ``values`` on
+        the points and the two-element ``limits``; ``title`` names the colour bar. Where there is a
+        translucent scalp: ``shell_points`` and ``shell_triangles``. Lengths in metres.
     png
         The picture.
     """
@@ -57,6 +58,15 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
     return False
 
 
+def show(scene: Mapping[str, NDArray[Any]]) -> bool:
+    """Show ``scene`` in a window until it is closed; return False where none can be opened."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scene.npz"
+        np.savez(file, allow_pickle=False, **scene)
+        command = [sys.executable, "-m", "rheobase._render", str(file)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def _polydata(points: NDArray[np.float64], triangles: NDArray[np.integer[Any]]) -> Any:
     import pyvista as pv
 
@@ -64,17 +74,54 @@ def _polydata(points: NDArray[np.float64], triangles: NDArray[np.integer[Any]]) 
     return pv.PolyData(points * 1e3, faces)
 
 
-def _draw(file: Path, png: Path) -> None:
+def _draw(file: Path, png: Path | None) -> None:
     import pyvista as pv
 
-    pv.OFF_SCREEN = True
+    pv.OFF_SCREEN = png is not None
     with np.load(file) as archive:
         scene = {name: archive[name] for name in archive.files}
-    plot = pv.Plotter(off_screen=True, window_size=(1400, 1100))
+    plot = pv.Plotter(off_screen=png is not None, window_size=(1400, 1100))
     plot.set_background("white")
-    surface = _polydata(scene["points"], scene["triangles"])
+    if "triangles" in scene:
+        _add_surface(plot, scene)
+    if len(scene.get("shell_triangles", ())):
+        shell = _polydata(scene["shell_points"], scene["shell_triangles"])
+        plot.add_mesh(
+            shell.clean(), color="#d8b8a0", opacity=0.18, smooth_shading=True, culling="back"
+        )
+    for name, line in scene.items():
+        if name.startswith("line_"):
+            colour = scene["colour_" + name.removeprefix("line_")]
+            plot.add_mesh(pv.MultipleLines(line * 1e3).tube(radius=1.0), color=colour)
+        elif name.startswith("patch_"):
+            of = name.removeprefix("patch_")
+            corners = line.reshape(-1, 3)
+            plot.add_mesh(
+                _polydata(corners, np.arange(len(corners)).reshape(-1, 3)),
+                color=scene[f"colour_{of}"],
+                show_edges=f"edges_{of}" in scene,
+                edge_color="#404040",
+                line_width=0.4,
+            )
+    bounds = np.array(plot.bounds).reshape(3, 2)
+    if "points" in scene:  # the surface is what is looked at, not the device around it
+        bounds = np.stack([scene["points"].min(axis=0), scene["points"].max(axis=0)], 1) * 1e3
+    centre, length = bounds.mean(axis=1), float(np.linalg.norm(np.ptp(bounds, axis=1)))
+    view = np.asarray(scene["view"], dtype=float)
+    up = (0.0, 0.0, 1.0) if abs(view[2]) < 0.9 else (0.0, 1.0, 0.0)
+    plot.camera_position = [tuple(centre + view * 1.8125 * length), tuple(centre), up]
+    plot.add_axes(xlabel="R", ylabel="A", zlabel="S", color="black")
+    if png is None:
+        plot.show(title=str(scene["title"]))
+        return
+    plot.screenshot(str(png))
+    plot.close()
+
+
+def _add_surface(plot: Any, scene: Mapping[str, NDArray[Any]]) -> None:
+    """Add the coloured surface and its bar."""
     plot.add_mesh(
-        surface,
+        _polydata(scene["points"], scene["triangles"]),
         scalars=scene["values"],
         cmap="viridis",
         clim=tuple(scene["limits"]),
@@ -92,28 +139,7 @@ def _draw(file: Path, png: Path) -> None:
             "fmt": "%.2f",
         },
     )
-    if len(scene["shell_triangles"]):
-        shell = _polydata(scene["shell_points"], scene["shell_triangles"])
-        plot.add_mesh(
-            shell.clean(), color="#d8b8a0", opacity=0.18, smooth_shading=True, culling="back"
-        )
-    for name, line in scene.items():
-        if name.startswith("line_"):
-            colour = scene["colour_" + name.removeprefix("line_")]
-            plot.add_mesh(pv.MultipleLines(line * 1e3).tube(radius=1.0), color=colour)
-        elif name.startswith("patch_"):
-            colour = scene["colour_" + name.removeprefix("patch_")]
-            corners = line.reshape(-1, 3)
-            plot.add_mesh(_polydata(corners, np.arange(len(corners)).reshape(-1, 3)), color=colour)
-    centre = surface.center
-    view = np.asarray(scene["view"], dtype=float)
-    distance = 2.9 * surface.length / 2
-    up = (0.0, 0.0, 1.0) if abs(view[2]) < 0.9 else (0.0, 1.0, 0.0)
-    plot.camera_position = [tuple(centre + view * distance * 1.25), centre, up]
-    plot.add_axes(xlabel="R", ylabel="A", zlabel="S", color="black")
-    plot.screenshot(str(png))
-    plot.close()
 
 
 if __name__ == "__main__":
-    _draw(Path(sys.argv[1]), Path(sys.argv[2]))
+    _draw(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -29,7 +29,7 @@ def test_help_lists_the_verbs() -> None:
         (("run", "tms_moter"), "rheobase: unknown study 'tms_moter', nearest: tms_motor"),
         (("run", "none.toml"), "rheobase: no study file none.toml"),
         (("validate", "sphere-tdsc"), "rheobase: unknown validation case 'sphere-tdsc', nearest"),
-        (("heads", "mni153"), "rheobase: unknown head 'mni153', nearest: mni152"),
+        (("heads", "build", "mni153"), "rheobase: unknown head 'mni153', nearest: mni152"),
         (("run", "--dyr-run"), "No such option"),
     ],
 )
