@@ -42,14 +42,21 @@ class Range(_Table):
 
 
 class HeadTable(_Table):
-    """``[head]``: a built-in head by name, or a file with its label table and fiducials."""
+    """``[head]``: a built-in head by name, or a file (or folder) of one's own.
+
+    ``options`` holds what only one head or one reader knows ("area" of a slab, "radii_mm" of the
+    sphere …); they are checked against it before anything is built.
+    """
 
     name: str | None = None
+    resolution: str | None = None
     edge_length_mm: Positive | None = None
     file: Path | None = None
-    labels: Path | None = None
-    species: Literal["human", "macaque", "rat", "mouse"] = "human"
+    labels: Path | str | dict[str, str] | None = None
+    species: Literal["human", "macaque", "rat", "mouse"] | None = None
     fiducials_mm: dict[str, tuple[Finite, Finite, Finite]] | None = None
+    tissues: Path | dict[str, dict[str, Any]] | None = None
+    options: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -58,7 +65,35 @@ class HeadTable(_Table):
         only_file = {"labels", "species", "fiducials_mm"} & self.model_fields_set
         if self.name is not None and only_file:
             raise ValueError(f"{', '.join(sorted(only_file))} belongs to a head from a file")
+        if self.file is not None and self.resolution is not None:
+            raise ValueError(
+                "resolution belongs to a built-in head, give edge_length_mm for a file"
+            )
+        twice = (set(HeadTable.model_fields) - {"options"}) & set(self.options)
+        if twice:
+            raise ValueError(
+                f"give {', '.join(sorted(twice))} in [head] itself, not in its options"
+            )
         return self
+
+    def given(self) -> dict[str, Any]:
+        """Return the options for `build_head` or `read_head` that were given."""
+        labels: Any = self.labels
+        if isinstance(labels, dict):
+            try:
+                labels = {int(k): v for k, v in labels.items()}
+            except ValueError:
+                raise InputError(
+                    f"expected whole numbers as labels, got {', '.join(labels)}: head.labels"
+                ) from None
+        named = {
+            "resolution": self.resolution,
+            "edge_length_mm": self.edge_length_mm,
+            "labels": labels,
+            "species": self.species,
+            "fiducials_mm": self.fiducials_mm,
+        }
+        return {k: v for k, v in named.items() if v is not None} | self.options
 
 
 class Electrode(_Table):
@@ -217,9 +252,10 @@ def load_study(source: str | Path) -> tuple[Study, str]:
         raise InputError(f"{path.name} is no valid TOML: {error}") from error
     study = parse_study(table, where=path.name)
     beside = {
-        name: path.parent / file
-        for name in ("file", "labels")
-        if (file := getattr(study.head, name)) is not None
+        name: path.parent / given
+        for name in ("file", "labels", "tissues")
+        if isinstance(given := getattr(study.head, name), Path)
+        or (isinstance(given, str) and Path(given).suffix)  # a bare name is a known label table
     }
     head = study.head.model_copy(update=beside)
     return study.model_copy(update={"head": head}), text

@@ -11,13 +11,13 @@ from typing import Any
 from rheobase._errors import InputError, check_option
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.config import TMS, Study
+from rheobase.config import TI, TMS, Study
 from rheobase.provenance import provenance, write_provenance
 from rheobase.report import Table, write_report
 from rheobase.stations.book import Book
 from rheobase.stations.cells import cells_station, check_cortex
 from rheobase.stations.field import field_station
-from rheobase.stations.head import head_station
+from rheobase.stations.head import check_head, head_station
 from rheobase.stations.network import network_station
 
 
@@ -88,7 +88,8 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         cells = cells_station(study, study.cells, study.device, head, device, book)
         if study.network:
             network_station(study, study.network, cells, book)
-    inputs = {r: p for r, p in (("head", study.head.file), ("labels", study.head.labels)) if p}
+    roles = {"head": study.head.file, "labels": study.head.labels, "tissues": study.head.tissues}
+    inputs = {r: p for r, p in roles.items() if isinstance(p, Path) and p.is_file()}
     with stage("writing the report"):
         record = provenance(study=text, inputs=inputs, details={"seed": study.seed, **book.details})
         write_provenance(out / "provenance.json", record)
@@ -114,6 +115,26 @@ def _finite(value: str | float | int) -> str | float | int | None:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
+def positions_of(study: Study) -> dict[str, str]:
+    """Return the electrode positions that a study names, by the place in its file."""
+    device = study.device
+    if isinstance(device, TMS):
+        used = {"device.position": device.position}
+    elif isinstance(device, TI):
+        used = {
+            f"device.pairs.{k}.{end}": getattr(pair, end)
+            for k, pair in enumerate(device.pairs)
+            for end in ("anode", "cathode")
+        }
+    else:
+        used = {
+            f"device.electrodes.{k}.position": e.position for k, e in enumerate(device.electrodes)
+        }
+    if study.cells and isinstance(study.cells.centre, str):
+        used["cells.centre"] = study.cells.centre
+    return used
+
+
 def check_names(study: Study) -> None:
     """Refuse unknown heads, coils, files and cell types before any long work.
 
@@ -122,13 +143,10 @@ def check_names(study: Study) -> None:
     InputError
         With the nearest names.
     """
-    from rheobase.meshes.heads import head_names
-
-    if study.head.name is not None:
-        check_option("head", study.head.name, head_names(), where="head.name")
-    for path in (study.head.file, study.head.labels):
-        if path is not None and not path.is_file():
+    for path in (study.head.file, study.head.labels, study.head.tissues):
+        if isinstance(path, Path) and not path.exists():
             raise InputError(f"no such file {path}: [head]")
+    check_head(study.head, positions_of(study))
     if isinstance(study.device, TMS):
         from rheobase.fields.coils import load_windings
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rheobase._files import content_key
+from rheobase._errors import check_option
 from rheobase._progress import stage
 from rheobase.report import Section, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rheobase.config import HeadTable, Study
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
@@ -16,29 +18,46 @@ if TYPE_CHECKING:
 
 def open_head(table: HeadTable) -> Head:
     """Return the head of a study: built-in, or from a file; from the cache when it is there."""
-    from rheobase.meshes.heads import build_head, head_from_image, head_from_msh
-    from rheobase.meshes.store import cached_head, meshes_key
+    from rheobase.meshes.heads import build_head, read_head
 
     if table.file is None:
         assert table.name is not None  # the study file holds one of the two
-        return build_head(table.name, edge_length_mm=table.edge_length_mm)
-    file = table.file
-    key = content_key(meshes_key(), file, table.labels or "", table.model_dump(mode="json"))
+        return build_head(table.name, tissues=table.tissues, **table.given())
+    return read_head(table.file, tissues=table.tissues, **table.given())
 
-    def build() -> Head:
-        if file.suffix == ".msh":
-            return head_from_msh(
-                file, labels=table.labels, species=table.species, fiducials_mm=table.fiducials_mm
-            )
-        return head_from_image(
-            file,
-            edge_length_mm=table.edge_length_mm or 4.0,
-            labels=table.labels,
-            species=table.species,
-            fiducials_mm=table.fiducials_mm,
-        )
 
-    return cached_head(key, file.name.split(".")[0], build)
+def check_head(table: HeadTable, used: Mapping[str, str]) -> None:
+    """Refuse what no head can be made of, and electrode positions it will not have.
+
+    Parameters
+    ----------
+    table
+        The ``[head]`` table.
+    used
+        Positions that the study uses, by the place in the file that names them.
+
+    Raises
+    ------
+    InputError
+        Before anything is built: unknown heads, options and positions with the nearest names,
+        missing files, tissue tables that make no sense.
+    """
+    from rheobase.meshes.heads import BUILT_IN, check_building, check_reading
+    from rheobase.meshes.positions import TEN_TEN
+    from rheobase.meshes.tissue_table import tissue_table
+
+    tissue_table(table.tissues)
+    if table.name is not None:
+        check_building(table.name, table.given())
+        known = BUILT_IN[table.name].positions
+    else:
+        assert table.file is not None  # the study file holds one of the two
+        check_reading(table.file, table.given())
+        if table.fiducials_mm is None:
+            return  # the file may bring its own positions
+        known = (*TEN_TEN, *table.fiducials_mm)
+    for place, position in used.items():
+        check_option("electrode position", position, known, where=place)
 
 
 def head_station(study: Study, book: Book) -> Head:
@@ -48,6 +67,7 @@ def head_station(study: Study, book: Book) -> Head:
     with stage(f"head {study.head.name or study.head.file}"):
         head = open_head(study.head)
     worth = quality(head.mesh)
+    present = {label: head.tissues[label] for label in worth.volumes}
     rows = [
         (
             head.tissues[label].name,
@@ -55,7 +75,7 @@ def head_station(study: Study, book: Book) -> Head:
             head.tissues[label].sigma,
             head.tissues[label].quantity("conductivity").source,
         )
-        for label, volume in head.mesh.tissue_volumes().items()
+        for label, volume in worth.volumes.items()
     ]
     tissues = Table(columns=("tissue", "volume (cm³)", "conductivity (S/m)", "source"), rows=rows)
     text = (
@@ -70,7 +90,7 @@ def head_station(study: Study, book: Book) -> Head:
         "name": head.name,
         "nodes": len(head.mesh.nodes),
         "tetrahedra": len(head.mesh.tets),
-        "conductivity_S_per_m": {t.name: t.sigma for t in head.tissues.values()},
+        "conductivity_S_per_m": {t.name: t.sigma for t in present.values()},
         **dict(head.provenance),
     }
     return head
