@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -295,8 +295,8 @@ class Registration:
         If both are None.
     """
 
-    to_mni: Transform | None = None
-    from_mni: Transform | None = None
+    to_mni: Affine | Warp | None = None
+    from_mni: Affine | Warp | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one."""
@@ -383,37 +383,11 @@ def read_warp(path: Path | str, *, tolerance_mm: float = 0.05) -> Warp:
     InputError
         If the file is missing, damaged or no such image.
     """
-    path = Path(path)
-    values, affine = _read_grid(path)
+    from rheobase.meshes.volumes import read_volume
+
+    volume = read_volume(path)
     try:
-        warp = Warp(coordinates=values, affine=affine)
+        warp = Warp(coordinates=volume.values * np.float32(1e-3), affine=volume.affine)
     except InputError as error:
         raise InputError(f"{error}: {path}") from None
     return warp.thinned(tolerance_mm * 1e-3) if tolerance_mm > 0 else warp
-
-
-def _read_grid(path: Path) -> tuple[NDArray[np.float32], Floats]:
-    """Return target coordinates (m) and voxel-to-source matrix (m) of a NIfTI warp."""
-    import nibabel as nib
-
-    if not path.is_file():
-        raise InputError(f"expected a warp image, found none: {path}")
-    try:
-        image: Any = nib.load(path)
-        shape = image.shape
-        whole = (len(shape) == 4 or (len(shape) == 5 and shape[3] == 1)) and shape[-1] == 3
-        if not whole:
-            raise InputError(f"expected a warp of shape (nx, ny, nz, 3), got {shape}: {path}")
-        # deflate packs at most 1032:1, so a header that asks for more is wrong
-        if np.prod(shape, dtype=float) * image.get_data_dtype().itemsize > 1100 * (
-            path.stat().st_size + 4096
-        ):
-            raise InputError(f"expected a whole image, the file is too small for {shape}: {path}")
-        values = np.asarray(image.dataobj, dtype=np.float32).reshape(*shape[:3], 3)
-        affine = np.asarray(image.affine, dtype=np.float64)
-    except InputError:
-        raise
-    except Exception as error:  # nibabel raises many kinds for damaged files
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"expected a warp image in NIfTI format: {path}: {why}") from None
-    return values * np.float32(1e-3), affine / MILLIMETRES[:, None]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, keep, package_key, whole_file
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.sheet import CorticalSheet
+from rheobase.meshes.spaces import Affine, Registration, Warp
 from rheobase.meshes.tissues import Tissue
 
 FORMAT = "rheobase head 2"
@@ -42,6 +44,9 @@ def save_head(path: Path | str, head: Head) -> None:
         if head.cortex is not None:
             for name in ("pial", "white", "triangles", "area"):
                 file[f"cortex/{name}"] = getattr(head.cortex, name)
+        if head.mni is not None:
+            for name in ("to_mni", "from_mni"):
+                _write_transform(file, f"mni/{name}", getattr(head.mni, name))
 
 
 def load_head(path: Path | str) -> Head:
@@ -65,6 +70,11 @@ def load_head(path: Path | str) -> Head:
             cortex = None
             if "cortex" in file:
                 cortex = CorticalSheet(**{name: data[()] for name, data in file["cortex"].items()})
+            mni = None
+            if "mni" in file:
+                mni = Registration(
+                    **{name: _read_transform(group) for name, group in file["mni"].items()}
+                )
             return Head(
                 name=file.attrs["name"],
                 species=file.attrs["species"],
@@ -74,6 +84,7 @@ def load_head(path: Path | str) -> Head:
                 fiducials=dict(file["fiducials"].attrs.items()),
                 positions=dict(file["positions"].attrs.items()),
                 cortex=cortex,
+                mni=mni,
                 provenance=json.loads(file.attrs["provenance"]),
             )
     except InputError:
@@ -82,6 +93,25 @@ def load_head(path: Path | str) -> Head:
         raise InputError(
             f"expected a whole head file, got a damaged one: {path}: {error}"
         ) from None
+
+
+def _write_transform(file: Any, name: str, transform: Affine | Warp | None) -> None:
+    if isinstance(transform, Affine):
+        file[f"{name}/matrix"] = transform.matrix
+    elif transform is not None:
+        file[f"{name}/affine"] = transform.affine
+        file.create_dataset(
+            f"{name}/coordinates",
+            data=transform.coordinates,
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+
+
+def _read_transform(group: Any) -> Affine | Warp:
+    arrays = {name: data[()] for name, data in group.items()}
+    return Affine(**arrays) if "matrix" in arrays else Warp(**arrays)
 
 
 def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:

@@ -148,7 +148,8 @@ def _read_nibabel(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str, t
     broken = (*BROKEN, nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
     try:
         image: Any = nib.load(path)
-        shape = tuple(int(n) for n in image.shape)
+        # trailing axes of length 1 say nothing; vectors lie on the fifth axis of NIfTI
+        shape = tuple(int(n) for axis, n in enumerate(image.shape) if axis < 3 or n != 1)
         kind = np.dtype(image.get_data_dtype())
         _check_shape(shape, kind, path)
         stored = image.dataobj
@@ -165,9 +166,7 @@ def _read_nibabel(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str, t
     except broken as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"cannot read {path} as an image: {why}") from None
-    while values.ndim > 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    return values, matrix, unit, notes
+    return values.reshape(shape), matrix, unit, notes
 
 
 def _check_shape(shape: tuple[int, ...], kind: np.dtype[Any], path: Path) -> None:
