@@ -56,13 +56,13 @@ def check_landmarks(
     extent = float(np.ptp(surface, axis=0).max())
     points = np.array(list(found.values()))
     tree = KDTree(surface)
-    off = tree.query(points)[0]
+    off = np.asarray(tree.query(points)[0])
     limit = min(FARTHEST, FARTHEST_PART * extent)
     worst = int(off.argmax())
     if off[worst] > limit:
         name = list(found)[worst]
         hint = ""
-        if tree.query(points * 1e3)[0].max() <= limit:
+        if np.max(tree.query(points * 1e3)[0]) <= limit:
             hint = ", as if in metres: give millimetres"
         raise InputError(
             f"{name} at {_mm(points[worst])} mm lies {off[worst] * 1e3:.0f} mm off the head "

@@ -194,8 +194,8 @@ def _check_length(file: Path, need: int, path: Path) -> None:
                 have += len(block)
     if have < need:
         raise InputError(
-            f"expected {need:,} bytes by its header, the file holds {have:,}: cut off or "
-            f"damaged: {path}"
+            f"cannot read {path}: its header asks for {need:,} bytes, the file holds {have:,} (cut "
+            "off or damaged)"
         )
 
 
@@ -278,7 +278,7 @@ def _jdata(data: Any, path: Path) -> NDArray[Any]:
         raise InputError(f"expected zlib, gzip or lzma compression, got {method!r}: {path}")
     if len(raw) != need:
         raise InputError(
-            f"expected {need:,} bytes by its header, the file holds "
-            f"{'more' if len(raw) > need else f'{len(raw):,}'}: cut off or damaged: {path}"
+            f"cannot read {path}: its header asks for {need:,} bytes, the file holds "
+            f"{'more' if len(raw) > need else f'{len(raw):,}'} (cut off or damaged)"
         )
     return np.frombuffer(raw, kind.newbyteorder("<")).reshape(shape, order=order)

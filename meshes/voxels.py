@@ -60,6 +60,49 @@ def filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask_filled
 
 
+def resampled(
+    image: NDArray[np.uint16], affine: NDArray[np.float64], edge: float
+) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
+    """Return a label image on cubic voxels.
+
+    Each label's 0/1 image is interpolated linearly; a new voxel takes the label with the largest
+    value.
+
+    Parameters
+    ----------
+    image
+        Labels, shape (nx, ny, nz).
+    affine
+        Voxel indices to world, shape (4, 4).
+    edge
+        Edge of the new voxels, in the unit of the affine.
+
+    Returns
+    -------
+    image, affine
+        The same box to within a voxel.
+    """
+    from scipy import ndimage
+
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    step = edge / edges  # in old voxels
+    shape = tuple(int(n) for n in np.ceil(np.array(image.shape) / step))
+    offset = 0.5 * step - 0.5
+    best = np.full(shape, -1.0, np.float32)
+    out = np.zeros(shape, image.dtype)
+    for label in np.unique(image):
+        level = ndimage.affine_transform(
+            (image == label).astype(np.float32), step, offset, shape, order=1, mode="nearest"
+        )
+        wins = level > best
+        out[wins] = label
+        best[wins] = level[wins]
+    moved = affine.copy()
+    moved[:3, :3] = affine[:3, :3] * step
+    moved[:3, 3] += affine[:3, :3] @ offset
+    return out, moved
+
+
 def absorb_islands(labels: NDArray[np.uint8], smallest: int) -> NDArray[np.uint8]:
     """Give every part of a label smaller than ``smallest`` voxels to its most frequent neighbour.
 

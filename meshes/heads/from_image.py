@@ -1,126 +1,61 @@
-"""A head from a labelled NIfTI image."""
+"""A head from a labelled image."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
-from rheobase.meshes.cortex import cortical_sheet
-from rheobase.meshes.head import Head, Species
-from rheobase.meshes.heads.mni152 import on_surface
-from rheobase.meshes.mesher import mesh_image
-from rheobase.meshes.positions import ten_ten
-from rheobase.meshes.ribbon import ribbon_of_labels
-from rheobase.meshes.sheet import CorticalSheet
-from rheobase.meshes.tissues import Tissue, load_tissues, tissue
+from rheobase._progress import stage
+from rheobase.meshes.head import Head
+from rheobase.meshes.heads.added_layers import LAYERS, add_layers
+from rheobase.meshes.heads.sizes import sizes
+from rheobase.meshes.heads.voxel_head import (
+    LabelOption,
+    checked_landmarks,
+    head_name,
+    head_of_voxels,
+    image_tissues,
+    named_tissues,
+    relabelled,
+)
+from rheobase.meshes.label_tables import OUTSIDE, Labels, label_counts
+from rheobase.meshes.mesher import Size, carve_image
+from rheobase.meshes.repair import RepairReport, mirrored
+from rheobase.meshes.repair import repair as mended
+from rheobase.meshes.tissues import Tissue, load_tissues
+from rheobase.meshes.volumes import LARGEST as LARGEST_HEAD
+from rheobase.meshes.volumes import SMALLEST as SMALLEST_HEAD
+from rheobase.meshes.volumes import read_volume
 
-OUTSIDE = "outside"
-SMALLEST_HEAD, LARGEST_HEAD = 3e-3, 1.0  # m: a mouse's brain, and far more than a human head
+__all__ = [
+    "LARGEST_HEAD",
+    "OUTSIDE",
+    "SMALLEST_HEAD",
+    "head_from_image",
+    "named_tissues",
+    "read_labels",
+    "relabelled",
+]
 
-
-def read_label_table(path: Path | str) -> dict[int, str]:
-    """Read a label table: CSV with the columns ``label`` and ``tissue``.
-
-    Parameters
-    ----------
-    path
-        The file; ``tissue`` is a name of ``data/tissues.csv`` or "outside".
-
-    Raises
-    ------
-    InputError
-        If the file is missing or lacks a column, or a label is no whole number or comes twice.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the label table {path}: {error}") from None
-    rows = list(csv.DictReader(text.splitlines()))
-    table: dict[int, str] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            label, name = int(row["label"]), row["tissue"].strip()
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise InputError(
-                f"expected the columns label (whole number) and tissue, line {number}: {path}"
-            ) from None
-        if label in table:
-            raise InputError(f"label {label} comes twice, line {number}: {path}")
-        table[label] = name
-    return table
+BRAIN = frozenset({"white_matter", "grey_matter"})
+#: Tissues without any of which a brain is bare.
+AROUND = frozenset(
+    {"skull", "compact_bone", "spongy_bone", "scalp", "skin", "fat", "muscle", "cartilage"}
+)
 
 
-def named_tissues(
-    labels: Mapping[int, str] | Path | str | None,
-    where: str,
-    tissues: Mapping[str, Tissue] | None = None,
-) -> dict[int, Tissue | None]:
-    """Return the tissue of each label, None for "outside"; each one's own label if none are given.
-
-    Parameters
-    ----------
-    labels
-        Tissue name of each label, or a file with a label table.
-    where
-        What the labels belong to, for the sentence of a refusal.
-    tissues
-        Tissues to choose from, by name; the shipped ones if None.
-
-    Raises
-    ------
-    InputError
-        If a tissue is unknown, with the nearest names.
-    """
-    known = load_tissues() if tissues is None else tissues
-    if labels is None:
-        return {0: None} | {t.label: t for t in known.values()}
-    if not isinstance(labels, Mapping):
-        where = str(labels)
-        labels = read_label_table(labels)
-    names = [*known, OUTSIDE]
-    for name in labels.values():
-        check_option("tissue", name, names, where=where)
-    table = {int(k): None if v == OUTSIDE else known[v] for k, v in labels.items()}
-    return {0: None} | table
-
-
-def relabelled(
-    values: NDArray[np.integer[Any]], table: Mapping[int, Tissue | None], unit: str, where: str
-) -> NDArray[np.uint16]:
-    """Return ``values`` with each label replaced by that of its tissue, 0 outside.
-
-    Raises
-    ------
-    InputError
-        If labels are not in ``table``: all are named, with their counts (``unit``).
-    """
-    found, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    unknown = [(int(k), int(n)) for k, n in zip(found, counts, strict=True) if int(k) not in table]
-    if unknown:
-        listed = ", ".join(f"{k} ({n} {unit})" for k, n in unknown[:20])
-        more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
-        raise InputError(
-            f"no tissue for the label(s) {listed}{more}: {where}; give labels={{label: tissue}} "
-            "or a table with the columns label,tissue"
-        )
-    new = [0 if (t := table[int(k)]) is None else t.label for k in found]
-    return np.array(new, np.uint16)[inverse].reshape(values.shape)
-
-
-def read_labels(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_labels(path: Path | str) -> tuple[Labels, NDArray[np.float64]]:
     """Read a label image.
 
     Returns
     -------
-    labels : ndarray of int64, shape (nx, ny, nz)
+    labels : ndarray of integers, shape (nx, ny, nz)
         Axes nearest to right, front, up.
     affine : ndarray, shape (4, 4)
         Voxel indices to world (m).
@@ -128,68 +63,69 @@ def read_labels(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64
     Raises
     ------
     InputError
-        If the file cannot be read, is not three-dimensional, holds other than whole numbers, or
-        is of a size no head has (millimetres taken for metres, or the other way round).
+        If the file cannot be read (`read_volume`), is not three-dimensional, or holds other than
+        whole numbers.
     """
-    import nibabel as nib
+    values, affine, _ = _labels(Path(path))
+    return values, affine
 
-    path = Path(path)
-    try:
-        image: Any = nib.load(path)
-        if len(image.shape) != 3 and any(n != 1 for n in image.shape[3:]):
-            raise InputError(f"expected a 3-D label image, got shape {image.shape}: {path}")
-        matrix = np.asarray(image.affine, dtype=np.float64)[:3, :3]
-        if not (np.isfinite(matrix).all() and np.linalg.matrix_rank(matrix) == 3):
-            raise InputError(f"expected an affine of finite, independent axes: {path}")
-        image = nib.as_closest_canonical(image)
-        values = np.asanyarray(image.dataobj)
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"cannot read {path} as a NIfTI image: {error}") from None
-    values = values.reshape(values.shape[:3])  # trailing axes of length 1
+
+def _labels(path: Path) -> tuple[Labels, NDArray[np.float64], tuple[str, ...]]:
+    volume = read_volume(path)
+    values = volume.values
     if values.ndim != 3:
-        raise InputError(f"expected a 3-D label image, got shape {values.shape}: {path}")
-    whole = np.issubdtype(values.dtype, np.integer) or (
-        np.isfinite(values).all() and (values == np.rint(values)).all()
-    )
-    if not whole:
-        raise InputError(f"expected whole-number labels, got {values.dtype} values: {path}")
-    unit = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
-    scale = {"meter": 1.0, "mm": 1e-3, "micron": 1e-6}.get(unit, 1e-3)
-    affine = np.array(image.affine, dtype=np.float64)
-    affine[:3] *= scale
-    extent = np.linalg.norm(affine[:3, :3], axis=0) * values.shape
-    if not (extent.max() <= LARGEST_HEAD and extent.min() >= SMALLEST_HEAD):
         raise InputError(
-            f"expected an image between {SMALLEST_HEAD * 1e3:g} and {LARGEST_HEAD * 1e3:g} mm "
-            f"wide, got {(extent * 1e3).round(3).tolist()} mm with the unit {unit!r} of its "
-            f"header: {path}"
+            f"expected a 3-D label image, got shape {values.shape} (probability maps are read by "
+            f"head_from_maps): {path}"
         )
-    return values.astype(np.int64), affine
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8), volume.affine, volume.notes
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values).all()
+        odd = None if not finite else values[values != np.rint(values)]
+        if odd is None or odd.size:
+            what = "NaN or infinity" if odd is None else f"{odd.flat[0]:.6g}"
+            raise InputError(
+                f"expected whole-number labels, got {what} (an MRI or a probability map?): {path}"
+            )
+        if np.abs(values).max() > np.iinfo(np.int32).max:
+            raise InputError(f"expected labels below 2**31, got {np.abs(values).max():g}: {path}")
+        return values.astype(np.int32), volume.affine, volume.notes
+    return values, volume.affine, volume.notes
 
 
 def head_from_image(
     path: Path | str,
     *,
-    edge_length_mm: float,
-    labels: Mapping[int, str] | Path | str | None = None,
+    edge_length_mm: float | None = None,
+    labels: LabelOption = None,
+    tissues: Mapping[str, Tissue] | None = None,
     species: str = "human",
     name: str | None = None,
-    fiducials_mm: Mapping[str, tuple[float, float, float]] | None = None,
+    fiducials_mm: Mapping[str, Sequence[float]] | None = None,
     columns: int = 30_000,
+    repair: bool | Literal["report"] = True,
+    around: str | None = None,
+    t1: Path | str | None = None,
+    size: Size | Mapping[int, float] | None = None,
 ) -> Head:
-    """Build a head from a labelled NIfTI image.
+    """Build a head from a labelled image.
 
     Parameters
     ----------
     path
-        Label image; its affine gives millimetres unless its header says otherwise.
+        Label image, as `read_volume` reads it; its affine gives millimetres unless its header says
+        otherwise.
     edge_length_mm
-        Mean edge of the tetrahedra (mm).
+        Mean edge of the tetrahedra (mm); that of the species in ``data/species_sizes.toml`` if
+        None.
     labels
-        Tissue name (or "outside") of each label, or a CSV file with the columns label, tissue.
-        None for SimNIBS's labels (1 white matter … 5 scalp …), as in ``data/tissues.csv``.
+        Tissue name (or "outside") of each label; a file with a label table (`read_label_table`);
+        the name of a shipped one ("simnibs", "charm", "freesurfer", … `table_names`); or "auto":
+        by the table beside the image, its name and its labels (`choose_table`). None for SimNIBS's
+        labels (1 white matter … 5 scalp …), as in ``data/tissues.csv``.
+    tissues
+        Tissues to choose from, by name; the shipped ones if None.
     species
         "human", "macaque", "rat" or "mouse".
     name
@@ -200,6 +136,17 @@ def head_from_image(
     columns
         Cortical columns to aim for. The sheet covers all grey matter that lies between white
         matter and CSF, cerebellum included unless the labels leave it out.
+    repair
+        True: mend what is safe (`rheobase.meshes.repair`) and report it; "report": only report;
+        False: neither.
+    around
+        What to do with a brain without skull and scalp (FreeSurfer, SynthSeg), which is refused
+        otherwise: "layers" adds synthetic CSF, skull and scalp (`add_layers`), "nothing" takes the
+        bare brain.
+    t1
+        T1 of the same head, in the same space: added scalp reaches its outline.
+    size
+        As in `carve_image`: wanted mean edge (m) by place or by label.
 
     Returns
     -------
@@ -209,47 +156,81 @@ def head_from_image(
     Raises
     ------
     InputError
-        If the image, a label, a tissue or a length makes no sense.
+        If the image, a label, a tissue, a landmark or a length makes no sense.
     """
     path = Path(path)
-    check_option("species", species, ("human", "macaque", "rat", "mouse"))
-    table = named_tissues(labels, f"labels of {path}")
-    raw, affine = read_labels(path)
-    image = relabelled(raw, table, "voxels", str(path))
-    present = {int(k) for k in np.unique(image)} - {0}
-    if not present:
+    check_option("species", species, sizes())
+    if around is not None:
+        check_option("way to complete a brain", around, ("layers", "nothing"))
+    if repair not in (True, False, "report"):
+        raise InputError(f"repair must be True, False or 'report', got {repair!r}: {path}")
+    if edge_length_mm is None:
+        edge_length_mm = sizes()[species].edge_length_mm
+    known = load_tissues() if tissues is None else tissues
+    with stage(f"label image {path.name}"):
+        raw, affine, header = _labels(path)
+        by_raw, table, reason = image_tissues(labels, raw, path, known)
+        side = mirrored(raw, affine, table)
+        notes = [*header, reason, *([side] if side else [])]
+        image = relabelled(raw, by_raw, "voxels", str(path))
+        air = _labelled_air(raw, by_raw)
+        del raw
+    by_label = {t.label: t for t in by_raw.values() if t is not None}
+    names = {by_label[k].name for k in label_counts(image) if k}
+    bare = bool(names & BRAIN) and not names & AROUND
+    if bare and around is None:
+        raise InputError(
+            f"expected a head, {path} labels only {', '.join(sorted(names))}: give around='layers' "
+            "for synthetic CSF, skull and scalp (t1= for the head's own outline), or 'nothing'"
+        )
+    if not names:
         raise InputError(f"expected labelled tissue, all voxels are outside: {path}")
-    mesh = mesh_image(image, affine, edge_length_mm * 1e-3)
-    notes, cortex = [], None
-    try:
-        cortex = _sheet(image, affine, columns)
-    except InputError as error:  # the mesh is of use without it
-        notes.append(f"no cortical sheet: {error}")
-    marks = {k: np.asarray(v, float) * 1e-3 for k, v in (fiducials_mm or {}).items()}
-    positions = {}
-    if marks:
-        positions = on_surface(mesh, ten_ten(mesh.nodes, mesh.boundary(), marks))
-    by_label = {t.label: t for t in table.values() if t is not None}
-    return Head(
-        name=name or path.name.removesuffix(".gz").removesuffix(".nii"),
-        species=cast(Species, species),
-        space="scanner",
-        mesh=mesh,
-        tissues={k: by_label[k] for k in sorted(present)},
-        fiducials=marks,
-        positions=positions,
-        cortex=cortex,
+    report: RepairReport | None = None
+    if bare and around == "layers":
+        given = None if t1 is None else read_volume(t1)
+        with stage("synthetic layers"):
+            image, affine, note = add_layers(image, affine, species, given)
+        notes.append(note)
+        by_label |= {known[n].label: known[n] for n in LAYERS}
+    elif repair is not False:
+        with stage("repair of the label image"):
+            image, report = mended(
+                image,
+                affine,
+                names={k: t.name for k, t in by_label.items()},
+                air=air,
+                mend=repair is True,
+            )
+        notes += report.notes()
+    marks = checked_landmarks(fiducials_mm, image, affine, species, str(path))
+    return head_of_voxels(
+        image,
+        affine,
+        lambda: carve_image(image, affine, edge_length_mm * 1e-3, size=size),
+        tissues=by_label,
+        species=species,
+        name=name or head_name(path),
+        landmarks=marks,
+        columns=columns,
         provenance={
             "made by": "rheobase.meshes.heads.from_image",
-            "inputs": {path.name: content_key(path)},
+            "inputs": {Path(p).name: content_key(Path(p)) for p in (path, t1) if p},
             "edge length (mm)": edge_length_mm,
-            "labels": {str(k): t.name if t else OUTSIDE for k, t in table.items()},
-            "notes": notes,
+            "label table": table.source,
+            "labels": {str(k): t.name if t else OUTSIDE for k, t in by_raw.items()},
+            "repair": report.as_dict() if report else {},
         },
+        notes=notes,
     )
 
 
-def _sheet(image: NDArray[np.uint16], affine: NDArray[np.float64], columns: int) -> CorticalSheet:
-    white, grey, csf = (tissue(n).label for n in ("white_matter", "grey_matter", "csf"))
-    ribbon = ribbon_of_labels(image, white=(white,), grey=(grey,), pial=(csf,))
-    return cortical_sheet(ribbon, affine, columns=columns)
+def _labelled_air(raw: Labels, table: Mapping[int, Tissue | None]) -> NDArray[np.bool_] | None:
+    """Return the voxels with a label of air inside the head, None where there are none."""
+    faces = (raw[0], raw[-1], raw[:, 0], raw[:, -1], raw[..., 0], raw[..., -1])
+    shown: dict[int, int] = {}
+    for face in faces:
+        for label, n in label_counts(face).items():
+            shown[label] = shown.get(label, 0) + n
+    outer = max((k for k in shown if table.get(k) is None), key=lambda k: shown[k], default=0)
+    air = [k for k in label_counts(raw) if k not in (0, outer) and table[k] is None]
+    return np.isin(raw, air) if air else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.heads import head_from_image, head_from_msh, parametric, slab, sphere
-from rheobase.meshes.heads.from_image import read_label_table
+from rheobase.meshes.label_files import read_label_table
 from rheobase.meshes.msh import Msh, write_msh
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -176,7 +176,7 @@ def test_labels_by_table(tmp_path: Path) -> None:
         head_from_image(path, edge_length_mm=5.0)
     table = tmp_path / "labels.csv"
     table.write_text("label,tissue\n1,white_matter\n2,grey_matter\n3,outside\n77,fat\n")
-    assert read_label_table(table)[77] == "fat"
+    assert read_label_table(table).tissues[77] == "fat"
     head = head_from_image(path, edge_length_mm=5.0, labels=table)
     assert {t.name for t in head.tissues.values()} == {"white_matter", "grey_matter", "fat"}
     assert head.cortex is None

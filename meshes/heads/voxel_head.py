@@ -1,0 +1,271 @@
+"""What every head made of voxels shares: tables, landmarks, mesh, cortical sheet, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._errors import InputError, check_option
+from rheobase._progress import stage
+from rheobase.meshes.carved import Carved
+from rheobase.meshes.cortex import cortical_sheet
+from rheobase.meshes.head import Head, Species
+from rheobase.meshes.heads.mni152 import on_surface
+from rheobase.meshes.heads.sizes import check_size
+from rheobase.meshes.label_files import read_label_table
+from rheobase.meshes.label_tables import (
+    OUTSIDE,
+    Labels,
+    LabelTable,
+    choose_table,
+    fitting_tables,
+    label_counts,
+    label_table,
+    no_labels,
+    replaced,
+    table_names,
+)
+from rheobase.meshes.landmarks import check_landmarks, outer_voxels
+from rheobase.meshes.positions import ten_ten
+from rheobase.meshes.ribbon import ribbon_of_labels
+from rheobase.meshes.sheet import CorticalSheet
+from rheobase.meshes.tissues import Tissue, load_tissues
+from rheobase.meshes.voxels import resampled
+
+LabelOption = Mapping[int, str] | Path | str | None
+#: Landmarks that the 10-10 positions need.
+NEEDED = ("nasion", "inion", "lpa", "rpa")
+#: Voxels whose edges differ by more than this part are made cubes for the cortical sheet.
+CUBIC = 1e-3
+
+
+def opened_table(labels: LabelOption, tissues: Mapping[str, Tissue]) -> LabelTable:
+    """Return the label table that is meant by ``labels``; each tissue's own label if None.
+
+    Raises
+    ------
+    InputError
+        If there is no such table or file.
+    """
+    if labels is None:
+        own = {t.label: t.name for t in tissues.values()}
+        return LabelTable(
+            name="tissues", tissues=own, names=own, source="tissues.csv: SimNIBS's labels"
+        )
+    if isinstance(labels, Mapping):
+        given = {int(k): v for k, v in labels.items()}
+        return LabelTable(name="given", tissues=given, names=given, source="given with the call")
+    text = str(labels)
+    if isinstance(labels, str) and not Path(text).suffix and not Path(text).exists():
+        if text in table_names():
+            return label_table(text)
+        check_option("label table", text, ("auto", *table_names()))
+    return read_label_table(labels)
+
+
+def named_tissues(
+    labels: LabelOption, where: str, tissues: Mapping[str, Tissue] | None = None
+) -> dict[int, Tissue | None]:
+    """Return the tissue of each label, None for "outside"; each one's own label if none are given.
+
+    Parameters
+    ----------
+    labels
+        Tissue name of each label, the name of a shipped table, or a file with one.
+    where
+        What the labels belong to, for the sentence of a refusal.
+    tissues
+        Tissues to choose from, by name; the shipped ones if None.
+
+    Raises
+    ------
+    InputError
+        If a tissue is unknown, with the nearest names.
+    """
+    known = load_tissues() if tissues is None else tissues
+    table = opened_table(None if labels == "auto" else labels, known)
+    if not isinstance(labels, Mapping) and labels is not None:
+        where = table.source
+    return tissues_of(table, known, where)
+
+
+def tissues_of(
+    table: LabelTable, known: Mapping[str, Tissue], where: str
+) -> dict[int, Tissue | None]:
+    """Return the tissue of each label of ``table`` that has one, None for "outside"."""
+    names = [*known, OUTSIDE]
+    for name in set(table.tissues.values()):
+        if name is not None:
+            check_option("tissue", name, names, where=where)
+    found = {k: None if v == OUTSIDE else known[v] for k, v in table.tissues.items() if v}
+    return {0: None} | found
+
+
+def image_tissues(
+    labels: LabelOption, values: Labels, path: Path, tissues: Mapping[str, Tissue] | None
+) -> tuple[dict[int, Tissue | None], LabelTable, str]:
+    """Return the tissue of each label of an image, the table, and why it was taken.
+
+    As `named_tissues`; with "auto" the table is chosen by `choose_table`.
+    """
+    known = load_tissues() if tissues is None else tissues
+    if labels == "auto":
+        table, reason = choose_table(path, values)
+    else:
+        table = opened_table(labels, known)
+        reason = f"labels by {table.source}"
+    given = isinstance(labels, Mapping) or labels is None
+    found = tissues_of(table, known, f"labels of {path}" if given else table.source)
+    unknown = {k: n for k, n in label_counts(values).items() if k not in found}
+    if unknown:
+        hint = no_labels(values)
+        fitting = fitting_tables(values)
+        if not hint and fitting:
+            hint = f" (labels={' or '.join(repr(t) for t in fitting)} would fit)"
+        named = {k: f"{k} {table.names[k]!r}" if k in table.names else str(k) for k in unknown}
+        raise _unknown({named[k]: n for k, n in unknown.items()}, "voxels", f"{path}{hint}")
+    return found, table, reason
+
+
+def relabelled(
+    values: Labels, table: Mapping[int, Tissue | None], unit: str, where: str
+) -> NDArray[np.uint16]:
+    """Return ``values`` with each label replaced by that of its tissue, 0 outside.
+
+    Raises
+    ------
+    InputError
+        If labels are not in ``table``: all are named, with their counts (``unit``).
+    """
+    unknown = {str(k): n for k, n in label_counts(values).items() if k not in table}
+    if unknown:
+        raise _unknown(unknown, unit, where)
+    return replaced(values, {k: 0 if t is None else t.label for k, t in table.items()})
+
+
+def _unknown(counts: Mapping[str, int], unit: str, where: str) -> InputError:
+    listed = ", ".join(f"{k} ({n} {unit})" for k, n in list(counts.items())[:20])
+    more = f" and {len(counts) - 20} more" if len(counts) > 20 else ""
+    return InputError(
+        f"no tissue for the label(s) {listed}{more}: {where}; give labels={{label: tissue}} "
+        "or a table with the columns label,tissue"
+    )
+
+
+def head_name(path: Path) -> str:
+    """Return the name of a file without its endings."""
+    name = path.name
+    for ending in (".gz", ".nii", ".mgz", ".mgh", ".img", ".hdr", ".jnii"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def checked_landmarks(
+    landmarks_mm: Mapping[str, Sequence[float]] | None,
+    image: NDArray[np.uint16],
+    affine: NDArray[np.float64],
+    species: str,
+    where: str,
+) -> dict[str, NDArray[np.float64]]:
+    """Check the size of the head and its landmarks (m), before the long work."""
+    surface = outer_voxels(image, affine)
+    check_size(np.ptp(surface, axis=0), species, where)
+    return check_landmarks(landmarks_mm or {}, surface, where)
+
+
+def head_of_voxels(
+    image: NDArray[np.uint16],
+    affine: NDArray[np.float64],
+    carve: Callable[[], Carved],
+    *,
+    tissues: Mapping[int, Tissue],
+    species: str,
+    name: str,
+    landmarks: Mapping[str, NDArray[np.float64]],
+    columns: int,
+    provenance: Mapping[str, Any],
+    notes: Sequence[str],
+) -> Head:
+    """Mesh a head of voxels, and give it a cortical sheet and 10-10 positions where it can.
+
+    Parameters
+    ----------
+    image
+        Labels of tissues, shape (nx, ny, nz); 0 is outside.
+    affine
+        Voxel indices to world (m), shape (4, 4).
+    carve
+        Makes the mesh.
+    tissues
+        Tissue of each label.
+    species, name
+        As in `Head`.
+    landmarks
+        Checked landmarks (m).
+    columns
+        Cortical columns to aim for.
+    provenance
+        Inputs and options.
+    notes
+        What is known already.
+
+    Returns
+    -------
+    Head
+        In the space "scanner".
+    """
+    told = list(notes)
+    with stage(f"head {name}: mesh"):
+        carved = carve()
+    mesh = carved.mesh
+    cortex = None
+    try:
+        with stage(f"head {name}: cortex"):
+            cortex = _sheet(image, affine, columns, {t.name: k for k, t in tissues.items()})
+    except InputError as error:  # the mesh is of use without it
+        told.append(f"no cortical sheet: {error}")
+    positions = {}
+    missing = [k for k in NEEDED if k not in landmarks]
+    if landmarks and missing:
+        told.append(f"no 10-10 positions: they need the landmarks {', '.join(missing)} too")
+    elif landmarks:
+        positions = on_surface(mesh, ten_ten(mesh.nodes, mesh.boundary(), landmarks))
+    made = {int(k) for k in np.unique(mesh.labels)}
+    for label in sorted(label_counts(image)):
+        if label and label not in made:
+            told.append(
+                f"{tissues[label].name} is lost in the mesh: its "
+                f"{np.count_nonzero(image == label)} voxels are too small for its edge"
+            )
+    return Head(
+        name=name,
+        species=cast(Species, species),
+        space="scanner",
+        mesh=mesh,
+        tissues={k: tissues[k] for k in sorted(made)},
+        fiducials=dict(landmarks),
+        positions=positions,
+        cortex=cortex,
+        provenance={**provenance, "notes": told},
+    )
+
+
+def _sheet(
+    image: NDArray[np.uint16],
+    affine: NDArray[np.float64],
+    columns: int,
+    labels: Mapping[str, int],
+) -> CorticalSheet:
+    missing = [n for n in ("white_matter", "grey_matter", "csf") if n not in labels]
+    if missing:
+        raise InputError(f"expected white matter, grey matter and CSF, {missing[0]} is missing")
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    if np.ptp(edges) > CUBIC * edges.min():
+        image, affine = resampled(image, affine, float(edges.min()))
+    white, grey, csf = (labels[n] for n in ("white_matter", "grey_matter", "csf"))
+    ribbon = ribbon_of_labels(image, white=(white,), grey=(grey,), pial=(csf,))
+    return cortical_sheet(ribbon, affine, columns=columns)
