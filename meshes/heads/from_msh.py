@@ -1,50 +1,55 @@
-"""A head from a SimNIBS mesh file."""
+"""A head from a Gmsh mesh file, as SimNIBS writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from rheobase._errors import InputError, check_option
-from rheobase._files import content_key
-from rheobase.meshes.head import Head, Species
-from rheobase.meshes.heads.from_image import (
-    LARGEST_HEAD,
-    OUTSIDE,
-    SMALLEST_HEAD,
-    named_tissues,
-    relabelled,
-)
-from rheobase.meshes.heads.mni152 import on_surface
-from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.msh import read_msh
-from rheobase.meshes.positions import ten_ten
+from rheobase._errors import InputError
+from rheobase._progress import stage
+from rheobase.meshes.head import Head
+from rheobase.meshes.heads.tagged import Electrodes, Tagged, head_of_tets
+from rheobase.meshes.heads.voxel_head import LabelOption
+from rheobase.meshes.msh import Msh, read_msh
+from rheobase.meshes.tissues import Tissue
+
+#: Kinds of elements that fill space and are no tetrahedra of four nodes.
+OTHER_VOLUMES = ("hexahedron", "prism", "pyramid", "tetrahedron")
 
 
 def head_from_msh(
     path: Path | str,
     *,
-    labels: Mapping[int, str] | Path | str | None = None,
+    labels: LabelOption = None,
+    tissues: Mapping[str, Tissue] | None = None,
     species: str = "human",
     name: str | None = None,
-    fiducials_mm: Mapping[str, tuple[float, float, float]] | None = None,
+    fiducials_mm: Mapping[str, Sequence[float]] | None = None,
+    electrodes: Electrodes = "keep",
 ) -> Head:
-    """Build a head from a binary Gmsh mesh of version 2.2 (SimNIBS), in millimetres.
+    """Build a head from a Gmsh mesh of version 2.2 or 4.1, binary or text, in millimetres.
 
     Parameters
     ----------
     path
-        Mesh file; the first tag of each tetrahedron is its label, triangles are not used.
-    labels, species, name, fiducials_mm
-        As in `head_from_image`. Tetrahedra labelled "outside" are left out.
+        Mesh file; the first tag (4.1: physical group) of each tetrahedron is its label. Surfaces
+        (SimNIBS's tags 1000 and more) and fields are not part of a head; `read_msh` gives them.
+    labels
+        Tissue name (or "outside") of each tag, as in `head_from_image`. If None, the names of the
+        physical groups where they name tissues, else SimNIBS's numbers (1 white matter … 5 scalp,
+        100 … 499 electrodes, 500 … 899 gel).
+    tissues, species, name, fiducials_mm
+        As in `head_from_image`.
+    electrodes
+        "keep" or "drop" the electrodes that a simulation left in the mesh. Their places are in
+        the provenance.
 
     Returns
     -------
     Head
-        In the space "scanner", without cortical sheet.
+        In the space "scanner", without cortical sheet. Tetrahedra labelled "outside" are left out.
 
     Raises
     ------
@@ -52,44 +57,48 @@ def head_from_msh(
         If the file, a label or the size makes no sense, or tetrahedra have no volume.
     """
     path = Path(path)
-    check_option("species", species, ("human", "macaque", "rat", "mouse"))
-    table = named_tissues(labels, f"labels of {path}")
-    raw = read_msh(path)
-    if not len(raw.tets):
-        raise InputError(f"expected tetrahedra, got none: {path}")
-    new = relabelled(raw.tet_tags, table, "tetrahedra", str(path))
-    tets, label = raw.tets[new > 0], new[new > 0].astype(np.int32)
-    if not len(tets):
-        raise InputError(f"expected labelled tissue, all tetrahedra are outside: {path}")
-    used, number = np.unique(tets, return_inverse=True)
-    nodes, tets = raw.nodes[used], number.reshape(-1, 4).astype(np.int32)
-    extent = np.ptp(nodes, axis=0)
-    if not (extent.max() <= LARGEST_HEAD and extent.min() >= SMALLEST_HEAD):
-        raise InputError(
-            f"expected a head between {SMALLEST_HEAD * 1e3:g} and {LARGEST_HEAD * 1e3:g} mm wide, "
-            f"got {(extent * 1e3).round(3).tolist()} mm: {path} (its coordinates count as mm)"
+    with stage(f"mesh {path.name}"):
+        mesh = read_msh(path)
+        return head_of_tets(
+            tagged(path, mesh),
+            labels=labels,
+            tissues=tissues,
+            species=species,
+            name=name,
+            fiducials_mm=fiducials_mm,
+            electrodes=electrodes,
+            made_by="rheobase.meshes.heads.from_msh",
+            more=contents(mesh),
         )
-    a, b, c, d = (nodes[tets[:, k]] for k in range(4))
-    volume = np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a)
-    if (volume == 0).any():
-        flat = np.count_nonzero(volume == 0)
-        raise InputError(f"expected tetrahedra with a volume, {flat} have none: {path}")
-    tets[volume < 0] = tets[volume < 0][:, [0, 2, 1, 3]]
-    mesh = TetMesh(nodes=nodes, tets=tets, labels=label)
-    marks = {k: np.asarray(v, float) * 1e-3 for k, v in (fiducials_mm or {}).items()}
-    by_label = {t.label: t for t in table.values() if t is not None}
-    return Head(
-        name=name or path.stem,
-        species=cast(Species, species),
-        space="scanner",
-        mesh=mesh,
-        tissues={int(k): by_label[int(k)] for k in np.unique(label)},
-        fiducials=marks,
-        positions=(on_surface(mesh, ten_ten(mesh.nodes, mesh.boundary(), marks)) if marks else {}),
-        provenance={
-            "made by": "rheobase.meshes.heads.from_msh",
-            "inputs": {path.name: content_key(path)},
-            "labels": {str(k): t.name if t else OUTSIDE for k, t in table.items()},
-            "notes": ["no cortical sheet: a mesh file has no image of the cortex"],
-        },
+
+
+def tagged(path: Path, mesh: Msh) -> Tagged:
+    """Return the tetrahedra of a mesh file.
+
+    Raises
+    ------
+    InputError
+        If it has other elements that fill space.
+    """
+    other = {k: n for k, n in mesh.left_out.items() if k.endswith(OTHER_VOLUMES)}
+    if other:
+        listed = ", ".join(f"{n} x {k}" for k, n in other.items())
+        raise InputError(
+            f"expected tetrahedra of four nodes as the only volumes, got {listed}: {path}"
+        )
+    return Tagged(
+        path=path,
+        nodes=mesh.nodes,
+        tets=mesh.tets,
+        tags=mesh.tet_tags,
+        names={tag: name for (dimension, tag), name in mesh.names.items() if dimension == 3},
+        notes=["no cortical sheet: a mesh file has no image of the cortex"],
     )
+
+
+def contents(mesh: Msh) -> dict[str, object]:
+    """Return what else the file holds, for the provenance."""
+    tags, counts = np.unique(mesh.triangle_tags, return_counts=True)
+    fields = sorted({**mesh.node_data, **mesh.tet_data, **mesh.tet_corner_data})
+    surfaces = {str(t): int(n) for t, n in zip(tags, counts, strict=True)}
+    return {"surfaces (triangles)": surfaces, "fields": fields}
