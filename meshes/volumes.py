@@ -14,6 +14,8 @@ import json
 import lzma
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,7 @@ def read_volume(path: Path | str) -> Volume:
         values, matrix, unit, notes = _read_nibabel(path)
     if not (np.isfinite(matrix).all() and np.linalg.matrix_rank(matrix[:3, :3]) == 3):
         raise InputError(f"expected an affine of finite, independent axes: {path}")
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     values, affine = nearest_ras(values, matrix)
     affine[:3] *= UNITS.get(unit, 1e-3)
     extent = np.linalg.norm(affine[:3, :3], axis=0) * values.shape[:3]
@@ -144,10 +147,17 @@ def nearest_ras(
 
 def _read_nibabel(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str, tuple[str, ...]]:
     import nibabel as nib
+    from nibabel.freesurfer.mghformat import MGHError
 
-    broken = (*BROKEN, nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
+    broken = (
+        *BROKEN,
+        MGHError,
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+    )
     try:
-        image: Any = nib.load(path)
+        with _quiet():
+            image: Any = nib.load(path)
         # trailing axes of length 1 say nothing; vectors lie on the fifth axis of NIfTI
         shape = tuple(int(n) for axis, n in enumerate(image.shape) if axis < 3 or n != 1)
         kind = np.dtype(image.get_data_dtype())
@@ -157,8 +167,10 @@ def _read_nibabel(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str, t
             holder = image.file_map["image" if "image" in image.file_map else "header"]
             need = int(stored.offset) + int(np.prod(shape, dtype=object)) * kind.itemsize
             _check_length(Path(str(holder.filename)), need, path)
-        values = np.asanyarray(stored)
-        notes = _header_notes(image, path)
+        with _quiet():
+            values = np.asanyarray(stored)
+        with _quiet():
+            notes = _header_notes(image, path)
         unit = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
         matrix = np.asarray(image.affine, dtype=np.float64)
     except InputError:
@@ -167,6 +179,22 @@ def _read_nibabel(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], str, t
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"cannot read {path} as an image: {why}") from None
     return values.reshape(shape), matrix, unit, notes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NiBabel's remarks and NumPy's warnings about a damaged header off the terminal.
+
+    What matters of it is checked afterwards: infinities, the length of the file, the affine.
+    """
+    from nibabel.imageglobals import logger
+
+    before, logger.disabled = logger.disabled, True
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    finally:
+        logger.disabled = before
 
 
 def _check_shape(shape: tuple[int, ...], kind: np.dtype[Any], path: Path) -> None:
