@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._errors import check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.meshes.cortex import cortical_sheet
@@ -20,7 +21,7 @@ from rheobase.meshes.heads.mni152_template import (
     template,
 )
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.mesher import Size, mesh_image
+from rheobase.meshes.mesher import Size, carve_image
 from rheobase.meshes.positions import ten_ten
 from rheobase.meshes.tissues import tissue
 
@@ -33,19 +34,24 @@ NOTES = (
     "scalp and inner skull are fsaverage's, moved to MNI152 by an affine map",
 )
 
-
-FINE_MARGIN = 10e-3  # m around the skull that is meshed as finely as what is inside it
-NARROW = 4.5e-3  # m; CSF and skull thinner than this are meshed twice as finely
+RESOLUTIONS = ("coarse", "standard", "fine")
 
 
-def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
+def build(
+    *,
+    resolution: str = "standard",
+    edge_length_mm: float | None = None,
+    columns: int = 30_000,
+) -> Head:
     """Build the default human head.
 
     Parameters
     ----------
+    resolution
+        "coarse", "standard" or "fine": about 0.2, 1.5 and 4 million tetrahedra.
     edge_length_mm
-        Mean edge of the tetrahedra (mm); half of it in thin CSF and bone, twice that in face and
-        neck.
+        Mean edge of the finest tetrahedra (mm), those of grey matter, CSF and skull, instead of
+        that of ``resolution``.
     columns
         Cortical columns to aim for.
 
@@ -54,6 +60,9 @@ def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
     Head
         In MNI152 (m).
     """
+    check_option("resolution", resolution, RESOLUTIONS, where="head 'mni152'")
+    if edge_length_mm is None:
+        edge_length_mm = constants()["resolution"][f"{resolution}_mm"]
     with stage("head mni152: label image"):
         image = template()
     with stage("head mni152: cortex"):
@@ -61,7 +70,8 @@ def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
         cortex = cortical_sheet(ribbon(inner), inner.affine, columns=columns)
     with stage("head mni152: mesh"):
         edge = edge_length_mm * 1e-3
-        mesh = mesh_image(image.labels, image.affine, edge / 2, size=graded(image, edge))
+        carved = carve_image(image.labels, image.affine, edge, size=graded(image, edge))
+        mesh = carved.mesh
     with stage("head mni152: 10-10 positions"):
         vertices, triangles = surface("scalp")
         marks = {name: p.copy() for name, p in fiducials().items()}
@@ -80,6 +90,7 @@ def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
         provenance={
             "made by": "rheobase.meshes.heads.mni152",
             "edge length (mm)": edge_length_mm,
+            "mesh": carved.report.as_dict(),
             "inputs": {role: content_key(path) for role, path in sources().items()},
             "constants": {k: v for k, v in constant.items() if isinstance(v, dict)},
             "notes": list(NOTES),
@@ -90,26 +101,19 @@ def build(*, edge_length_mm: float = 4.8, columns: int = 30_000) -> Head:
 def graded(image: Template, edge: float) -> Size:
     """Return the wanted edge (m) of the default head.
 
-    ``edge`` up to a margin around the skull, twice that beyond, and half of it where CSF or skull
-    is narrow: a layer thinner than about one edge would get holes, and grey matter that touches
-    bone there has no CSF to shunt the current.
+    ``edge`` in grey matter, CSF and skull; twice that in white matter and in scalp near the skull;
+    four times that in face and neck.
     """
     from scipy import ndimage
 
     code = {name: tissue(name).label for name in TISSUES}
     labels, spacing = image.labels, float(np.linalg.norm(image.affine[:3, 0]))
-
-    def away(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        distance: NDArray[np.float32] = ndimage.distance_transform_edt(~mask).astype(np.float32)
-        return distance * np.float32(spacing)
-
-    brain = (labels == code["white_matter"]) | (labels == code["grey_matter"])
-    bone = labels == code["skull"]
-    soft = (labels == code["scalp"]) | (labels == 0)
-    narrow = away(brain) + away(bone) < NARROW
-    narrow |= bone & (away((labels > 0) & ~bone & ~soft) + away(soft) < NARROW)
-    wanted = np.where(away((labels > 0) & ~soft) > FINE_MARGIN, 2 * edge, edge).astype(np.float32)
-    wanted[away(narrow) <= spacing] = edge / 2
+    fine = np.isin(labels, [code[name] for name in ("grey_matter", "csf", "skull")])
+    away = ndimage.distance_transform_edt(~fine).astype(np.float32) * np.float32(spacing)
+    near = (labels == code["white_matter"]) | (
+        away <= constants()["resolution"]["margin_mm"] * 1e-3
+    )
+    wanted = np.where(away <= spacing, edge, np.where(near, 2 * edge, 4 * edge)).astype(np.float32)
     low = image.affine[:3, 3]
 
     def size(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from rheobase.meshes.store import cached_head, load_head, meshes_key
 from rheobase.meshes.tissue_table import Source, tissue_table, with_tissues
 
 #: What a head is read from: a path, or (for some readers) several, by tissue or in order.
-Origin = Path | str | Sequence[Path | str] | Mapping[str, Path | str]
+Origin = Path | str | Sequence[Path | str] | Mapping[str, Path | str | Sequence[Path | str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,17 +38,17 @@ class Reader:
         What it reads, as told to people.
     module, function
         Where it is, under ``rheobase.meshes.heads``.
-    suffixes
-        Ends of the file names it takes.
     cached
         Whether it meshes, so that its heads are worth keeping.
+    preset
+        Options that are other than the function's own defaults where none are given.
     """
 
     kind: str
     module: str
     function: str
-    suffixes: tuple[str, ...] = ()
     cached: bool = False
+    preset: Mapping[str, Any] = field(default_factory=dict)
 
     def call(self) -> Callable[..., Head]:
         """Return the function."""
@@ -66,33 +66,102 @@ IMAGE = Reader(
     kind="a labelled image",
     module="from_image",
     function="head_from_image",
-    suffixes=(".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh"),
     cached=True,
+    preset={"labels": "auto"},
 )
-MSH = Reader(kind="a Gmsh mesh", module="from_msh", function="head_from_msh", suffixes=(".msh",))
-READERS = (IMAGE, MSH)
+MAPS = Reader(kind="probability maps", module="from_maps", function="head_from_maps", cached=True)
+MSH = Reader(kind="a Gmsh mesh", module="from_msh", function="head_from_msh")
+MESH = Reader(kind="a mesh with tags", module="from_mesh", function="head_from_mesh")
+M2M = Reader(kind="a SimNIBS folder", module="from_m2m", function="head_from_m2m")
+SURFACES = Reader(
+    kind="surfaces", module="from_surfaces", function="head_from_surfaces", cached=True
+)
+READERS = (IMAGE, MAPS, MSH, MESH, M2M, SURFACES)
+
+IMAGES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh", ".jnii")
 STORED = (".h5", ".hdf5")
 
 
 def reader_of(origin: Origin) -> Reader | None:
     """Return the reader of ``origin``, None for a head that rheobase wrote.
 
+    ========================================  =====================
+    what                                      reader
+    ========================================  =====================
+    ``.h5``                                   `load_head`
+    ``.nii(.gz)``, ``.mgz``, ``.jnii`` …      `head_from_image`
+    several images, or one folder of them     `head_from_maps`
+    ``.msh``                                  `head_from_msh`
+    ``.vtu``, ``.vtk``, ``.xdmf``, ``.inp`` … `head_from_mesh`
+    ``m2m_ID``                                `head_from_m2m`
+    several surfaces, a folder or a ``.csv``  `head_from_surfaces`
+    ========================================  =====================
+
     Raises
     ------
     InputError
         If there is no such file, or nothing here reads it.
     """
-    path = Path(str(origin))
+    if isinstance(origin, Mapping):
+        return _of_several(_files(origin.values()))
+    if not isinstance(origin, (str, Path)):
+        return _of_several(_files(origin))
+    path = Path(origin)
     if not path.exists():
         raise InputError(f"no such file or folder: {path}")
+    if path.is_dir():
+        from rheobase.meshes.heads.m2m import is_m2m
+
+        if is_m2m(path):
+            return M2M
+        inside = sorted(p for p in path.iterdir() if p.is_file())
+        if not inside:
+            raise InputError(f"expected a folder of images or surfaces, got an empty one: {path}")
+        return _of_several(inside)
     name = path.name.lower()
     if name.endswith(STORED):
         return None
-    for reader in READERS:
-        if name.endswith(reader.suffixes):
-            return reader
-    known = ", ".join(s for r in READERS for s in r.suffixes)
-    raise InputError(f"expected a head in a file ending in {known} or .h5, got {path}")
+    if name.endswith(IMAGES):
+        return IMAGE
+    if name.endswith(".msh"):
+        return MSH
+    if name.endswith(".csv"):
+        return SURFACES
+    from rheobase.meshes.heads.from_mesh import SUFFIXES
+
+    if name.endswith(tuple(SUFFIXES)):
+        return MESH
+    from rheobase.meshes.surfaces import is_surface
+
+    if is_surface(path):
+        raise InputError(
+            f"one surface makes no head, expected several, by tissue (a folder, or a .csv with the "
+            f"columns tissue,file): {path}"
+        )
+    known = ", ".join((*IMAGES, ".msh", *sorted(SUFFIXES), *STORED))
+    raise InputError(f"expected a head in a file ending in {known}, got {path}")
+
+
+def _files(given: Iterable[Path | str | Sequence[Path | str]]) -> list[Path]:
+    """Return all files of a list whose items may be lists."""
+    found: list[Path] = []
+    for item in given:
+        found += [Path(item)] if isinstance(item, (str, Path)) else [Path(p) for p in item]
+    return found
+
+
+def _of_several(paths: Sequence[Path]) -> Reader:
+    """Return the reader of several files: surfaces or maps."""
+    from rheobase.meshes.surfaces import is_surface
+
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"no such file: {path}")
+        if is_surface(path):
+            return SURFACES
+        if path.name.lower().endswith(IMAGES):
+            return MAPS
+    raise InputError(f"expected surfaces or images, got {', '.join(str(p) for p in paths[:5])}")
 
 
 def check_reading(origin: Origin, options: Mapping[str, Any]) -> None:
@@ -141,34 +210,35 @@ def read_head(origin: Origin, *, tissues: Source = None, **options: Any) -> Head
     InputError
         If nothing here reads it, an option is unknown, or the reader refuses what it finds.
     """
-    check_reading(origin, options)
+    given = {k: v for k, v in options.items() if v is not None}
+    check_reading(origin, given)
     reader = reader_of(origin)
     table = tissue_table(tissues)
     if reader is None:
         return with_tissues(load_head(str(origin)), table)
-    species = options.get("species", "human")
-    check_option("species", species, sizes(), where=str(origin))
-    known = reader.options()
-    if "edge_length_mm" in known and known["edge_length_mm"].default is inspect.Parameter.empty:
-        options.setdefault("edge_length_mm", sizes()[species].edge_length_mm)
-    given = {k: v for k, v in options.items() if v is not None}
-    if "tissues" in known:
-        given["tissues"] = table.tissues
+    check_option("species", given.get("species", "human"), sizes(), where=str(origin))
+    given = {**reader.preset, **given}
     read = reader.call()
 
     def build() -> Head:
         with stage(f"reading {origin}"):
-            return read(origin, **given)
+            return read(origin, **given, tissues=table.tissues)
 
     if reader.cached:
-        path = Path(str(origin))
         own = {name: table.tissues[name].as_dict() for name in table.changed}
-        key = content_key(meshes_key(), reader.function, path, _plain(options), own)
-        head = cached_head(key, path.name.split(".")[0], build)
+        key = content_key(meshes_key(), reader.function, _plain(origin), _plain(given), own)
+        head = cached_head(key, _name(origin), build)
     else:
         head = build()
     check_size(np.ptp(head.mesh.nodes, axis=0), head.species, str(origin))
     return with_tissues(head, table)
+
+
+def _name(origin: Origin) -> str:
+    """Return a word for the file name in the cache."""
+    files = origin.values() if isinstance(origin, Mapping) else origin
+    first = origin if isinstance(origin, (str, Path)) else _files(files)[0]
+    return Path(first).name.split(".")[0] or "head"
 
 
 def _plain(value: Any) -> Any:
@@ -177,6 +247,9 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (Path, str)) and Path(value).is_file():
         return content_key(Path(value))
+    if isinstance(value, (Path, str)) and Path(value).is_dir():
+        inside = sorted(p for p in Path(value).rglob("*") if p.is_file())
+        return [[str(p.relative_to(value)), _stamp(p)] for p in inside]
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, np.ndarray):
@@ -186,3 +259,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value
+
+
+def _stamp(path: Path) -> list[int]:
+    """Return size and time of a file: reading all of a subject's folder would take too long."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
