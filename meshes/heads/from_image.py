@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError, check_option
+from rheobase._errors import InputError
 from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.meshes.head import Head
-from rheobase.meshes.heads.added_layers import LAYERS, add_layers
 from rheobase.meshes.heads.sizes import sizes
 from rheobase.meshes.heads.voxel_head import (
     LabelOption,
+    check_choices,
     checked_landmarks,
     head_name,
     head_of_voxels,
     image_tissues,
     named_tissues,
+    prepared,
     relabelled,
 )
 from rheobase.meshes.label_tables import OUTSIDE, Labels, label_counts
 from rheobase.meshes.mesher import Size, carve_image
-from rheobase.meshes.repair import RepairReport, mirrored
-from rheobase.meshes.repair import repair as mended
+from rheobase.meshes.repair import mirrored
 from rheobase.meshes.tissues import Tissue, load_tissues
 from rheobase.meshes.volumes import LARGEST as LARGEST_HEAD
 from rheobase.meshes.volumes import SMALLEST as SMALLEST_HEAD
@@ -42,12 +41,6 @@ __all__ = [
     "read_labels",
     "relabelled",
 ]
-
-BRAIN = frozenset({"white_matter", "grey_matter"})
-#: Tissues without any of which a brain is bare.
-AROUND = frozenset(
-    {"skull", "compact_bone", "spongy_bone", "scalp", "skin", "fat", "muscle", "cartilage"}
-)
 
 
 def read_labels(path: Path | str) -> tuple[Labels, NDArray[np.float64]]:
@@ -104,7 +97,7 @@ def head_from_image(
     name: str | None = None,
     fiducials_mm: Mapping[str, Sequence[float]] | None = None,
     columns: int = 30_000,
-    repair: bool | Literal["report"] = True,
+    repair: bool | str = True,
     around: str | None = None,
     t1: Path | str | None = None,
     size: Size | Mapping[int, float] | None = None,
@@ -159,11 +152,7 @@ def head_from_image(
         If the image, a label, a tissue, a landmark or a length makes no sense.
     """
     path = Path(path)
-    check_option("species", species, sizes())
-    if around is not None:
-        check_option("way to complete a brain", around, ("layers", "nothing"))
-    if repair not in (True, False, "report"):
-        raise InputError(f"repair must be True, False or 'report', got {repair!r}: {path}")
+    check_choices(species, repair, around, str(path))
     if edge_length_mm is None:
         edge_length_mm = sizes()[species].edge_length_mm
     known = load_tissues() if tissues is None else tissues
@@ -176,32 +165,19 @@ def head_from_image(
         air = _labelled_air(raw, by_raw)
         del raw
     by_label = {t.label: t for t in by_raw.values() if t is not None}
-    names = {by_label[k].name for k in label_counts(image) if k}
-    bare = bool(names & BRAIN) and not names & AROUND
-    if bare and around is None:
-        raise InputError(
-            f"expected a head, {path} labels only {', '.join(sorted(names))}: give around='layers' "
-            "for synthetic CSF, skull and scalp (t1= for the head's own outline), or 'nothing'"
-        )
-    if not names:
-        raise InputError(f"expected labelled tissue, all voxels are outside: {path}")
-    report: RepairReport | None = None
-    if bare and around == "layers":
-        given = None if t1 is None else read_volume(t1)
-        with stage("synthetic layers"):
-            image, affine, note = add_layers(image, affine, species, given)
-        notes.append(note)
-        by_label |= {known[n].label: known[n] for n in LAYERS}
-    elif repair is not False:
-        with stage("repair of the label image"):
-            image, report = mended(
-                image,
-                affine,
-                names={k: t.name for k, t in by_label.items()},
-                air=air,
-                mend=repair is True,
-            )
-        notes += report.notes()
+    ready = prepared(
+        image,
+        affine,
+        by_label,
+        known=known,
+        species=species,
+        repair=repair,
+        around=around,
+        t1=t1,
+        air=air,
+        where=str(path),
+    )
+    image, affine, by_label = ready.image, ready.affine, ready.tissues
     marks = checked_landmarks(fiducials_mm, image, affine, species, str(path))
     return head_of_voxels(
         image,
@@ -218,9 +194,9 @@ def head_from_image(
             "edge length (mm)": edge_length_mm,
             "label table": table.source,
             "labels": {str(k): t.name if t else OUTSIDE for k, t in by_raw.items()},
-            "repair": report.as_dict() if report else {},
+            "repair": ready.report,
         },
-        notes=notes,
+        notes=[*notes, *ready.notes],
     )
 
 

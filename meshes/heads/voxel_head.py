@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,9 @@ from rheobase._progress import stage
 from rheobase.meshes.carved import Carved
 from rheobase.meshes.cortex import cortical_sheet
 from rheobase.meshes.head import Head, Species
+from rheobase.meshes.heads.added_layers import LAYERS, add_layers
 from rheobase.meshes.heads.mni152 import on_surface
-from rheobase.meshes.heads.sizes import check_size
+from rheobase.meshes.heads.sizes import check_size, sizes
 from rheobase.meshes.label_files import read_label_table
 from rheobase.meshes.label_tables import (
     OUTSIDE,
@@ -31,9 +33,11 @@ from rheobase.meshes.label_tables import (
 )
 from rheobase.meshes.landmarks import check_landmarks, outer_voxels
 from rheobase.meshes.positions import ten_ten
+from rheobase.meshes.repair import repair as mended
 from rheobase.meshes.ribbon import ribbon_of_labels
 from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.tissues import Tissue, load_tissues
+from rheobase.meshes.volumes import read_volume
 from rheobase.meshes.voxels import resampled
 
 LabelOption = Mapping[int, str] | Path | str | None
@@ -41,6 +45,11 @@ LabelOption = Mapping[int, str] | Path | str | None
 NEEDED = ("nasion", "inion", "lpa", "rpa")
 #: Voxels whose edges differ by more than this part are made cubes for the cortical sheet.
 CUBIC = 1e-3
+BRAIN = frozenset({"white_matter", "grey_matter"})
+#: Tissues without any of which a brain is bare.
+AROUND = frozenset(
+    {"skull", "compact_bone", "spongy_bone", "scalp", "skin", "fat", "muscle", "cartilage"}
+)
 
 
 def opened_table(labels: LabelOption, tissues: Mapping[str, Tissue]) -> LabelTable:
@@ -154,6 +163,87 @@ def _unknown(counts: Mapping[str, int], unit: str, where: str) -> InputError:
         f"no tissue for the label(s) {listed}{more}: {where}; give labels={{label: tissue}} "
         "or a table with the columns label,tissue"
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Prepared:
+    """A label image that is ready to be meshed.
+
+    Parameters
+    ----------
+    image
+        Labels of tissues, shape (nx, ny, nz); 0 is outside.
+    affine
+        Voxel indices to world (m), shape (4, 4).
+    tissues
+        Tissue of each label.
+    report
+        Repair report as plain values, empty without one.
+    notes
+        What was done and found.
+    """
+
+    image: NDArray[np.uint16]
+    affine: NDArray[np.float64]
+    tissues: dict[int, Tissue]
+    report: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def check_choices(species: str, repair: bool | str, around: str | None, where: str) -> None:
+    """Refuse unknown values of the options that heads of voxels share."""
+    check_option("species", species, sizes(), where=where)
+    if around is not None:
+        check_option("way to complete a brain", around, ("layers", "nothing"), where=where)
+    if repair not in (True, False, "report"):
+        raise InputError(f"repair must be True, False or 'report', got {repair!r}: {where}")
+
+
+def prepared(
+    image: NDArray[np.uint16],
+    affine: NDArray[np.float64],
+    tissues: Mapping[int, Tissue],
+    *,
+    known: Mapping[str, Tissue],
+    species: str,
+    repair: bool | str,
+    around: str | None,
+    t1: Path | str | None,
+    air: NDArray[np.bool_] | None,
+    where: str,
+) -> Prepared:
+    """Repair a label image, and complete a bare brain, as asked (see `head_from_image`)."""
+    names = {tissues[k].name for k in label_counts(image) if k}
+    if not names:
+        raise InputError(f"expected labelled tissue, all voxels are outside: {where}")
+    bare = bool(names & BRAIN) and not names & AROUND
+    if bare and around is None:
+        raise InputError(
+            f"expected a head, {where} labels only {', '.join(sorted(names))}: give "
+            "around='layers' for synthetic CSF, skull and scalp (with t1= the head's own outline), "
+            "or around='nothing'"
+        )
+    given = read_volume(t1) if bare and around == "layers" and t1 is not None else None
+    notes: list[str] = []
+    report: dict[str, Any] = {}
+    by_label = dict(tissues)
+    if repair is not False:
+        with stage("repair of the label image"):
+            image, found = mended(
+                image,
+                affine,
+                names={k: t.name for k, t in by_label.items()},
+                air=air,
+                mend=repair is True,
+            )
+        notes += found.notes()
+        report = found.as_dict()
+    if bare and around == "layers":
+        with stage("synthetic layers"):
+            image, affine, note = add_layers(image, affine, species, given)
+        notes.append(note)
+        by_label |= {known[n].label: known[n] for n in LAYERS}
+    return Prepared(image=image, affine=affine, tissues=by_label, report=report, notes=tuple(notes))
 
 
 def head_name(path: Path) -> str:
