@@ -146,7 +146,7 @@ def _tagged(
     if not np.isfinite(points[np.unique(tets)]).all():
         raise InputError(f"expected finite coordinates, got others: {path}")
     found = {k.removeprefix("cell:"): v for k, v in arrays.items() if k.startswith("cell:")}
-    chosen = _chosen(found, tags, path)
+    chosen = chosen_tags(found, tags, path)
     notes = ["no cortical sheet: a mesh file has no image of the cortex"]
     if remarks["quadratic"]:
         notes.append(f"the corners of {remarks['quadratic']} second-order tetrahedra used")
@@ -162,8 +162,23 @@ def _tagged(
     return raw, chosen
 
 
-def _chosen(found: Mapping[str, NDArray[Any]], tags: str | None, path: Path) -> str:
-    """Return the name of the array that holds the tags."""
+def chosen_tags(found: Mapping[str, NDArray[Any]], tags: str | None, path: Path) -> str:
+    """Return the name of the array that holds the tags.
+
+    Parameters
+    ----------
+    found
+        Arrays of whole numbers over the tetrahedra.
+    tags
+        Its name, None to find it.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, none at all, or several that may be it.
+    """
     if not found:
         raise InputError(
             f"expected an array of whole numbers (tags) over the tetrahedra, found none: {path}"
