@@ -26,8 +26,8 @@ from rheobase.meshes.surface_tree import SurfaceTree
 from rheobase.meshes.surfaces import Surface
 from rheobase.meshes.voxels import voxelize
 
-#: Distances are cut off beyond this many voxels.
-BAND = 3.0
+#: Distances reach at least this many voxels.
+LEAST_BAND = 3.0
 #: Voxels of air around the outermost surface.
 MARGIN = 4
 #: Most voxels of the image that holds the distances.
@@ -96,7 +96,11 @@ class Nested:
 
 
 def nested(
-    surfaces: Mapping[int, Sequence[Surface]], spacing: float, names: Mapping[int, str]
+    surfaces: Mapping[int, Sequence[Surface]],
+    spacing: float,
+    names: Mapping[int, str],
+    *,
+    reach: float = 0.0,
 ) -> Nested:
     """Return signed distances of closed surfaces on a grid.
 
@@ -108,6 +112,8 @@ def nested(
         Edge of a voxel (m).
     names
         Name of each label, for notes.
+    reach
+        Distance (m) up to which distances are exact: more than an edge of the mesh to be made.
 
     Raises
     ------
@@ -127,8 +133,9 @@ def nested(
     volume = {k: sum(abs(enclosed_volume(s)) for s in group) for k, group in surfaces.items()}
     order = sorted(surfaces, key=lambda k: -volume[k])
     distances = np.empty((len(order), *shape), np.float32)
+    band = max(LEAST_BAND, reach / spacing)
     for k, label in enumerate(track(order, "distances to the surfaces", total=len(order))):
-        group = [_distance(s, tuple(shape), origin, spacing) for s in surfaces[label]]
+        group = [_distance(s, tuple(shape), origin, spacing, band) for s in surfaces[label]]
         distances[k] = np.maximum.reduce(group)
         if not (distances[k] > 0).any():
             raise InputError(
@@ -145,14 +152,18 @@ def nested(
 
 
 def _distance(
-    surface: Surface, shape: tuple[int, ...], origin: NDArray[np.float64], spacing: float
+    surface: Surface,
+    shape: tuple[int, ...],
+    origin: NDArray[np.float64],
+    spacing: float,
+    band: float,
 ) -> NDArray[np.float32]:
     """Return the signed distance (m) at each voxel, exact near the surface, cut off elsewhere."""
     from scipy import ndimage
 
     nx, ny, nz = shape
     inside = voxelize(surface.points, surface.triangles, (nx, ny, nz), origin, spacing)
-    far = np.float32(BAND * spacing)
+    far = np.float32(band * spacing)
     out = np.where(inside, far, -far)
     near = np.zeros(shape, bool)
     for axis in range(3):
@@ -161,7 +172,7 @@ def _distance(
         mine = np.moveaxis(near, axis, 0)
         mine[1:] |= change
         mine[:-1] |= change
-    near = ndimage.binary_dilation(near, iterations=int(BAND) - 1)
+    near = ndimage.binary_dilation(near, iterations=int(np.ceil(band)))
     index = np.argwhere(near)
     points = origin + spacing * index
     foot = SurfaceTree.of_triangles(surface.points[surface.triangles]).nearest(points)
