@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.meshes.head import Head
+from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import sizes
 from rheobase.meshes.quality import Quality, quality
 
@@ -244,9 +245,7 @@ def _labels(head: Head) -> list[Finding]:
 
 
 def _landmarks(head: Head) -> list[Finding]:
-    from scipy.spatial import cKDTree
-
-    marks = {**head.fiducials}
+    marks = dict(head.fiducials)
     if not marks and not head.positions:
         return [Finding(topic="landmarks", level="note", text="none: no electrode positions")]
     found = []
@@ -279,11 +278,11 @@ def _landmarks(head: Head) -> list[Finding]:
             )
         )
     points = {**marks, **head.positions}
-    surface = head.mesh.nodes[np.unique(head.mesh.boundary())]
     inner = {"bregma", "lambda"}  # on the skull
-    named = [name for name in points if name not in inner]
+    named = {name: p for name, p in points.items() if name not in inner}
     if named:
-        away = np.asarray(cKDTree(surface).query(np.array([points[k] for k in named]))[0])
+        moved = on_surface(head.mesh, named)
+        away = [float(np.linalg.norm(moved[k] - p)) for k, p in named.items()]
         limit = FAR * float(np.ptp(head.mesh.nodes, axis=0).max())
         far = [f"{k} ({a * 1e3:.1f} mm)" for k, a in zip(named, away, strict=True) if a > limit]
         if far:

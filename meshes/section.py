@@ -111,13 +111,13 @@ def _lines(
     new = np.ones(len(faces), np.bool_)
     new[1:] = (faces[1:] != faces[:-1]).any(axis=1)
     first = np.flatnonzero(new)
-    last = np.append(first[1:], len(faces)) - 1
+    last = np.append(first[1:], len(faces))[: len(first)] - 1
     pairs = np.stack([owner[first], np.where(last > first, owner[last], 0)], axis=1)
     between = pairs[:, 0] != pairs[:, 1]
     first, pairs = first[between], np.sort(pairs[between], axis=1)
     # the lone node of its side comes first, the line joins the edges from it to the two others
-    alone = np.where(above[first].sum(axis=1) == 1, True, False)[:, None]
-    order2 = np.argsort(above[first] != alone, axis=1, kind="stable")
-    sides = np.take_along_axis(faces[first], order2, axis=1)
+    alone = (above[first].sum(axis=1) == 1)[:, None]
+    order = np.argsort(above[first] != alone, axis=1, kind="stable")
+    sides = np.take_along_axis(faces[first], order, axis=1)
     ends = [_crossing(mesh.nodes, height, sides[:, [0, k]]) for k in (1, 2)]
     return np.stack(ends, axis=1), pairs.astype(np.int32)

@@ -236,9 +236,11 @@ def read_head(origin: Origin, *, tissues: Source = None, **options: Any) -> Head
 
 def _name(origin: Origin) -> str:
     """Return a word for the file name in the cache."""
-    files = origin.values() if isinstance(origin, Mapping) else origin
-    first = origin if isinstance(origin, (str, Path)) else _files(files)[0]
-    return Path(first).name.split(".")[0] or "head"
+    if isinstance(origin, (str, Path)):
+        first = Path(origin)
+    else:
+        first = _files(origin.values() if isinstance(origin, Mapping) else origin)[0]
+    return first.name.split(".")[0] or "head"
 
 
 def _plain(value: Any) -> Any:
