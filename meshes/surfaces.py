@@ -8,6 +8,7 @@ offset ``c_ras`` that its files carry is added.
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,9 @@ def _freesurfer(path: Path) -> Raw:
     _check_freesurfer_size(path)
     try:
         read: Any = nib.freesurfer.io.read_geometry
-        x, t, volume = read(path, read_metadata=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a file without volume geometry is told below
+            x, t, volume = read(path, read_metadata=True)
     except Exception as error:  # nibabel raises many kinds for damaged files
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"cannot read {path} as a FreeSurfer surface: {why}") from None

@@ -74,12 +74,12 @@ def head_from_surfaces(
     check_option("species", species, sizes())
     check_option("unit", unit, UNITS)
     known = load_tissues() if tissues is None else tissues
-    files, where = surface_files(surfaces, known)
     edge_mm = sizes()[species].edge_length_mm if edge_length_mm is None else edge_length_mm
     spacing_mm = edge_mm / VOXELS_PER_EDGE if spacing_mm is None else spacing_mm
     for option, value in (("edge_length_mm", edge_mm), ("spacing_mm", spacing_mm)):
         if not (np.isfinite(value) and value > 0):
-            raise InputError(f"{option} must be > 0, got {value!r}: {where}")
+            raise InputError(f"{option} must be > 0, got {value!r}")
+    files, where = surface_files(surfaces, known)
     notes: list[str] = []
     found: dict[int, list[Surface]] = {}
     with stage(f"surfaces of {where}"):
