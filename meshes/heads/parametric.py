@@ -16,14 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import check_option
+from rheobase._progress import stage
+from rheobase.meshes.carved import Carved
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.slab import cortex_thickness
 from rheobase.meshes.heads.sphere import unit_sphere
-from rheobase.meshes.mesher import mesh_indicators
+from rheobase.meshes.mesher import carve_indicators
 from rheobase.meshes.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.tissues import tissue
 
 LAYERS = ("white_matter", "grey_matter", "csf", "skull", "scalp")
+#: Finest edge over the thickness of the CSF; edge at an interface over that of its thinner layer.
+FINEST, COARSEST = 1.0, 0.7
+#: A layer's volume may be off by this (relative); the mesh is made this often at most.
+VOLUME_ERROR, ATTEMPTS = 3e-3, 3
+#: A layer that is off by more is one that the elements do not resolve: moving interfaces is no cure.
+UNRESOLVED = 0.2
 
 
 def sizes(species: str) -> tuple[dict[str, float], list[dict[str, str]]]:
@@ -67,6 +75,26 @@ def ellipsoid_distance(
     return distance
 
 
+def volume_within(semi_axes: NDArray[np.float64], distance: float) -> float:
+    """Return the volume (m³) within ``distance`` (m, < 0 inwards) of an ellipsoid's surface.
+
+    The polyhedron of a fine sphere's points moved along the normals, scaled by what the same
+    polyhedron lacks of the ellipsoid itself. Inwards it holds up to the smallest radius of
+    curvature.
+    """
+    points, triangles = unit_sphere(6)
+    normal = points / semi_axes
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+
+    def enclosed(vertices: NDArray[np.float64]) -> float:
+        a, b, c = (vertices[triangles[:, k]] for k in range(3))
+        return abs(float(np.einsum("ij,ij->", np.cross(a, b), c))) / 6.0
+
+    exact = 4.0 / 3.0 * np.pi * float(semi_axes.prod())
+    surface = semi_axes * points
+    return enclosed(surface + distance * normal) * exact / enclosed(surface)
+
+
 def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     """Build the parametric head of a species.
 
@@ -75,8 +103,8 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     species
         "rat", "mouse" or "macaque".
     edge_length_mm
-        Mean edge of the finest tetrahedra (mm), around the CSF; as long as the CSF is thick by
-        default. Edges double with the distance from there.
+        Mean edge of the finest tetrahedra (mm), around the CSF; `FINEST` of the thickness of the
+        CSF by default. Away from there edges grow with the thickness of the layers.
 
     Returns
     -------
@@ -88,24 +116,12 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     size, rows = sizes(species)
     cortex, cortex_row = cortex_thickness(species)
     semi = 0.5 * np.array([size["brain width"], size["brain length"], size["brain height"]])
-    csf = size["csf thickness"]
-    skull = csf + size["skull thickness"]
-    scalp = skull + size["scalp thickness"]
-    edge = csf if edge_length_mm is None else edge_length_mm * 1e-3
-    low = np.array([-np.inf, -cortex, 0.0, csf, skull])
-    high = np.array([-cortex, 0.0, csf, skull, scalp])
-
-    def layers(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        d = ellipsoid_distance(points, semi)[:, None]
-        return np.concatenate([d - scalp, np.minimum(d - low, high - d)], axis=1)
-
-    def wanted(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        away = np.abs(ellipsoid_distance(points, semi) - 0.5 * csf) - csf
-        return edge + np.maximum(away, 0.0)
-
-    reach = semi + scalp + 2.0 * edge
-    labels = [tissue(n).label for n in LAYERS]
-    mesh = mesh_indicators([0, *labels], layers, [-reach, reach], edge, size=wanted)
+    steps = [size[f"{name} thickness"] for name in ("csf", "skull", "scalp")]
+    ends = np.concatenate([[-cortex, 0.0], np.cumsum(steps)])
+    edge = FINEST * steps[0] if edge_length_mm is None else edge_length_mm * 1e-3
+    with stage(f"head {species}: mesh"):
+        carved, moved = _carved(semi, ends, edge)
+    scalp = float(ends[-1])
     axes = {"vertex": (2, 1), "front": (1, 1), "back": (1, -1), "left": (0, -1), "right": (0, 1)}
     positions = {
         name: sign * (semi[axis] + scalp) * np.eye(3)[axis] for name, (axis, sign) in axes.items()
@@ -114,12 +130,12 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     if "bregma to lambda" in size:
         half = 0.5 * size["bregma to lambda"]
         for name, y in (("bregma", half), ("lambda", -half)):
-            fiducials[name] = _on_top(semi, y, skull)
+            fiducials[name] = _on_top(semi, y, float(ends[-2]))
     return Head(
         name=species,
         species=cast(Species, species),
         space="parametric",
-        mesh=mesh,
+        mesh=carved.mesh,
         tissues={tissue(n).label: tissue(n) for n in LAYERS},
         fiducials=fiducials,
         positions=positions,
@@ -127,7 +143,10 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
         provenance={
             "made by": "rheobase.meshes.heads.parametric",
             "parametric": True,
+            "edge length (mm)": edge * 1e3,
             "sizes": [*rows, cortex_row],
+            "mesh": carved.report.as_dict(),
+            "interfaces moved to keep volumes (mm)": (moved * 1e3).tolist(),
             "notes": [
                 "parametric: layers of constant thickness on an ellipsoid, no individual anatomy",
                 "white matter stands for everything inside the cortex",
@@ -135,6 +154,59 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
             ],
         },
     )
+
+
+def _carved(
+    semi: NDArray[np.float64], ends: NDArray[np.float64], edge: float
+) -> tuple[Carved, NDArray[np.float64]]:
+    """Mesh the layers, their volumes kept.
+
+    Linear elements lie inside what is convex, so interfaces come out too small. Each is moved
+    outwards by the volume that it lacks over its area, and the mesh made again, until every layer
+    has its volume within `VOLUME_ERROR`; not where the elements are too coarse for a layer.
+
+    Returns
+    -------
+    carved : Carved
+    moved : ndarray, shape (5,)
+        How far each interface was moved (m).
+    """
+    labels = [tissue(n).label for n in LAYERS]
+    wanted = np.array([volume_within(semi, float(d)) for d in ends])
+    step = 1e-3 * (ends[-1] - ends[0])
+    area = np.array([volume_within(semi, float(d) + step) for d in ends]) - wanted
+    moved = np.zeros(len(ends))
+    reach = semi + ends[-1] + 2.0 * edge
+    thickness = np.diff(ends)
+    # the thinner of the two layers at each interface; white matter and the outside are thick
+    thinner = np.minimum(np.append(np.inf, thickness), np.append(thickness, np.inf))
+
+    def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        away = np.abs(ellipsoid_distance(points, semi)[:, None] - ends)
+        edges: NDArray[np.float64] = (np.maximum(edge, COARSEST * thinner) + away).min(axis=1)
+        return edges
+
+    for attempt in range(ATTEMPTS):
+        low = np.append(-np.inf, ends + moved)
+        high = np.append(ends + moved, np.inf)[:-1]
+
+        def layers(
+            points: NDArray[np.float64],
+            low: NDArray[np.float64] = low[:-1],
+            high: NDArray[np.float64] = high,
+            outer: float = float(ends[-1] + moved[-1]),
+        ) -> NDArray[np.float64]:
+            d = ellipsoid_distance(points, semi)[:, None]
+            return np.concatenate([d - outer, np.minimum(d - low, high - d)], axis=1)
+
+        carved = carve_indicators([0, *labels], layers, [-reach, reach], edge, size=size)
+        found = carved.mesh.tissue_volumes()
+        volumes = np.array([found.get(label, 0.0) for label in labels])
+        off = np.abs(volumes / np.diff(wanted, prepend=0.0) - 1.0)
+        if attempt == ATTEMPTS - 1 or (off < VOLUME_ERROR).all() or (off > UNRESOLVED).any():
+            break
+        moved = moved + (wanted - np.cumsum(volumes)) / (area / step)
+    return carved, moved
 
 
 def _on_top(semi: NDArray[np.float64], y: float, distance: float) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.checkup import check_up
 from rheobase.meshes.heads import head_from_image, head_from_msh, parametric, slab, sphere
 from rheobase.meshes.label_files import read_label_table
 from rheobase.meshes.msh import Msh, write_msh
@@ -88,6 +89,20 @@ def test_ellipsoid_distance_against_its_definition() -> None:
     assert parametric.ellipsoid_distance(np.zeros((1, 3)), semi)[0] == pytest.approx(-2.5)
 
 
+def test_volume_within_an_ellipsoid_against_random_points() -> None:
+    semi = np.array([4.0, 7.0, 5.0])
+    points = np.random.default_rng(0).uniform(-9.0, 9.0, (400_000, 3))
+    distance = parametric.ellipsoid_distance(points, semi)
+    for d in (-1.5, 0.0, 1.5):
+        share = (distance < d).mean()
+        spread = np.sqrt(share * (1 - share) / len(points))
+        assert parametric.volume_within(semi, d) == pytest.approx(
+            share * 18.0**3, abs=4 * spread * 18.0**3
+        )
+    ball = np.full(3, 2.0)
+    assert parametric.volume_within(ball, 1.0) == pytest.approx(36 * np.pi, rel=1e-9)
+
+
 def test_parametric_heads() -> None:
     for species in ("rat", "mouse", "macaque"):
         size, rows = parametric.sizes(species)
@@ -95,11 +110,10 @@ def test_parametric_heads() -> None:
         assert head.provenance["parametric"] is True
         assert all(r["source"] and r["status"] for r in rows)
         semi = 0.5 * np.array([size[f"brain {k}"] for k in ("width", "length", "height")])
-        skin = semi + sum(size[f"{k} thickness"] for k in ("csf", "skull", "scalp"))
+        outer = sum(size[f"{k} thickness"] for k in ("csf", "skull", "scalp"))
         total = sum(head.mesh.tissue_volumes().values())
-        assert total == pytest.approx(
-            4 / 3 * np.pi * skin.prod(), rel=0.06
-        )  # coarse: see the slow test
+        wanted = parametric.volume_within(semi, outer)
+        assert total == pytest.approx(wanted, rel=0.03)  # coarse: see the slow test
         assert head.cortex is not None
         assert (head.cortex.normal[:, 2] > -1e-12).all()
         depth = parametric.ellipsoid_distance(head.cortex.white, semi)
@@ -117,14 +131,13 @@ def test_parametric_volumes_at_the_default_edge(species: str) -> None:
     steps = [size[f"{k} thickness"] for k in ("csf", "skull", "scalp")]
     head = parametric.build(species)
     assert head.cortex is not None
-    ends = np.concatenate([[-1.0, -head.cortex.thickness[0], 0.0], np.cumsum(steps)])
-    box = semi + ends[-1]
-    points = np.random.default_rng(0).uniform(-box, box, (1_000_000, 3))
-    found = np.digitize(parametric.ellipsoid_distance(points, semi), ends)
-    expected = np.bincount(found, minlength=7)[1:6] / len(points) * np.prod(2 * box)
+    ends = np.concatenate([[-head.cortex.thickness[0], 0.0], np.cumsum(steps)])
+    within = [parametric.volume_within(semi, float(d)) for d in ends]
+    expected = np.diff(within, prepend=0.0)
+    assert not [f for f in check_up(head) if f.level == "fails"]
     volumes = head.mesh.tissue_volumes()
     for name, v in zip(parametric.LAYERS, expected, strict=True):
-        assert volumes[head.label_of(name)] == pytest.approx(v, rel=0.035), name
+        assert volumes[head.label_of(name)] == pytest.approx(v, rel=0.01), name
 
 
 def ball_image(n: int = 24) -> NDArray[np.uint8]:
