@@ -235,3 +235,76 @@ def real(name: str, key: str, *, space: str, reach_mm: float = 0.0) -> Atlas:
     place = tables["mni" if space == "MNI" else "subject"]["atlases"][key]
     names = {int(r["index"]): r["name"] for r in place["rows"]}
     return read_atlas(REAL / f"{name}.nii.gz", space=space, names=names, reach_mm=reach_mm)
+
+
+def sides(names: list[str], left: str, right: str) -> list[tuple[str, str]]:
+    """Return the pairs of names that differ in their side alone."""
+    return [(n, right + n.removeprefix(left)) for n in names if n.startswith(left)]
+
+
+def covering(radius: float, edge: float, centre: tuple[float, float, float]) -> Head:
+    """Return a ball of one tissue in MNI space (m)."""
+    from rheobase.meshes.mesher import mesh_spheres
+
+    ball = mesh_spheres([radius], [2], edge)
+    nodes = ball.nodes + np.array(centre)
+    return Head(
+        name="covering",
+        species="human",
+        space="MNI152NLin2009aSym",
+        mesh=TetMesh(nodes=nodes, tets=ball.tets, labels=ball.labels),
+        tissues={2: tissue("grey_matter")},
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "parcels", "radius", "edge", "centre"),
+    [
+        ("glasser", 360, 0.105, 5e-3, (0.0, -0.018, 0.01)),
+        ("cit168", 16, 0.051, 3e-3, (0.0, 0.0, 0.0)),
+    ],
+)
+def test_volumes_of_real_atlases(
+    key: str, parcels: int, radius: float, edge: float, centre: tuple[float, float, float]
+) -> None:
+    atlas = real(key, key, space="MNI")
+    head = covering(radius, edge, centre)
+    rows = {str(r["region"]): r for r in region_table(atlas, head, head.mesh.nodes[:, 0])}
+    assert len(rows) == parcels
+    tables = json.loads((REAL / "atlases.json").read_text("utf-8"))
+    table = tables["mni"]["atlases"][key]
+    found = {name: float(row["volume_mm3"]) for name, row in rows.items()}
+    assert sum(found.values()) == pytest.approx(table["volume_mm3"], rel=0.003)
+    off = [found[r["name"]] / r["volume_mm3"] - 1 for r in table["rows"]]
+    assert np.sqrt(np.mean(np.square(off))) < 0.04  # 1 mm voxels asked every 1.4 mm or so
+    if key == "glasser":
+        pairs = sides(list(rows), "L-", "R-")
+        assert len(pairs) == 180
+        left, right = (sum(found[p[k]] for p in pairs) for k in (0, 1))
+        assert left == pytest.approx(right, rel=0.03)
+        assert all(float(rows[a]["mean"]) < 0 < float(rows[b]["mean"]) for a, b in pairs)
+
+
+@pytest.mark.slow
+def test_regions_of_a_real_head() -> None:
+    image = REAL.parent / "heads/ernie_charm.nii.gz"
+    if not image.is_file():
+        pytest.skip("needs ../shared/data/heads (a labelled head, not part of the project)")
+    from rheobase.meshes.heads import head_from_image
+
+    head = head_from_image(image, edge_length_mm=4.0, labels="auto")
+    atlas = real("ernie_dkt", "dkt", space="head", reach_mm=2.0)
+    grey = tissue_region("grey_matter")
+    rows = region_table(atlas, head, head.mesh.nodes[:, 0], within=grey)
+    found = {str(r["region"]): float(r["volume_mm3"]) for r in rows}
+    pairs = sides(list(found), "ctx-lh-", "ctx-rh-")
+    assert len(pairs) == 31
+    left, right = (sum(found[p[k]] for p in pairs) for k in (0, 1))
+    assert left == pytest.approx(right, rel=0.05)
+    assert 350e3 < left + right < 650e3  # mm³ of cortex in an adult
+    assert head.cortex is not None
+    on_sheet = region_table(atlas, head, head.cortex.thickness)
+    thick = {str(r["region"]): float(r["p50"]) for r in on_sheet if r["area_mm2"]}
+    assert all(1.5e-3 < thick[name] < 6e-3 for pair in pairs for name in pair)
+    # the best-known contrast of cortical thickness: thin primary cortex, thick temporal pole
+    assert thick["ctx-lh-pericalcarine"] < thick["ctx-lh-insula"]
