@@ -319,7 +319,7 @@ def _cortex(head: Head) -> list[Finding]:
     return [
         Finding(
             topic="cortex",
-            level="ok" if inside > 0.8 else "fails",
+            level="ok" if inside > 0.8 else "fails" if grey else "note",
             text=f"{len(sheet.pial):,} columns, {sheet.area.sum() * 1e4:.4g} cm², thickness "
             f"{low:.2f}, {middle:.2f}, {high:.2f} mm (5, 50, 95 %); {100 * inside:.0f} % of their "
             "middles lie in grey matter",

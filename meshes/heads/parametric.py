@@ -30,7 +30,7 @@ LAYERS = ("white_matter", "grey_matter", "csf", "skull", "scalp")
 FINEST, COARSEST = 1.0, 0.7
 #: A layer's volume may be off by this (relative); the mesh is made this often at most.
 VOLUME_ERROR, ATTEMPTS = 3e-3, 3
-#: A layer that is off by more is one that the elements do not resolve: moving interfaces is no cure.
+#: A layer that is off by more is not resolved by the elements: moving interfaces is no cure.
 UNRESOLVED = 0.2
 
 

@@ -40,7 +40,7 @@ def build(
     *,
     edge_length_mm: float = 4.0,
     radii_mm: Sequence[float] | None = None,
-    tissues: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
     sigma_S_per_m: Sequence[float] | None = None,
 ) -> Head:
     """Build concentric spheres around the origin.
@@ -51,7 +51,7 @@ def build(
         Mean edge of the tetrahedra (mm).
     radii_mm
         Outer radii (mm), innermost first; 85, 90, 95 by default.
-    tissues
+    layers
         Tissue of each layer; grey matter (the whole brain), skull, scalp by default.
     sigma_S_per_m
         Conductivities (S/m); 0.33, 0.01, 0.33 by default.
@@ -70,7 +70,7 @@ def build(
     """
     default = simple_heads()["sphere"]
     radii = np.asarray(default["radii_mm"] if radii_mm is None else radii_mm, float)
-    names = list(default["tissues"] if tissues is None else tissues)
+    names = list(default["tissues"] if layers is None else layers)
     sigma = list(default["sigma_S_per_m"] if sigma_S_per_m is None else sigma_S_per_m)
     if not len(radii) == len(names) == len(sigma):
         raise InputError(

@@ -279,10 +279,15 @@ def build(
         typer.echo(json.dumps({"name": head.name, "quality": record}, indent=2))
     else:
         typer.echo(f"{head.name}, {head.species}, space {head.space}")
-        named = str(worth)
-        for label, t in head.tissues.items():
-            named = named.replace(f"volume of label {label} ", f"{t.name} (label {label}) ")
-        typer.echo(named)
+        lines = [line for line in str(worth).splitlines() if not line.startswith("volume of label")]
+        typer.echo("\n".join(lines))
+        errors = head.provenance.get("mesh", {}).get("volume_errors", {})
+        for label, volume in worth.volumes.items():
+            off = errors.get(str(label))
+            typer.echo(
+                f"{head.tissues[label].name} (label {label}): {volume * 1e6:.4g} cm³"
+                + ("" if off is None else f", {100 * off:+.2f} % of the wanted")
+            )
         for note in head.provenance.get("notes", ()):
             typer.echo(f"note: {note}")
     for path, write in writers.items():
@@ -397,6 +402,10 @@ def view(
     at_mm: Annotated[
         str | None, typer.Option("--at-mm", help="Point the sections go through: x,y,z (mm).")
     ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option("--image", help="Image to draw the mesh on too (NIfTI or .mgz), its space."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write a picture (.png) instead of a window.")
     ] = None,
@@ -421,11 +430,19 @@ def view(
     )
     from rheobase.head_views import cut_scene, write_picture
 
+    behind = None
+    if image is not None:
+        from rheobase.meshes.volumes import read_volume
+
+        volume = read_volume(image)
+        if volume.values.ndim != 3:
+            raise InputError(f"expected a 3-D image, got shape {volume.values.shape}: {image}")
+        behind = (volume.values, volume.affine)
     if out is None:
         if not show(cut_scene(head, at=point)):
             raise InputError("no window could be opened: give --out PICTURE.png")
         return
-    if not write_picture(head, out, at=point):
+    if not write_picture(head, out, at=point, image=behind):
         typer.echo(CURE, err=True)
     typer.echo(out)
 

@@ -108,7 +108,8 @@ def head_sections(
         panel.set_xlabel(f"{NAMES[i]} (mm)", fontsize=8)
         panel.set_ylabel(f"{NAMES[j]} (mm)", fontsize=8)
         panel.tick_params(labelsize=7)
-        panel.set_title(f"{NAMES[axis]} = {point[axis] * 1e3:.4g} mm", fontsize=9)
+        digits = 1 if width.max() > 50 else 2
+        panel.set_title(f"{NAMES[axis]} = {point[axis] * 1e3:.{digits}f} mm", fontsize=9)
         _letters(panel, i, j)
     _legend(figure, head)
     figure.suptitle(title or _title(head), fontsize=10)
@@ -263,9 +264,10 @@ def write_picture(
     """
     from matplotlib.image import imread, imsave
 
-    rows = [_pixels(head_sections(head, at=at))]
+    rows = [_trimmed(_pixels(head_sections(head, at=at)))]
     if image is not None:
-        rows.append(_pixels(head_sections(head, at=at, image=image, title="mesh on its image")))
+        on_image = head_sections(head, at=at, image=image, title="interfaces on the image")
+        rows.append(_trimmed(_pixels(on_image)))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cut.png"
         drawn = render(cut_scene(head, at=at), file)

@@ -41,9 +41,9 @@ def test_sphere_refuses() -> None:
     with pytest.raises(InputError, match="one tissue and one conductivity"):
         sphere.build(radii_mm=(80, 90))
     with pytest.raises(InputError, match="different tissue"):
-        sphere.build(tissues=("skull", "skull", "scalp"))
+        sphere.build(layers=("skull", "skull", "scalp"))
     with pytest.raises(InputError, match="nearest: skull"):
-        sphere.build(tissues=("grey_matter", "scull", "scalp"))
+        sphere.build(layers=("grey_matter", "scull", "scalp"))
     with pytest.raises(InputError, match="> 0 S/m"):
         sphere.build(sigma_S_per_m=(0.3, 0.0, 0.3))
 

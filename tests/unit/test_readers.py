@@ -116,7 +116,7 @@ def test_reads_what_it_wrote(tmp_path: Path) -> None:
     head = sphere.build(
         edge_length_mm=20.0,
         radii_mm=(60.0, 90.0),
-        tissues=("csf", "scalp"),
+        layers=("csf", "scalp"),
         sigma_S_per_m=(1.0, 0.3),
     )
     save_head(tmp_path / "ball.h5", head)
