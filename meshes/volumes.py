@@ -103,11 +103,15 @@ def read_volume(path: Path | str) -> Volume:
     affine[:3] *= UNITS.get(unit, 1e-3)
     extent = np.linalg.norm(affine[:3, :3], axis=0) * values.shape[:3]
     if not (extent.max() <= LARGEST and extent.min() >= SMALLEST):
-        size = " x ".join(f"{x * 1e3:.4g}" for x in extent)
+        big = extent.max() >= 1.0
+        size = " x ".join(f"{x * (1 if big else 1e3):.4g}" for x in extent)
+        hint = ""
+        for factor, meant in ((1e-3, "millimetres"), (1e3, "metres")):
+            if extent.min() * factor >= SMALLEST and extent.max() * factor <= LARGEST:
+                hint = f" (are its numbers {meant}?)"
         raise InputError(
             f"expected an image between {SMALLEST * 1e3:g} and {LARGEST * 1e3:g} mm wide, got "
-            f"{size} mm with the unit {unit!r} of its header (millimetres taken for metres, or the "
-            f"other way round?): {path}"
+            f"{size} {'m' if big else 'mm'} with the unit {unit!r} of its header{hint}: {path}"
         )
     return Volume(values=values, affine=affine, notes=notes)
 
