@@ -1,10 +1,14 @@
 """The cortical sheet: areas, volumes, layers and positions against exact ones."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.curvature import angle_deficit, curvature
 from rheobase.meshes.heads.slab import flat_sheet
 from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
 from rheobase.meshes.layers import borders, cortical_layers, equivolume, layer_table, waehnert
@@ -44,8 +48,6 @@ def cylinder(n: int) -> CorticalSheet:
 
 def prisms(sheet: CorticalSheet) -> float:
     """Volume between the two surfaces by the divergence theorem, bilinear sides closed."""
-    from rheobase.meshes.curvature import angle_deficit
-
     assert angle_deficit(sheet.pial, sheet.triangles).sum() == pytest.approx(4 * np.pi)
 
     def enclosed(points: Floats) -> float:
@@ -182,6 +184,46 @@ def test_sheet_of_given_surfaces() -> None:
     central = sheet_from_central(middle * points, np.full(len(points), OUTER - INNER), faces)
     np.testing.assert_allclose(central.pial, OUTER * points, atol=0.02 * (OUTER - INNER))
     np.testing.assert_allclose(central.thickness, OUTER - INNER, rtol=1e-12)
+
+
+def test_real_surfaces_of_freesurfer() -> None:
+    """fsaverage5, which nilearn ships: thickness, folds and curvature as FreeSurfer has them."""
+    import nibabel as nib
+
+    from rheobase.meshes.heads.mni152_template import sources
+
+    def arrays(path: Path) -> list[NDArray[Any]]:
+        image: Any = nib.load(path)
+        return [a.data for a in image.darrays]
+
+    files = sources()
+    folder = files["pial_left"].parent
+    sheets = []
+    for side in ("left", "right"):
+        pial, triangles = arrays(files[f"pial_{side}"])
+        white, thick = (arrays(files[f"{k}_{side}"])[0] for k in ("white", "thick"))
+        bent = arrays(folder / f"curv_{side}.gii.gz")[0]
+        wall = thick <= 0
+        sheet = sheet_from_surfaces(1e-3 * pial, 1e-3 * white, triangles, keep=~wall)
+        # a vertex at the wall none of whose triangles is whole goes too
+        assert len(sheet) == pytest.approx(np.count_nonzero(~wall), abs=50)
+        mean, _ = curvature(1e-3 * white.astype(np.float64), triangles)
+        assert np.corrcoef(mean[~wall], bent[~wall])[0, 1] < -0.85  # its sign is the other way
+        sheets.append(sheet)
+    both = join_sheets(*sheets)
+    # vertex to vertex is never shorter than FreeSurfer's mean of nearest distances (2.34 mm here)
+    assert 2.3e-3 < both.thickness.mean() < 2.8e-3
+    areas = [both.area_at(d).sum() * 1e4 for d in (0.0, 0.5, 1.0)]
+    assert areas == pytest.approx([1471, 1366, 1274], rel=0.01)
+    assert both.volume().sum() == pytest.approx(327.6e-6, rel=0.01)
+    layers = cortical_layers(both, "human")
+    assert layers.folded.mean() < 2e-3
+    # crowns: more area outside, so the upper layers are thinner there than in the bottoms of sulci
+    crown = both.area_at(0.0) > 1.5 * both.area_at(1.0)
+    bottom = both.area_at(1.0) > 1.1 * both.area_at(0.0)
+    flat = layer_table("human").fractions[3]
+    assert layers.borders[crown, 3].mean() < flat - 0.05
+    assert layers.borders[bottom, 3].mean() > flat + 0.02
 
 
 @pytest.mark.parametrize(
