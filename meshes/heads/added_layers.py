@@ -25,6 +25,8 @@ CLOSING = 0.06
 #: A head is brighter than air by this part of its 98th percentile (as in BET: Smith 2002,
 #: doi:10.1002/hbm.10062).
 AIR = 0.1
+#: Standard deviation of the Gaussian before that (voxels); 1 moves the outline outwards by 1.3.
+SMOOTHING = 0.5
 #: Least scalp over the skull where the outline is that of a T1 (part of the layer's thickness).
 LEAST_SCALP = 0.3
 #: Least part of the brain within the outline of its T1.
@@ -135,7 +137,7 @@ def head_outline(t1: Volume) -> Bools:
     if values.ndim != 3 or not np.isfinite(values).all() or not np.ptp(values) > 0:
         raise InputError(f"expected a T1 of finite grey values, got shape {values.shape}")
     dark, bright = np.percentile(values, [2, 98])
-    smooth = ndimage.gaussian_filter(values, 1.0)
+    smooth = ndimage.gaussian_filter(values, SMOOTHING)
     mask = np.pad(smooth > dark + AIR * (bright - dark), 3)
     mask = largest_part(ndimage.binary_opening(mask))
     mask = filled(ndimage.binary_closing(mask, iterations=2))
