@@ -374,7 +374,10 @@ class _Work:
         """Give parts far smaller than the main one of their tissue to what is around them."""
         away = np.zeros(self.image.shape, bool)
         told: list[str] = []
-        for label, name in sorted(self.names.items()):
+        for label in label_counts(self.image):
+            if not label:
+                continue
+            name = self.names.get(label, str(label))
             parts, sizes = _parts(self.image == label)
             if len(sizes) <= 2:
                 continue
