@@ -79,8 +79,19 @@ def _put(tets: Any, count: int, a: int, b: int, c: int, d: int, material: Any, x
 
 
 @njit(cache=True)
-def emit_tets(level: Any, corners: Any, centres: Any, material: Any, xyz: Any, tets: Any) -> int:
-    """Write the tetrahedra of all leaves (only count them if ``tets`` is empty).
+def emit_tets(
+    level: Any,
+    corners: Any,
+    centres: Any,
+    material: Any,
+    xyz: Any,
+    begin: Any,
+    end: Any,
+    tets: Any,
+) -> int:
+    """Write the tetrahedra of leaves (only count them if ``tets`` is empty).
+
+    The leaves are those that begin in the cells from ``begin`` to before ``end``, shape (3,).
 
     Every leaf owns, for each of its faces, what lies between its centre and that face: shared
     with an equal neighbour (two centres and one face edge, emitted by the lower one), a pyramid
@@ -92,9 +103,9 @@ def emit_tets(level: Any, corners: Any, centres: Any, material: Any, xyz: Any, t
     o = np.empty(3, np.int64)
     q = np.empty(3, np.int64)
     ring = np.empty(4, np.int64)
-    for i in range(nx):
-        for j in range(ny):
-            for k in range(nz):
+    for i in range(begin[0], end[0]):
+        for j in range(begin[1], end[1]):
+            for k in range(begin[2], end[2]):
                 s = 1 << level[i, j, k]
                 if i % s or j % s or k % s:
                     continue

@@ -73,7 +73,8 @@ class Octree:
         """
         from rheobase.meshes._lattice_numba import emit_tets
 
-        arguments = (self.level, self.corners, self.centres, material, self.xyz)
+        whole = (np.zeros(3, np.int64), np.array(self.level.shape, np.int64))
+        arguments = (self.level, self.corners, self.centres, material, self.xyz, *whole)
         count = emit_tets(*arguments, np.empty((0, 4), np.int32))
         tets = np.empty((count, 4), np.int32)
         emit_tets(*arguments, tets)
