@@ -101,19 +101,26 @@ def build(
 def graded(image: Template, edge: float) -> Size:
     """Return the wanted edge (m) of the default head.
 
-    ``edge`` in grey matter, CSF and skull; twice that in white matter and in scalp near the skull;
-    four times that in face and neck.
+    ``edge`` in grey matter, CSF and skull, and in scalp thinner than two edges; twice that in
+    white matter and in other scalp near the skull; four times that in face and neck.
     """
     from scipy import ndimage
 
     code = {name: tissue(name).label for name in TISSUES}
     labels, spacing = image.labels, float(np.linalg.norm(image.affine[:3, 0]))
+
+    def away(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        distance: NDArray[np.float32] = ndimage.distance_transform_edt(~mask).astype(np.float32)
+        return distance * np.float32(spacing)
+
     fine = np.isin(labels, [code[name] for name in ("grey_matter", "csf", "skull")])
-    away = ndimage.distance_transform_edt(~fine).astype(np.float32) * np.float32(spacing)
+    to_fine = away(fine)
     near = (labels == code["white_matter"]) | (
-        away <= constants()["resolution"]["margin_mm"] * 1e-3
+        to_fine <= constants()["resolution"]["margin_mm"] * 1e-3
     )
-    wanted = np.where(away <= spacing, edge, np.where(near, 2 * edge, 4 * edge)).astype(np.float32)
+    thin = (labels == code["scalp"]) & (to_fine + away(labels == 0) < 2 * edge)
+    fine = (to_fine <= spacing) | thin
+    wanted = np.where(fine, edge, np.where(near, 2 * edge, 4 * edge)).astype(np.float32)
     low = image.affine[:3, 3]
 
     def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
