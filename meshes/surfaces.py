@@ -1,8 +1,8 @@
 """Triangulated surfaces of other programs, read into scanner coordinates in metres.
 
-GIfTI (``.gii``) and FreeSurfer's binary surfaces are read by NiBabel; STL, PLY, OBJ, VTP and legacy
-VTK by VTK. FreeSurfer's coordinates are relative to the centre of the volume (tkRAS); the
-offset ``c_ras`` that its files carry is added.
+GIfTI (``.gii``, ``.gii.gz``) and FreeSurfer's binary surfaces are read by NiBabel; STL, PLY, OBJ,
+VTP and legacy VTK by VTK. FreeSurfer's coordinates are relative to the centre of the volume
+(tkRAS); the offset ``c_ras`` that its files carry is added.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class Surface:
 
 def is_surface(path: Path) -> bool:
     """Return whether ``path`` looks like a surface file: by its ending, or FreeSurfer's magic."""
-    if path.name.lower().endswith(".gii"):
-        return not path.name.lower().endswith((".func.gii", ".shape.gii", ".label.gii"))
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".gii"):
+        return not name.endswith((".func.gii", ".shape.gii", ".label.gii"))
     return path.suffix.lower() in POLYDATA[:-1] or _is_freesurfer(path)
 
 
@@ -82,7 +83,7 @@ def read_surface(path: Path | str, *, unit: str = "mm") -> Surface:
     if not path.is_file():
         raise InputError(f"expected a surface file, found none: {path}")
     name = path.name.lower()
-    if name.endswith(".gii"):
+    if name.endswith((".gii", ".gii.gz")):
         points, triangles, notes, scale = *_gifti(path), UNITS["mm"]
     elif path.suffix.lower() in POLYDATA:
         points, triangles, notes, scale = *_polydata(path), UNITS[unit]

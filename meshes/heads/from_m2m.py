@@ -84,8 +84,14 @@ def head_from_m2m(
     subject = find_subject(folder)
     if cap is not None:
         check_option("cap", cap, subject.caps, where=str(subject.folder / "eeg_positions"))
-    head = _meshed(subject, remesh_mm, labels, tissues, name or subject.name, electrodes)
-    notes = [n for n in head.provenance["notes"] if not n.startswith("no cortical sheet: a mesh")]
+    known = load_tissues() if tissues is None else tissues
+    added = None
+    if labels is None or labels == "auto":
+        labels, added = _labels(subject, known)
+    head = _meshed(subject, remesh_mm, labels, known, name or subject.name, electrodes)
+    stale = ("no cortical sheet: a mesh", *(["labels by given"] if added else []))
+    notes = [n for n in head.provenance["notes"] if not n.startswith(stale)]
+    notes += [added] if added else []
     marks, placed, used = _positions(subject, cap, fiducials_mm, head, notes)
     cortex, surfaces = _cortex(subject, head.cortex, notes)
     registration, warps = _registration(subject, notes)
@@ -110,15 +116,12 @@ def _meshed(
     subject: Subject,
     remesh_mm: float | None,
     labels: LabelOption,
-    tissues: Mapping[str, Tissue] | None,
+    known: Mapping[str, Tissue],
     name: str,
     electrodes: Electrodes,
 ) -> Head:
     """Return the head without what is beside its mesh."""
-    known = load_tissues() if tissues is None else tissues
     image = subject.upsampled or subject.final
-    if labels is None or labels == "auto":
-        labels = _labels(subject, known)
     if remesh_mm is None:
         if subject.mesh is None:
             raise InputError(
@@ -163,16 +166,18 @@ def _keyed(labels: Mapping[int, str] | str) -> Any:
     return Path(labels) if Path(labels).is_file() else labels
 
 
-def _labels(subject: Subject, known: Mapping[str, Tissue]) -> dict[int, str]:
-    """Return SimNIBS's tissues, and by name those that its table in the folder adds."""
+def _labels(subject: Subject, known: Mapping[str, Tissue]) -> tuple[dict[int, str], str]:
+    """Return SimNIBS's tissues, and those that the folder's tables add; and a note on them."""
     found = {t.label: t.name for t in known.values()}
+    added: dict[int, str] = {}
     for image in (subject.upsampled, subject.final):
         table = image and image.with_name(image.name.removesuffix(".nii.gz") + "_LUT.txt")
         if table and table.is_file():
-            for label, tissue in read_label_table(table).tissues.items():
-                if tissue is not None and label:
-                    found.setdefault(label, tissue)
-    return found
+            tissues = read_label_table(table).tissues.items()
+            added |= {k: t for k, t in tissues if k and t is not None and k not in found}
+    more = ", ".join(f"{k} {t}" for k, t in sorted(added.items()))
+    note = "labels by SimNIBS's numbers" + (f"; by the table in the folder {more}" * bool(more))
+    return {**found, **added}, note
 
 
 Points = dict[str, NDArray[np.float64]]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
@@ -26,6 +28,8 @@ Files = Path | str | Sequence[Path | str]
 VOXELS_PER_EDGE = 2.0
 #: Exact distances reach this many edges: beyond the longest lattice edge.
 REACH = 1.5
+#: Part of a tissue's volume that may be lost or gained without a note.
+LOST = 0.05
 
 
 def head_from_surfaces(
@@ -102,7 +106,7 @@ def head_from_surfaces(
     notes += field.notes
     image = field.image()
     marks = checked_landmarks(fiducials_mm, image, field.affine, species, where)
-    return head_of_voxels(
+    head = head_of_voxels(
         image,
         field.affine,
         lambda: carve_indicators(field.labels, field, field.bounds(), edge_mm * 1e-3),
@@ -120,6 +124,22 @@ def head_from_surfaces(
         },
         notes=notes,
     )
+    told = [*head.provenance["notes"], *_thin(head, image, spacing_mm * 1e-3)]
+    return replace(head, provenance={**head.provenance, "notes": told})
+
+
+def _thin(head: Head, image: NDArray[np.uint16], spacing: float) -> list[str]:
+    """Return notes on tissues whose volume in the mesh is not that inside the surfaces."""
+    notes = []
+    got = head.mesh.tissue_volumes()
+    for label, tissue in head.tissues.items():
+        wanted = np.count_nonzero(image == label) * spacing**3
+        if abs(got[label] - wanted) > LOST * wanted:
+            notes.append(
+                f"{tissue.name} has {got[label] * 1e6:.3g} cm³ in the mesh, {wanted * 1e6:.3g} "
+                "between the surfaces: a layer here is thinner than an edge, take a smaller one"
+            )
+    return notes
 
 
 def is_surface_folder(path: Path | str) -> bool:
@@ -138,7 +158,7 @@ def tissue_of_file(path: Path) -> str | None:
     >>> tissue_of_file(Path("lh.pial")), tissue_of_file(Path("csf_2.ply"))
     ('grey_matter', 'csf')
     """
-    words = path.name.removesuffix(".gii").removesuffix(".surf")
+    words = path.name.removesuffix(".gz").removesuffix(".gii").removesuffix(".surf")
     if path.suffix.lower() in (".stl", ".ply", ".obj", ".vtp", ".vtk"):
         words = path.stem
     parts = [w for w in words.replace("-", "_").replace(".", "_").split("_") if w]

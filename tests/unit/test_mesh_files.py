@@ -302,7 +302,9 @@ def test_head_from_m2m(m2m: Path) -> None:
     np.testing.assert_allclose(head.to_mni([[0.01, 0, 0]]), [[0.012, 0.002, 0.003]], atol=1e-6)
     np.testing.assert_allclose(head.from_mni([[0.012, 0.002, 0.003]]), [[0.01, 0, 0]], atol=1e-6)
     assert "surfaces/lh.central.gii" in head.provenance["files"]
-    assert any("moved to the scalp" in n for n in head.provenance["notes"])
+    notes = head.provenance["notes"]
+    assert any("moved to the scalp" in n for n in notes)
+    assert "labels by SimNIBS's numbers; by the table in the folder 21 skull" in notes
     assert set(head_from_m2m(m2m, cap="own").positions) == {"one"}
 
 
