@@ -230,3 +230,69 @@ def test_resampled_to_cubes() -> None:
     index = np.argwhere(cubes == 1) @ grid[:3, :3].T + grid[:3, 3]
     np.testing.assert_allclose(index.mean(axis=0), [30, 30, 30], atol=0.05)
     assert np.count_nonzero(cubes == 1) == pytest.approx(np.count_nonzero(fine == 1), rel=0.01)
+
+
+def colin27(folder: Path) -> Path:
+    from scipy.io import loadmat
+
+    affine = np.eye(4)
+    affine[:3, 3] = [-90.0, -125.0, -71.0]
+    return save(folder / "a.nii.gz", loadmat(DATA / "heads/colin27_v3.mat")["colin27"], affine)
+
+
+def digimouse(folder: Path) -> Path:
+    from scipy.io import loadmat
+
+    values = loadmat(DATA / "heads/digimouse.mat")["digimouse"]
+    return save(folder / "b.nii.gz", values[:, 260:], np.diag([0.2, 0.2, 0.2, 1.0]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "edge_length_mm", "litres"),
+    [("ernie", 6.0, 4.73), ("colin27", 6.0, 3.98), ("digimouse", 0.8, 0.0096), ("ants", 6.0, 3.67)],
+)
+def test_real_heads(tmp_path: Path, kind: str, edge_length_mm: float, litres: float) -> None:
+    if not (DATA / "heads").is_dir():
+        pytest.skip("no heads beside the repository")
+    species = "mouse" if kind == "digimouse" else "human"
+    if kind == "ants":
+        made = head_from_maps(DATA / "heads/ants19-5years", edge_length_mm=edge_length_mm)
+    else:
+        path = {
+            "ernie": lambda _: DATA / "heads/ernie_charm.nii.gz",
+            "colin27": colin27,
+            "digimouse": digimouse,
+        }[kind](tmp_path)
+        made = head_from_image(path, edge_length_mm=edge_length_mm, labels="auto", species=species)
+    volumes = made.mesh.tissue_volumes()
+    assert sum(volumes.values()) == pytest.approx(litres * 1e-3, rel=0.02)
+    after = made.provenance["repair"]["volume after (m3)"]
+    for label, tissue in made.tissues.items():
+        assert volumes[label] == pytest.approx(after[tissue.name], rel=0.06, abs=2e-6), tissue.name
+    before = made.provenance["repair"]["volume before (m3)"]
+    for name, v in after.items():
+        assert v == pytest.approx(before[name], rel=0.06), name
+    if species == "human":
+        assert made.cortex is not None
+        assert 2.5e-3 < np.median(made.cortex.thickness) < 4.5e-3
+
+
+@pytest.mark.slow
+def test_a_freesurfer_brain_gets_its_layers() -> None:
+    paths = DATA / "heads/ernie_charm.nii.gz", DATA / "heads/ernie_t1.nii.gz"
+    if not paths[0].is_file():
+        pytest.skip("no labelled individual beside the repository")
+    from rheobase.meshes.label_tables import label_table
+    from rheobase.meshes.volumes import read_volume
+
+    volume, table = read_volume(paths[0]), label_table("charm_index")
+    brain = [k for k, t in table.tissues.items() if t in ("white_matter", "grey_matter")]
+    brain.remove(49)  # the spinal cord, which FreeSurfer does not label
+    values = np.isin(volume.values, brain).astype(np.uint16)
+    skin = np.isin(volume.values, [k for k, t in table.tissues.items() if t != "outside"])
+    image, affine, _ = add_layers(values, volume.affine, "human", read_volume(paths[1]))
+    upper = skin.shape[2] - 60 - int(np.argmax(skin.any(axis=(0, 1))[::-1]))
+    height = volume.affine[2, 3] + 1e-3 * upper
+    ours = np.count_nonzero(image[:, :, round((height - affine[2, 3]) / 1e-3) :])
+    assert ours == pytest.approx(np.count_nonzero(skin[:, :, upper:]), rel=0.05)

@@ -1,6 +1,5 @@
 """Heads of simple shape, heads from images and from meshes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -260,42 +259,6 @@ def test_simnibs_sphere() -> None:
     ball = 4 / 3 * np.pi * np.array([0.085, 0.09, 0.095]) ** 3
     found = [head.mesh.tissue_volumes()[k] for k in (3, 4, 5)]
     np.testing.assert_allclose(found, np.diff(ball, prepend=0.0), rtol=0.01)
-
-
-CHARM = {
-    "white_matter": "White-Matter WM- Brain-Stem Spinal-Cord Optic",
-    "csf": "Ventricle Vent CSF choroid",
-    "compact_bone": "Bone-Cortical",
-    "spongy_bone": "Bone-Cancellous",
-    "scalp": "Skin",
-    "fat": "Fat",
-    "eye": "Eyes",
-    "muscle": "Muscles Other-Tissues Mucosa",
-    "blood": "Artery Vein vessel",
-    "outside": "Air Background",
-}
-
-
-@pytest.mark.slow
-def test_an_individual() -> None:
-    path = DATA / "heads/ernie_charm.nii.gz"
-    if not path.is_file():
-        pytest.skip("no labelled individual beside the repository")
-    atlas = json.loads((DATA / "atlases/atlases.json").read_text())
-    labels = {
-        row["index"]: next(
-            (t for t, words in CHARM.items() if any(w in row["name"] for w in words.split())),
-            "grey_matter",
-        )
-        for row in atlas["subject"]["atlases"]["charm"]["rows"]
-    }
-    head = head_from_image(path, edge_length_mm=5.0, labels=labels)
-    volumes = {head.tissues[k].name: v for k, v in head.mesh.tissue_volumes().items()}
-    assert sum(volumes.values()) == pytest.approx(4.73e-3, rel=0.05)
-    assert volumes["white_matter"] == pytest.approx(0.55e-3, rel=0.15)
-    assert head.cortex is not None
-    assert 2.5e-3 < np.median(head.cortex.thickness) < 4.5e-3
-    assert 20_000 < len(head.cortex.pial) < 40_000
 
 
 def test_trailing_axes_of_one(tmp_path: Path) -> None:
