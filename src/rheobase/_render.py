@@ -36,7 +36,8 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
         ``colour_<name>`` (RGB 0..1), and ``edges_<name>`` where the triangles' edges are to be
         seen. Where there is a coloured surface: its ``points`` and ``triangles`` with ``values`` on
         the points and the two-element ``limits``; ``title`` names the colour bar. Where there is a
-        translucent scalp: ``shell_points`` and ``shell_triangles``. Lengths in metres.
+        translucent scalp: ``shell_points`` and ``shell_triangles``. Lengths in metres. ``window``
+        may give the size of the picture (pixels).
     png
         The picture.
     """
@@ -80,7 +81,8 @@ def _draw(file: Path, png: Path | None) -> None:
     pv.OFF_SCREEN = png is not None
     with np.load(file) as archive:
         scene = {name: archive[name] for name in archive.files}
-    plot = pv.Plotter(off_screen=png is not None, window_size=(1400, 1100))
+    size = [int(n) for n in scene.get("window", (1400, 1100))]
+    plot = pv.Plotter(off_screen=png is not None, window_size=size)
     plot.set_background("white")
     if "triangles" in scene:
         _add_surface(plot, scene)

@@ -56,8 +56,8 @@ def colour_of(head: Head, label: int) -> str:
 
 
 def middle(head: Head) -> NDArray[np.float64]:
-    """Return the point that sections go through by default (m): the middle of the brain."""
-    grey = [k for k, t in head.tissues.items() if t.name in {"grey_matter", "white_matter"}]
+    """Return the point that sections go through by default (m): the middle of the grey matter."""
+    grey = [k for k, t in head.tissues.items() if t.name == "grey_matter"]
     tets = head.mesh.tets[np.isin(head.mesh.labels, grey)] if grey else head.mesh.tets
     if not len(tets):
         tets = head.mesh.tets
@@ -82,7 +82,7 @@ def head_sections(
     head
         The head.
     at
-        Point that the sections go through (m), shape (3,); the middle of the brain if None.
+        Point that the sections go through (m), shape (3,); the middle of the grey matter if None.
     image
         Image to draw behind the interfaces instead of tissues, shape (nx, ny, nz), and its affine
         (voxel indices to metres).
@@ -122,7 +122,7 @@ def _title(head: Head) -> str:
 
 def _letters(panel: Any, i: int, j: int) -> None:
     """Write the letters of the sides into the corners of a panel."""
-    style = {"transform": panel.transAxes, "fontsize": 9, "fontweight": "bold", "color": "#b8322f"}
+    style = {"transform": panel.transAxes, "fontsize": 9, "fontweight": "bold", "color": "#000000"}
     panel.text(0.01, 0.5, SIDES[i][0], ha="left", va="center", **style)
     panel.text(0.99, 0.5, SIDES[i][1], ha="right", va="center", **style)
     panel.text(0.5, 0.01, SIDES[j][0], ha="center", va="bottom", **style)
@@ -218,7 +218,7 @@ def cut_scene(
     head
         The head.
     at
-        Inner corner of what is taken out (m), shape (3,); the middle of the brain if None.
+        Inner corner of what is taken out (m), shape (3,); the middle of the grey matter if None.
     corner
         Sides on which elements are taken out, −1 or 1 by axis: (−1, 1, 1) is left, front, top.
     """
@@ -237,6 +237,7 @@ def cut_scene(
     scene: dict[str, NDArray[Any]] = {
         "view": side * [1.0, 1.2, 0.7] / np.linalg.norm(side * [1.0, 1.2, 0.7]),
         "title": np.array(head.name),
+        "window": np.array([950, 760]),
     }
     for label in np.unique(labels).tolist():
         mine = faces[single[labels[single // 4] == label]]
