@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase.meshes.label_tables import label_table
-from rheobase.meshes.repair import MOST_CHANGE, RepairReport, mirrored, repair
+from rheobase.meshes.mending import MOST_CHANGE
+from rheobase.meshes.repair import RepairReport, mirrored, repair
 
 MM = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 WHITE, GREY, CSF, SKULL, SCALP = 1, 2, 3, 4, 5
