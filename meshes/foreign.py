@@ -54,7 +54,16 @@ def read_foreign(
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "read.npz"
         module = f"{__package__}._foreign_child"
-        command = [sys.executable, "-m", module, kind, str(path.resolve()), str(out), str(limit)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            module,
+            kind,
+            str(path.resolve()),
+            str(out),
+            str(limit),
+        ]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "VTK_SMP_MAX_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, env=environment, check=False)
         if done.returncode or not out.is_file():

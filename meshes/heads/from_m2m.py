@@ -20,7 +20,7 @@ from rheobase.meshes.heads.from_msh import contents, tagged
 from rheobase.meshes.heads.m2m import DEFAULT_CAP, HEMISPHERES, Subject, find_subject
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.tagged import Electrodes, head_of_tets, positions_of
-from rheobase.meshes.heads.voxel_head import LabelOption
+from rheobase.meshes.heads.tissue_labels import LabelOption
 from rheobase.meshes.label_files import read_label_table
 from rheobase.meshes.landmarks import check_landmarks
 from rheobase.meshes.msh import read_msh
@@ -32,6 +32,9 @@ from rheobase.meshes.tissues import Tissue, load_tissues
 
 #: Electrodes further off the scalp than this (m) are those of another head or space.
 OFF_HEAD = 15e-3
+#: Cortical surfaces that reach this far (m) beyond grey and white matter are in another space.
+OFF_BRAIN = 10e-3
+BRAIN = ("grey_matter", "white_matter")
 
 
 def head_from_m2m(
@@ -93,7 +96,7 @@ def head_from_m2m(
     notes = [n for n in head.provenance["notes"] if not n.startswith(stale)]
     notes += [added] if added else []
     marks, placed, used = _positions(subject, cap, fiducials_mm, head, notes)
-    cortex, surfaces = _cortex(subject, head.cortex, notes)
+    cortex, surfaces = _cortex(subject, head, notes)
     registration, warps = _registration(subject, notes)
     files = [subject.t1, subject.mesh, *used, *surfaces, *warps]
     return replace(
@@ -226,9 +229,9 @@ def _positions(
 
 
 def _cortex(
-    subject: Subject, other: CorticalSheet | None, notes: list[str]
+    subject: Subject, head: Head, notes: list[str]
 ) -> tuple[CorticalSheet | None, list[Path]]:
-    """Return the sheet between the surfaces of the folder, else ``other``, and their files."""
+    """Return the sheet between the surfaces of the folder, else the head's own; and their files."""
     sheets, used = [], []
     for side in HEMISPHERES:
         pial, white, central = (
@@ -249,12 +252,24 @@ def _cortex(
         sheets.append(sheet_from_surfaces(top.points, below, top.triangles))
         used += [pial, inner]
     if not sheets:
-        if other is None:
+        if head.cortex is None:
             notes.append("no cortical sheet: no surfaces/?h.pial.gii with white or central")
-        return other, used
+        return head.cortex, used
     if len(sheets) == 1:
         notes.append("cortical sheet of one hemisphere: the surfaces of the other are missing")
-    return join_sheets(*sheets), used
+    sheet = join_sheets(*sheets)
+    brain = np.isin(head.mesh.labels, [k for k, t in head.tissues.items() if t.name in BRAIN])
+    around = head.mesh.nodes[head.mesh.tets[brain]].reshape(-1, 3) if brain.any() else sheet.pial
+    beyond = max(
+        float((around.min(axis=0) - sheet.pial.min(axis=0)).max()),
+        float((sheet.pial.max(axis=0) - around.max(axis=0)).max()),
+    )
+    if beyond > OFF_BRAIN:
+        raise InputError(
+            f"expected cortical surfaces in the brain of the mesh, they reach "
+            f"{beyond * 1e3:.0f} mm beyond it (another space?): {subject.folder / 'surfaces'}"
+        )
+    return sheet, used
 
 
 def _registration(subject: Subject, notes: list[str]) -> tuple[Registration | None, list[Path]]:

@@ -363,6 +363,17 @@ def test_m2m_that_is_wrong(m2m: Path) -> None:
         head_from_m2m(m2m.parent / "m2m_empty")
 
 
+def test_surfaces_of_another_space(m2m: Path) -> None:
+    import nibabel as nib
+
+    for path in (m2m / "surfaces").glob("rh.*.gii"):
+        image: Any = nib.load(path)
+        image.darrays[0].data[:, 0] += 45.0
+        nib.save(image, path)
+    with pytest.raises(InputError, match=r"they reach \d+ mm beyond it .*anna/surfaces"):
+        head_from_m2m(m2m)
+
+
 def test_landmarks_of_simnibs() -> None:
     if not (SAMPLES / "Fiducials.csv").is_file():
         pytest.skip("no SimNIBS caps beside the repository")
