@@ -13,16 +13,18 @@ from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import sizes
-from rheobase.meshes.heads.voxel_head import (
+from rheobase.meshes.heads.tissue_labels import (
     LabelOption,
+    image_tissues,
+    named_tissues,
+    relabelled,
+)
+from rheobase.meshes.heads.voxel_head import (
     check_choices,
     checked_landmarks,
     head_name,
     head_of_voxels,
-    image_tissues,
-    named_tissues,
     prepared,
-    relabelled,
 )
 from rheobase.meshes.label_tables import OUTSIDE, Labels, label_counts
 from rheobase.meshes.mesher import Size, carve_image

@@ -15,7 +15,7 @@ from rheobase.meshes.foreign import read_foreign
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.from_msh import head_from_msh
 from rheobase.meshes.heads.tagged import Electrodes, Tagged, head_of_tets
-from rheobase.meshes.heads.voxel_head import LabelOption
+from rheobase.meshes.heads.tissue_labels import LabelOption
 from rheobase.meshes.surfaces import UNITS
 from rheobase.meshes.tissues import Tissue
 

@@ -15,13 +15,8 @@ from rheobase._files import content_key
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import check_size, sizes
-from rheobase.meshes.heads.voxel_head import (
-    NEEDED,
-    LabelOption,
-    opened_table,
-    relabelled,
-    tissues_of,
-)
+from rheobase.meshes.heads.tissue_labels import LabelOption, opened_table, relabelled, tissues_of
+from rheobase.meshes.heads.voxel_head import NEEDED
 from rheobase.meshes.label_files import tissue_of_name
 from rheobase.meshes.label_tables import OUTSIDE, LabelTable, label_counts
 from rheobase.meshes.landmarks import check_landmarks
