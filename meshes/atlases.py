@@ -94,13 +94,15 @@ class Atlas:
             One entry for each tetrahedron and label (other than 0) that occur together; the
             part of its volume, from 0 to 1.
         """
-        found = []
-        for block, places in tet_places(head, levels):
+        nothing = np.empty(0, np.int64)
+        found = [(nothing, nothing, np.empty(0))]
+        bounds = None if within is None else within.membership.bounds(head)
+        for block, places in tet_places(head, levels, bounds):
             label = self.parcels.at(places.within(self.parcels.space)).astype(np.int64)
             if within is not None:
                 label[~within.membership.inside(places)] = 0
-            asked = len(label) // (block.stop - block.start)
-            tet = np.repeat(np.arange(block.start, block.stop), asked)[label != 0]
+            asked = len(label) // len(block)
+            tet = np.repeat(block, asked)[label != 0]
             pair, count = np.unique(tet * MOST_LABELS + label[label != 0], return_counts=True)
             found.append((pair // MOST_LABELS, pair % MOST_LABELS, count / asked))
         tet, number, part = (np.concatenate([f[k] for f in found]) for k in range(3))

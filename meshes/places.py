@@ -51,27 +51,42 @@ class Places:
         return self._labels()
 
 
-def tet_places(head: Head, levels: int) -> Iterator[tuple[slice, Places]]:
+def tet_places(
+    head: Head, levels: int, bounds: Floats | None = None
+) -> Iterator[tuple[NDArray[np.intp], Places]]:
     """Yield blocks of tetrahedra with the places asked in them, those of each in a row.
 
     The nodes are moved to a space once; within a tetrahedron the map is taken as linear.
+
+    Parameters
+    ----------
+    head, levels
+        As in `Region.weights`.
+    bounds
+        Tetrahedra that do not touch this box (m), shape (2, 3), are left out.
     """
     if not 0 <= levels <= MOST_LEVELS:
         raise InputError(f"expected 0 to {MOST_LEVELS} levels, got {levels!r}: region")
     mesh = head.mesh
+    chosen = np.arange(len(mesh.tets))
+    if bounds is not None:
+        # six bits: beyond which faces of the box a node lies; a bit that all four share
+        beyond = np.concatenate([mesh.nodes < bounds[0], mesh.nodes > bounds[1]], axis=1)
+        side = np.packbits(beyond, axis=1).ravel()
+        chosen = np.flatnonzero(np.bitwise_and.reduce(side[mesh.tets], axis=1) == 0)
     bary = centroids_of_parts(levels)
     nodes: dict[str, Floats] = {}
     block = max(1, BLOCK // len(bary))
-    for start in range(0, len(mesh.tets), block):
-        part = slice(start, min(start + block, len(mesh.tets)))
+    for start in range(0, len(chosen), block):
+        part = chosen[start : start + block]
 
-        def points(space: str, part: slice = part) -> Floats:
+        def points(space: str, part: NDArray[np.intp] = part) -> Floats:
             if space not in nodes:
                 nodes[space] = mesh.nodes if space == "head" else head.to_mni(mesh.nodes)
             asked: Floats = np.matmul(bary, nodes[space][mesh.tets[part]]).reshape(-1, 3)
             return asked
 
-        def labels(part: slice = part) -> NDArray[np.int32]:
+        def labels(part: NDArray[np.intp] = part) -> NDArray[np.int32]:
             return np.repeat(mesh.labels[part], len(bary))
 
         yield part, Places(head, points, labels)

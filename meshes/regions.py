@@ -39,6 +39,10 @@ class Membership(Protocol):
         """Return which places belong to it, shape (n,)."""
         ...
 
+    def bounds(self, head: Head) -> Floats | None:
+        """Return a box of the head (m), shape (2, 3), with all of it; None where not known."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Region:
@@ -71,10 +75,9 @@ class Region:
             Each tetrahedron is cut ``levels`` times into eight of equal volume, and the centroids
             of these are asked: 1, 8, 64, … of them. At 0 a tetrahedron belongs by its centroid.
         """
-        out = np.empty(len(head.mesh.tets))
-        for part, places in tet_places(head, levels):
-            inside = self.membership.inside(places)
-            out[part] = inside.reshape(part.stop - part.start, -1).mean(axis=1)
+        out = np.zeros(len(head.mesh.tets))
+        for part, places in tet_places(head, levels, self.membership.bounds(head)):
+            out[part] = self.membership.inside(places).reshape(len(part), -1).mean(axis=1)
         return out
 
     def tets(self, head: Head) -> Bools:
@@ -235,9 +238,16 @@ class _Near:
     space: str
 
     def inside(self, places: Places) -> Bools:
-        at = places.head.from_mni(self.centre)[0] if self.space == "MNI" else self.centre
-        near: Bools = np.linalg.norm(places.within("head") - at, axis=1) <= self.radius
+        away = places.within("head") - self._at(places.head)
+        near: Bools = np.linalg.norm(away, axis=1) <= self.radius
         return near
+
+    def bounds(self, head: Head) -> Floats | None:
+        at = self._at(head)
+        return np.stack([at - self.radius, at + self.radius])
+
+    def _at(self, head: Head) -> Floats:
+        return head.from_mni(self.centre)[0] if self.space == "MNI" else self.centre
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -252,6 +262,9 @@ class _InShape:
         out[known] = self.shape.outside(points[known]) <= 0
         return out
 
+    def bounds(self, head: Head) -> Floats | None:
+        return self.shape.bounds() if self.space == "head" else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _InSurface:
@@ -261,6 +274,10 @@ class _InSurface:
     def inside(self, places: Places) -> Bools:
         return self.surface.contains(places.within(self.space))
 
+    def bounds(self, head: Head) -> Floats | None:
+        x = self.surface.points
+        return np.stack([x.min(axis=0), x.max(axis=0)]) if self.space == "head" else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _OfTissue:
@@ -268,6 +285,9 @@ class _OfTissue:
 
     def inside(self, places: Places) -> Bools:
         return np.isin(places.labels, [places.head.label_of(n) for n in self.names])
+
+    def bounds(self, head: Head) -> Floats | None:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -278,6 +298,9 @@ class _OfParcels:
     def inside(self, places: Places) -> Bools:
         return np.isin(self.parcels.at(places.within(self.parcels.space)), self.labels)
 
+    def bounds(self, head: Head) -> Floats | None:
+        return None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Combined:
@@ -287,6 +310,17 @@ class _Combined:
     def inside(self, places: Places) -> Bools:
         joined: Bools = self.how(*(part.inside(places) for part in self.parts))
         return joined
+
+    def bounds(self, head: Head) -> Floats | None:
+        boxes = [part.bounds(head) for part in self.parts]
+        known = [box for box in boxes if box is not None]
+        if self.how is np.logical_and and known:
+            low, high = np.stack(known, axis=1)
+            return np.stack([low.max(axis=0), high.min(axis=0)])
+        if self.how is np.logical_or and len(known) == len(boxes):
+            low, high = np.stack(known, axis=1)
+            return np.stack([low.min(axis=0), high.max(axis=0)])
+        return boxes[0] if self.how is np.greater else None
 
 
 def _combined(name: str, how: Callable[..., Any], *regions: Region) -> Region:

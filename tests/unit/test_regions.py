@@ -111,6 +111,20 @@ def test_set_algebra_is_exact_on_volumes(head: Head) -> None:
     np.testing.assert_array_equal((grey - a).tets(head), grey.tets(head) & ~a.tets(head))
 
 
+def test_boxes_that_spare_work_change_nothing(head: Head) -> None:
+    a = ball([0.0, 0.0, 0.0], 0.02)
+    b = ball([0.0, 0.0, 0.03], 0.018, space="MNI")
+    c = box_region([-0.03, -0.01, -0.03], [0.012, 0.01, 0.013])
+    far = ball([0.0, 0.0, 1.0], 0.01)
+    grey = tissue_region("grey_matter")
+    for r in (a, b, c, a & b, a & grey, a | c, a | grey, a - c, grey - a, a & far, (a | b) & c):
+        whole = ~~r  # a complement knows no box
+        assert whole.membership.bounds(head) is None
+        np.testing.assert_array_equal(r.weights(head), whole.weights(head))
+    assert (a & far).volume(head) == 0.0
+    assert (a & grey).membership.bounds(head) is not None
+
+
 def test_partial_volumes_of_a_ball() -> None:
     # radius 12 mm in cells of 5 mm: the centroid rule alone is wrong by per cents
     head, exact = cube(16), 4 / 3 * np.pi * 0.012**3
