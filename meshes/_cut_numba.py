@@ -12,13 +12,92 @@ EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]], np.int64)
 EDGE_OF = np.array([[-1, 0, 1, 2], [0, -1, 3, 4], [1, 3, -1, 5], [2, 4, 5, -1]], np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def mixed_edges(tets: Any, material: Any) -> Any:
+    """Return the tetrahedra and the edges whose ends differ in material.
+
+    Returns
+    -------
+    split
+        The tetrahedra with more than one material.
+    cut
+        For each of them the number of each of its six edges, -1 where the ends agree.
+    edges
+        The nodes of each numbered edge, lower first, rising by (lower, higher).
+    alone
+        Nodes without an edge to another of their material.
+    """
+    n_nodes = material.size
+    count = 0
+    first = np.zeros(n_nodes + 1, np.int64)
+    alone = np.ones(n_nodes, np.bool_)
+    for t in range(tets.shape[0]):
+        mixed = False
+        for e in range(6):
+            a, b = tets[t, EDGES[e, 0]], tets[t, EDGES[e, 1]]
+            if material[a] != material[b]:
+                mixed = True
+                first[min(a, b) + 1] += 1
+            else:
+                alone[a] = alone[b] = False
+        count += mixed
+    for v in range(n_nodes):
+        first[v + 1] += first[v]
+    split = np.empty(count, np.int32)
+    ends = np.empty(first[n_nodes], np.int32)
+    filled = np.zeros(n_nodes, np.int32)
+    count = 0
+    for t in range(tets.shape[0]):
+        mixed = False
+        for e in range(6):
+            a, b = tets[t, EDGES[e, 0]], tets[t, EDGES[e, 1]]
+            if material[a] == material[b]:
+                continue
+            mixed = True
+            low, high = min(a, b), max(a, b)
+            begin = first[low]
+            n = begin + filled[low]
+            known = False
+            for m in range(begin, n):
+                known = known or ends[m] == high
+            if not known:
+                while n > begin and ends[n - 1] > high:
+                    ends[n] = ends[n - 1]
+                    n -= 1
+                ends[n] = high
+                filled[low] += 1
+        if mixed:
+            split[count] = t
+            count += 1
+    number = np.zeros(n_nodes + 1, np.int64)
+    for v in range(n_nodes):
+        number[v + 1] = number[v] + filled[v]
+    edges = np.empty((number[n_nodes], 2), np.int32)
+    for v in range(n_nodes):
+        for m in range(filled[v]):
+            edges[number[v] + m, 0] = v
+            edges[number[v] + m, 1] = ends[first[v] + m]
+    cut = np.full((count, 6), -1, np.int32)
+    for s in range(count):
+        for e in range(6):
+            a, b = tets[split[s], EDGES[e, 0]], tets[split[s], EDGES[e, 1]]
+            if material[a] != material[b]:
+                low, high = min(a, b), max(a, b)
+                n = number[low]
+                while edges[n, 1] != high:
+                    n += 1
+                cut[s, e] = n
+    return split, cut, edges, alone
+
+
+@njit(cache=True, nogil=True)
 def snap(
-    order: Any, edges: Any, t: Any, limit: Any, frozen: Any, walls: Any, wild: Any, snapped: Any
+    order: Any, edges: Any, t: Any, limit: Any, held: Any, walls: Any, wild: Any, snapped: Any
 ) -> None:
     """Move vertices with a cut close by onto it: ``snapped`` gets the cut, ``wild`` the flag.
 
-    Cuts are taken nearest first; a vertex that has moved takes all cuts of its edges with it.
+    Cuts are taken nearest first; a vertex that has moved takes all cuts of its edges with it. A
+    ``held`` vertex stays.
     """
     for n in order:
         a = edges[n, 0]
@@ -29,7 +108,7 @@ def snap(
             v, w, d = a, b, t[n]
         else:
             v, w, d = b, a, 1.0 - t[n]
-        if frozen[v] or frozen[w]:
+        if held[v]:
             continue
         # a vertex on a wall of the box slides along that wall only
         if d < limit[n] and (walls[v] & ~walls[w]) == 0:
@@ -37,7 +116,7 @@ def snap(
             snapped[v] = n
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def subdivide(
     tets: Any,
     cut: Any,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.meshes.cut import Indicators
+from rheobase.meshes.indicators import Indicators
 from rheobase.meshes.lattice import Octree
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.quality import Quality, quality
@@ -51,6 +51,8 @@ class MeshReport:
         Labels without a tetrahedron, and their voxels in the image.
     contacts
         Pairs of labels that touch in the mesh but not in the image, largest area first.
+    n_open
+        Edges of the lattice that cross a layer thinner than they are, which could not be closed.
     n_uncut
         Lattice nodes around which the lattice was left uncut, because it gave a bad tetrahedron.
     n_rebuilds
@@ -61,6 +63,7 @@ class MeshReport:
     wanted: Mapping[int, float]
     lost: Mapping[int, int]
     contacts: tuple[Contact, ...]
+    n_open: int
     n_uncut: int
     n_rebuilds: int
 
@@ -80,6 +83,7 @@ class MeshReport:
                 {"labels": list(c.labels), "n_faces": c.n_faces, "area": c.area}
                 for c in self.contacts
             ],
+            "n_open": self.n_open,
             "n_uncut": self.n_uncut,
             "n_rebuilds": self.n_rebuilds,
         }
@@ -96,6 +100,8 @@ class MeshReport:
                 f"labels {c.labels[0]} and {c.labels[1]} touch in the mesh only: "
                 f"{c.n_faces} faces, {c.area * 1e4:.2f} cm²"
             )
+        if self.n_open:
+            rows.append(f"{self.n_open} lattice edges cross a layer that they leave open")
         if self.n_uncut:
             rows.append(
                 f"left uncut around {self.n_uncut} lattice nodes ({self.n_rebuilds} rebuilds)"
@@ -122,8 +128,13 @@ class LatticeRecord:
         The indicator functions that were cut, volume corrections included.
     edge_length
         Mean edge of the finest lattice tetrahedra (m).
+    points
+        Lattice nodes (m) as the cutting met them: some have moved into a thin layer, shape
+        (n_lattice, 3).
     material
-        Material of each lattice node, shape (n_lattice,).
+        Material of each of them, shape (n_lattice,).
+    kept
+        Lattice nodes that keep their place and material, shape (n_lattice,).
     snapped
         Lattice nodes that moved onto an interface: they have no material of their own, shape
         (n_lattice,).
@@ -147,7 +158,9 @@ class LatticeRecord:
     labels: tuple[int, ...]
     indicators: Indicators
     edge_length: float
+    points: NDArray[np.float64]
     material: NDArray[np.int32]
+    kept: NDArray[np.bool_]
     snapped: NDArray[np.bool_]
     frozen: NDArray[np.bool_]
     lattice_node: NDArray[np.int32]
@@ -182,6 +195,7 @@ def mesh_report(
     wanted: Mapping[int, float],
     voxels: Mapping[int, int],
     touching: frozenset[tuple[int, int]] | None,
+    n_open: int,
     n_uncut: int,
     n_rebuilds: int,
 ) -> MeshReport:
@@ -197,7 +211,7 @@ def mesh_report(
         Voxels of each label, where there are any.
     touching
         Pairs of labels (lower first, 0 is the outside) that touch in the image; None if unknown.
-    n_uncut, n_rebuilds
+    n_open, n_uncut, n_rebuilds
         As in `MeshReport`.
     """
     found = quality(mesh)
@@ -206,6 +220,7 @@ def mesh_report(
         wanted=dict(wanted),
         lost={k: n for k, n in voxels.items() if k not in found.volumes},
         contacts=() if touching is None else _contacts(mesh, touching),
+        n_open=n_open,
         n_uncut=n_uncut,
         n_rebuilds=n_rebuilds,
     )

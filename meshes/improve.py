@@ -1,9 +1,10 @@
 """Guarded improvement: nodes move onto the interfaces, along them and inside tissues.
 
 No move may make the worst tetrahedron around a node worse than it was or than a floor, so the mesh
-stays valid at every step. Nodes on an interface are projected onto the tie of the materials around
-them (Gauss-Newton, least-norm step) and never leave it for quality; the other nodes move to the
-volume-weighted mean of the centroids around them.
+stays valid at every step, outside included. Nodes on an interface are projected onto the tie of the
+materials around them (Gauss-Newton, least-norm step) and never leave it for quality; the other
+nodes move to the volume-weighted mean of the centroids around them. Between sweeps the indicators
+are corrected for the volumes that the mesh lacks.
 """
 
 from __future__ import annotations
@@ -13,25 +14,67 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.meshes.cut import CutMesh, Indicators
+from rheobase.meshes.cut import CutMesh
+from rheobase.meshes.indicators import Indicators
 
 #: Moves for smoothness may lower the smallest dihedral angle to this (°), no further.
 SMOOTH_FLOOR = 20.0
 #: Moves onto an interface may lower it to this (°).
-FIT_FLOOR = 12.0
+FIT_FLOOR = 13.0
+#: Nodes away from interfaces move only if it stays above this (°) or rises.
+FREE_FLOOR = 45.0
+
+#: Tetrahedra whose smallest dihedral angle is below this (°) get so many extra attempts.
+AIM = 14.0
+ROUNDS = 12
+
+#: Nodes farther from where they should be than this part of an edge go there at a lower floor.
+OFF = 0.01
+#: Sweeps of smoothing, and how many more may follow while volumes are off.
+SWEEPS = 3
+MORE_SWEEPS = 1
+#: Part of a volume correction that is taken.
+RELAXATION = 1.5
+#: Corrections end when every label is this close (relative).
+VOLUME_ERROR = 0.001
+#: Triangles at which the slope across interfaces is measured.
+SLOPES = 20_000
+#: Step of differences, in edges.
+STEP = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Surroundings:
-    """What is around each node of a mesh, fixed while nodes move."""
+class _Around:
+    """What is around each node of a mesh, fixed while nodes move; only tetrahedra that change."""
 
     tets: NDArray[np.int32]
+    inside: NDArray[np.bool_]
     first: NDArray[np.int64]
     members: NDArray[np.int32]
     found: NDArray[np.int32]
     number: NDArray[np.uint8]
     walls: NDArray[np.uint8]
     triangles: NDArray[np.int32]
+    pairs: NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Improved:
+    """An improved mesh.
+
+    Parameters
+    ----------
+    nodes
+        Coordinates (m), shape (n_nodes, 3).
+    indicators
+        The indicators that its interfaces tie, volume corrections included.
+    worst
+        Sine of the smallest dihedral angle of each tetrahedron inside, shape (n_inside,).
+    """
+
+    nodes: NDArray[np.float64]
+    indicators: Indicators
+    worst: NDArray[np.float64]
 
 
 def improve(
@@ -39,11 +82,11 @@ def improve(
     indicators: Indicators,
     edge_length: float,
     *,
-    sweeps: int = 3,
-    aim: float = 10.0,
-    rounds: int = 12,
-) -> NDArray[np.float64]:
-    """Return better node positions.
+    wanted: NDArray[np.float64] | None = None,
+    fixed: NDArray[np.bool_] | None = None,
+    draft: bool = False,
+) -> Improved:
+    """Improve the node positions of a cut lattice.
 
     Parameters
     ----------
@@ -53,109 +96,163 @@ def improve(
         The functions that define the interfaces.
     edge_length
         Mean edge of the smallest lattice tetrahedra (m); scales differences and random steps.
-    sweeps
-        Sweeps of smoothing.
-    aim
-        Tetrahedra whose smallest dihedral angle is below this (°) get extra attempts.
-    rounds
-        Number of those attempts.
-
-    Returns
-    -------
-    ndarray, shape (n_nodes, 3)
+    wanted
+        Volume that each material should have (m³); the indicators' offsets are changed towards
+        it. No correction if None.
+    fixed
+        Nodes that must not move, shape (n_nodes,).
+    draft
+        Only one sweep, to learn the offsets.
     """
     from rheobase.meshes._improve_numba import interior_targets, qualities, relax
 
-    inside = mesh.material > 0
-    around = _surroundings(mesh, inside)
     nodes = mesh.nodes.copy()
-    on = np.flatnonzero((around.number >= 2) & (around.first[1:] > around.first[:-1]))
-    ring = np.zeros(len(nodes), np.bool_)
-    ring[on] = True
-    ring[around.tets[ring[around.tets].any(axis=1)]] = True
-    free = np.flatnonzero(ring & (around.number == 1))
-    incident = (around.tets, around.first, around.members)
+    held = np.zeros(len(nodes), np.bool_) if fixed is None else fixed
+    around, on, free = _around(mesh, held)
+    q = qualities(nodes, around.tets, around.inside)
+    guard = (around.tets, around.inside, q, around.first, around.members)
 
     def fit(points: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
         return project(points, around, which, indicators, edge_length)
 
     crossing = on[around.number[on] > 2]
-    target = fit(nodes[crossing], crossing)
-    relax(nodes, *incident, crossing, target, np.ones(len(crossing), np.bool_), _sine(FIT_FLOOR))
-    for _ in range(sweeps):
+    relax(nodes, *guard, crossing, fit(nodes[crossing], crossing), 1, _sine(FIT_FLOOR))
+    for sweep in range(1 if draft else SWEEPS + MORE_SWEEPS):
+        if wanted is not None and sweep > 0:
+            step = _offset_steps(mesh, nodes, around, indicators, wanted, edge_length)
+            if sweep >= SWEEPS and step is None:
+                break
+            if step is not None:
+                indicators = _with_steps(indicators, RELAXATION * step)
+        elif sweep >= SWEEPS:
+            break
         target = fit(_tangential(nodes, around, on), on)
-        relax(nodes, *incident, on, target, np.ones(len(on), np.bool_), _sine(SMOOTH_FLOOR))
-        target = np.empty((len(free), 3))
-        interior_targets(nodes, *incident, around.walls, free, target)
-        relax(nodes, *incident, free, target, np.zeros(len(free), np.bool_), _sine(45.0))
+        relax(nodes, *guard, on, target, 1, _sine(SMOOTH_FLOOR))
+        off = np.abs(target - nodes[on]).max(axis=1) > OFF * edge_length
+        target = fit(nodes[on[off]], on[off])
+        relax(nodes, *guard, on[off], target, 2, _sine(FIT_FLOOR))
+        if sweep < SWEEPS and not draft:
+            target = np.empty((len(free), 3))
+            interior_targets(
+                nodes, around.tets, around.first, around.members, around.walls, free, target
+            )
+            relax(nodes, *guard, free, target, 3, _sine(FREE_FLOOR))
+    if draft and wanted is not None:
+        step = _offset_steps(mesh, nodes, around, indicators, wanted, edge_length)
+        if step is not None:
+            indicators = _with_steps(indicators, step)
 
     rng = np.random.default_rng(0)
-    for n in range(rounds):
-        bad = qualities(nodes, around.tets) < _sine(aim)
+    for n in range(0 if draft else ROUNDS):
+        bad = q < _sine(AIM)
         if not bad.any():
             break
         which = np.unique(around.tets[bad]).astype(np.int64)
+        which = which[~held[which]]
         step = rng.normal(scale=edge_length * (0.2, 0.1, 0.05)[n % 3], size=(len(which), 3))
         step[(around.walls[which, None] & [1, 2, 4]) > 0] = 0.0
         target = nodes[which] + step
         tied = around.number[which] >= 2
         target[tied] = fit(target[tied], which[tied])
-        relax(nodes, *incident, which, target, np.ones(len(which), np.bool_), 2.0)
-    return nodes
+        relax(nodes, *guard, which, target, 1, 2.0)
+    inside = mesh.tets[mesh.material > 0]
+    return Improved(
+        nodes=nodes,
+        indicators=indicators,
+        worst=qualities(nodes, inside, np.ones(len(inside), np.bool_)),
+    )
 
 
 def _sine(degrees: float) -> float:
     return float(np.sin(np.radians(degrees)))
 
 
-def _surroundings(mesh: CutMesh, inside: NDArray[np.bool_]) -> _Surroundings:
-    from rheobase.meshes._improve_numba import incidence, node_materials
+def _around(
+    mesh: CutMesh, held: NDArray[np.bool_]
+) -> tuple[_Around, NDArray[np.int64], NDArray[np.int64]]:
+    """Return what is around the nodes, those on an interface, and those next to one."""
+    from rheobase.meshes._faces_numba import interfaces
+    from rheobase.meshes._improve_numba import incidence, near, node_materials
 
     found, number = node_materials(mesh.tets, mesh.material, len(mesh.nodes))
-    tets = mesh.tets[inside]
+    tied = number >= 2
+    changed = near(mesh.tets, tied)
+    ring = tied.copy()
+    ring[mesh.tets[changed[mesh.material[changed] > 0]]] = True
+    alone = ring & (number == 1)
+    # nodes that only tetrahedra of the outside surround stay
+    alone[alone] = found[alone, 0] > 0
+    moving = (tied | alone) & ~held
+    changed = near(mesh.tets, moving)
+    tets = mesh.tets[changed]
     first, members = incidence(tets, len(mesh.nodes))
-    return _Surroundings(
+    triangles, pairs = interfaces(mesh.tets, mesh.material, len(mesh.nodes), tied)
+    around = _Around(
         tets=tets,
+        inside=mesh.material[changed] > 0,
         first=first,
         members=members,
         found=found,
         number=number,
         walls=mesh.walls,
-        triangles=interface_triangles(mesh.tets, mesh.material, number >= 2)[0],
+        triangles=triangles,
+        pairs=pairs,
     )
+    return around, np.flatnonzero(tied & moving), np.flatnonzero(alone & moving)
 
 
-def interface_triangles(
-    tets: NDArray[np.int32], material: NDArray[np.int32], on: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the triangles between tetrahedra of different material.
+def _with_steps(indicators: Indicators, step: NDArray[np.float64]) -> Indicators:
+    most = indicators.most
+    step = np.clip(step, -0.25 * most, 0.25 * most)
+    return indicators.with_offsets(np.clip(indicators.offsets + step, -most, most))
 
-    Parameters
-    ----------
-    tets, material
-        The mesh, background included.
-    on
-        Which nodes touch more than one material.
 
-    Returns
-    -------
-    triangles
-        Node indices, shape (n, 3).
-    pairs
-        The two materials of each, shape (n, 2).
+def _offset_steps(
+    mesh: CutMesh,
+    nodes: NDArray[np.float64],
+    around: _Around,
+    indicators: Indicators,
+    wanted: NDArray[np.float64],
+    edge_length: float,
+) -> NDArray[np.float64] | None:
+    """Return the changes of the offsets that give back missing volumes; None if none is missing.
+
+    A change moves the interface of two materials by ``reach`` / slope of their difference; the
+    outside takes what is left.
     """
-    faces = tets[:, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]]
-    chosen = on[faces].all(axis=2)
-    owner = np.broadcast_to(material[:, None], chosen.shape)[chosen]
-    faces = np.sort(faces[chosen], axis=1)
-    order = np.lexsort((faces[:, 2], faces[:, 1], faces[:, 0]))
-    faces, owner = faces[order], owner[order]
-    pair = (faces[1:] == faces[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
-    return faces[:-1][pair], np.column_stack([owner[:-1][pair], owner[1:][pair]])
+    from rheobase.meshes._improve_numba import material_volumes
+
+    missing = wanted - material_volumes(nodes, mesh.tets, mesh.material, len(wanted))
+    missing[0] = 0.0
+    if (np.abs(missing[1:]) <= VOLUME_ERROR * wanted[1:]).all():
+        return None
+    if len(around.triangles) == 0:
+        return None
+    n = len(missing)
+    stride = 1 + len(around.triangles) // SLOPES
+    some, pairs = around.triangles[::stride], around.pairs[::stride]
+    corner = nodes[some[:, 0]]
+    across = np.cross(nodes[some[:, 1]] - corner, nodes[some[:, 2]] - corner)
+    area = 0.5 * np.linalg.norm(across, axis=1) * stride
+    gradient = indicators.gradients(nodes[some].mean(axis=1), pairs, STEP * edge_length)
+    slope = np.linalg.norm(gradient[:, 0] - gradient[:, 1], axis=1)
+    slope = np.maximum(slope, 0.1 * np.median(slope) if len(slope) else 1.0)
+    gain = np.bincount(
+        pairs[:, 0] * n + pairs[:, 1],
+        weights=indicators.reach * area / np.where(slope > 0, slope, np.inf),
+        minlength=n * n,
+    ).reshape(n, n)
+    gain += gain.T
+    laplacian = np.diag(gain.sum(axis=1)) - gain
+    step = np.zeros(n)
+    inner = laplacian[1:, 1:]  # a label may have no interface yet
+    inner += np.diag(1e-3 * np.diag(inner) + 1e-12 * max(float(np.diag(inner).max()), 1e-300))
+    step[1:] = np.linalg.solve(inner, missing[1:])
+    return step
 
 
 def _tangential(
-    nodes: NDArray[np.float64], around: _Surroundings, which: NDArray[np.int64]
+    nodes: NDArray[np.float64], around: _Around, which: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the mean of the neighbours on the same interface, halfway from each node."""
     from rheobase.meshes._improve_numba import interface_sums
@@ -172,44 +269,29 @@ def _tangential(
 
 def project(
     points: NDArray[np.float64],
-    around: _Surroundings,
+    around: _Around,
     which: NDArray[np.int64],
     indicators: Indicators,
     edge_length: float,
 ) -> NDArray[np.float64]:
     """Return points moved onto the tie of the materials around the nodes ``which``.
 
-    One Gauss-Newton step with central differences and two more with the same gradients; steps are
+    One Gauss-Newton step and two more with the same gradients; steps are
     limited to half an edge. Nodes with more than four materials stay.
     """
+    from rheobase.meshes._improve_numba import newton_steps
+
     out = points.copy()
-    if len(points) == 0:
-        return out
-    delta = 0.05 * edge_length
-    gradient = np.stack(
-        [
-            (indicators(points + e) - indicators(points - e)) / (2 * delta)
-            for e in delta * np.eye(3)
-        ],
-        axis=1,
-    )
-    gradient *= ((around.walls[which, None] & [1, 2, 4]) == 0)[:, :, None]
     for k in (2, 3, 4):
         rows = np.flatnonzero(around.number[which] == k)
         if len(rows) == 0:
             continue
-        m = around.found[which[rows], :k]
-        g = np.take_along_axis(gradient[rows], m[:, None, :].astype(np.int64), axis=2)
-        J = (g[:, :, 1:] - g[:, :, :1]).transpose(0, 2, 1)  # (n, k - 1, 3)
-        gram = J @ J.transpose(0, 2, 1)
-        scale = np.trace(gram, axis1=1, axis2=2)
-        gram += (1e-3 * scale + 1e-300)[:, None, None] * np.eye(k - 1) * (k > 2)
-        gram[scale == 0] = np.eye(k - 1)
+        m = np.ascontiguousarray(around.found[which[rows], :k])
+        some = out[rows]
+        gradient = indicators.gradients(some, m, STEP * edge_length)
+        number, walls = around.number[which[rows]], around.walls[which[rows]]
         for _ in range(3):
-            f = np.take_along_axis(indicators(out[rows]), m.astype(np.int64), axis=1)
-            r = f[:, 1:] - f[:, :1]
-            step = -np.einsum("nki,nk->ni", J, np.linalg.solve(gram, r[:, :, None])[:, :, 0])
-            length = np.linalg.norm(step, axis=1)
-            step *= np.minimum(1.0, 0.5 * edge_length / np.maximum(length, 1e-300))[:, None]
-            out[rows] += step
+            f = indicators.chosen(some, m)
+            newton_steps(some, gradient, f, number, walls, 0.5 * edge_length)
+        out[rows] = some
     return out

@@ -6,41 +6,29 @@ where the indicators of two materials tie (``cut.py``), then improved under guar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.carved import Carved, LatticeRecord, mesh_report
-from rheobase.meshes.cut import Indicators, cut_lattice
-from rheobase.meshes.improve import improve, interface_triangles
-from rheobase.meshes.indicators import MOST_OFFSET, ImageIndicators
-from rheobase.meshes.lattice import MAX_LEVEL, MEAN_EDGE, Octree, build_octree
+from rheobase.meshes.carve import carve
+from rheobase.meshes.carved import Carved
+from rheobase.meshes.image_indicators import ImageIndicators, image_indicators
+from rheobase.meshes.indicators import Function, FunctionIndicators
+from rheobase.meshes.lattice import MAX_LEVEL, MEAN_EDGE, build_octree
 from rheobase.meshes.mesh import TetMesh
-
-#: Tetrahedra with a smaller dihedral angle (°) have their part of the lattice left uncut.
-MIN_DIHEDRAL = 6.0
-#: Rebuilds allowed for that; each leaves more of the lattice uncut, whose angles are 45° or more.
-ATTEMPTS = 20
+from rheobase.meshes.sizing import Size, size_by_label, smallest
 
 #: Largest number of lattice cells (about 12 tetrahedra each).
 MOST_CELLS = 5e7
-#: Corrections of the indicators for the volume that a lattice loses in layers it cannot resolve.
-CALIBRATIONS = 3
-#: Part of a step that is taken: on folded sheets the whole one overshoots by 0.6.
-RELAXATION = 0.65
-#: They end when every label is this close (relative).
-VOLUME_ERROR = 0.005
-
-#: Wanted mean edge (m) at points (n, 3).
-Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+#: Sizes of an image: a function, a mean edge (m) for each label, or several of both.
+Sizes = Size | Mapping[int, float] | Sequence[Size | Mapping[int, float]]
 
 
 def carve_indicators(
     labels: Sequence[int],
-    indicators: Indicators,
+    indicators: Function,
     bounds: ArrayLike,
     edge_length: float,
     *,
@@ -80,18 +68,25 @@ def carve_indicators(
         raise InputError(f"bounds must be two corners, low then high, got {box.tolist()}")
     _cell(edge_length, box[1] - box[0])
     octree = build_octree(box, edge_length, size)
-    values = np.asarray(indicators(octree.nodes()), dtype=np.float64)
-    if values.shape != (len(octree.xyz), len(labels)):
+    few = octree.nodes()[:1]
+    values = np.asarray(indicators(few), dtype=np.float64)
+    if values.shape != (len(few), len(labels)):
         raise InputError(
             f"indicators must return shape (n, {len(labels)}), one column per label, "
-            f"got {values.shape} for {len(octree.xyz)} points"
+            f"got {values.shape} for {len(few)} points"
         )
-    return _carve(octree, values, labels, indicators, edge_length)
+    found = FunctionIndicators(
+        labels=tuple(int(label) for label in labels),
+        function=indicators,
+        offsets=np.zeros(len(labels)),
+        most=0.25 * edge_length,
+    )
+    return carve(octree, found, edge_length, wanted=None, volumes={}, voxels={}, touching=None)
 
 
 def mesh_indicators(
     labels: Sequence[int],
-    indicators: Indicators,
+    indicators: Function,
     bounds: ArrayLike,
     edge_length: float,
     *,
@@ -99,77 +94,6 @@ def mesh_indicators(
 ) -> TetMesh:
     """Return only the mesh of `carve_indicators`."""
     return carve_indicators(labels, indicators, bounds, edge_length, size=size).mesh
-
-
-def _carve(
-    octree: Octree,
-    values: NDArray[np.float64],
-    labels: Sequence[int],
-    indicators: Indicators,
-    edge_length: float,
-    image: ImageIndicators | None = None,
-) -> Carved:
-    """Cut and improve, leaving more of the lattice uncut until no tetrahedron is bad."""
-    from rheobase.meshes._improve_numba import qualities
-
-    nodes, walls = octree.nodes(), octree.walls()
-    material = values.argmax(axis=1).astype(np.int32)
-    tets = octree.tets(material)
-    frozen = np.zeros(len(nodes), np.bool_)
-    for attempt in range(ATTEMPTS):
-        if attempt == ATTEMPTS - 1:  # the lattice itself, labelled by centroids
-            frozen[:] = True
-        mesh = cut_lattice(nodes, tets, values, indicators, walls, frozen)
-        inside = mesh.material > 0
-        if not inside.any():
-            raise InputError(
-                f"nothing to mesh: at edge_length {edge_length:g} m no tetrahedron lies in a "
-                "material other than the outside"
-            )
-        moved = improve(mesh, indicators, edge_length)
-        bad = qualities(moved, mesh.tets[inside]) < np.sin(np.radians(MIN_DIHEDRAL))
-        if not bad.any():
-            break
-        frozen[tets[mesh.parent[inside][bad]]] = True
-    used = np.zeros(len(moved), np.bool_)
-    used[mesh.tets[inside]] = True
-    index = np.cumsum(used, dtype=np.int32) - np.int32(1)
-    table = np.asarray(labels, dtype=np.int32)
-    final = TetMesh(
-        nodes=moved[used],
-        tets=index[mesh.tets[inside]],
-        labels=table[mesh.material[inside]],
-    )
-    n = len(nodes)
-    edge, at = np.full((len(moved), 2), -1, np.int32), np.full(len(moved), np.nan)
-    edge[n:], at[n:] = mesh.edges, mesh.at
-    return Carved(
-        mesh=final,
-        report=mesh_report(
-            final,
-            wanted={} if image is None else image.volumes(),
-            voxels={} if image is None else image.voxels,
-            touching=None if image is None else image.touching,
-            n_uncut=int(frozen.sum()),
-            n_rebuilds=attempt,
-        ),
-        lattice=LatticeRecord(
-            octree=octree,
-            labels=tuple(int(label) for label in labels),
-            indicators=indicators,
-            edge_length=edge_length,
-            material=material,
-            snapped=mesh.snapped,
-            frozen=frozen,
-            lattice_node=np.where(np.arange(len(moved)) < n, np.arange(len(moved)), -1)[
-                used
-            ].astype(np.int32),
-            cut_edge=edge[used],
-            cut_at=at[used],
-            tets=tets,
-            parent=mesh.parent[inside],
-        ),
-    )
 
 
 def mesh_spheres(
@@ -230,7 +154,7 @@ def carve_image(
     edge_length: float,
     *,
     smoothing: float | None = None,
-    size: Size | Mapping[int, float] | None = None,
+    size: Sizes | None = None,
     keep_volumes: bool = True,
 ) -> Carved:
     """Mesh a label image.
@@ -247,8 +171,9 @@ def carve_image(
         Standard deviation (m) of the Gaussian that smooths each label's image; 0.85 of the
         largest voxel edge if None.
     size
-        As in `mesh_indicators`, or the wanted mean edge (m) inside each label; labels not named
-        get ``edge_length``, and so does every place within two edges of another label.
+        As in `carve_indicators`, or the wanted mean edge (m) inside each label (labels not named
+        get ``edge_length``, and so does every place within two edges of another label), or a list
+        of such (the smallest counts); `rheobase.meshes.sizing` makes more.
     keep_volumes
         Thicken what is left of layers that are thinner than the lattice resolves, so that each
         label keeps its volume.
@@ -263,22 +188,37 @@ def carve_image(
     InputError
         If the image or the affine cannot be meshed.
     """
-    found = ImageIndicators.of_image(image, affine, smoothing)
+    found = image_indicators(image, affine, smoothing)
+    return _carve_image(found, edge_length, size, keep_volumes)
+
+
+def _carve_image(
+    found: ImageIndicators,
+    edge_length: float,
+    size: Sizes | None,
+    keep_volumes: bool,
+) -> Carved:
     low, high = found.bounds()
     a = _cell(edge_length, high - low)
     middle, half = (low + high) / 2, _cells((high - low) / a, size) * a / 2
-    wanted = found.sizes(size, edge_length) if isinstance(size, Mapping) else size
-    octree = build_octree(np.stack([middle - half, middle + half]), edge_length, wanted)
-    values = found(octree.nodes())
-    for n in range(CALIBRATIONS if keep_volumes else 0):
-        last = n == CALIBRATIONS - 1
-        missing, step = _missing_volume(octree, values, found, edge_length if last else None)
-        if (np.abs(missing) < VOLUME_ERROR * found.wanted).all():
-            break
-        offsets = np.clip(found.offsets + step, -MOST_OFFSET, MOST_OFFSET)
-        values += offsets - found.offsets
-        found = replace(found, offsets=offsets)
-    return _carve(octree, values, found.labels, found, edge_length, found)
+    chosen = None if size is None else _size(found, size, edge_length)
+    octree = build_octree(np.stack([middle - half, middle + half]), edge_length, chosen)
+    return carve(
+        octree,
+        found,
+        edge_length,
+        wanted=found.wanted if keep_volumes else None,
+        volumes=found.volumes(),
+        voxels=found.voxels,
+        touching=found.touching,
+    )
+
+
+def _size(found: ImageIndicators, size: Sizes, edge_length: float) -> Size:
+    parts = list(size) if isinstance(size, Sequence) else [size]
+    return smallest(
+        size_by_label(found, p, edge_length) if isinstance(p, Mapping) else p for p in parts
+    )
 
 
 def mesh_image(
@@ -287,52 +227,13 @@ def mesh_image(
     edge_length: float,
     *,
     smoothing: float | None = None,
-    size: Size | Mapping[int, float] | None = None,
+    size: Sizes | None = None,
     keep_volumes: bool = True,
 ) -> TetMesh:
     """Return only the mesh of `carve_image`."""
     return carve_image(
         image, affine, edge_length, smoothing=smoothing, size=size, keep_volumes=keep_volumes
     ).mesh
-
-
-def _missing_volume(
-    octree: Octree,
-    values: NDArray[np.float64],
-    found: ImageIndicators,
-    edge_length: float | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the volumes (m³) the cut lattice lacks, and the offsets that would give them back.
-
-    Volumes are those of the improved mesh where ``edge_length`` (m) is given, else of the cuts.
-    An offset moves an interface by offset / slope; the slope of f_a - f_b across a plane interface
-    is that of the smoothed step, 2 / (s sqrt(2 pi)).
-    """
-    nodes = octree.nodes()
-    tets = octree.tets(values.argmax(axis=1).astype(np.int32))
-    mesh = cut_lattice(nodes, tets, values, found, octree.walls(), np.zeros(len(nodes), np.bool_))
-    n = len(found.labels)
-    position = mesh.nodes if edge_length is None else improve(mesh, found, edge_length, rounds=0)
-    corner = position[mesh.tets[:, 0]]
-    u, v, w = (position[mesh.tets[:, i]] - corner for i in (1, 2, 3))
-    volume = np.einsum("ij,ij->i", np.cross(u, v), w) / 6
-    missing = found.wanted - np.bincount(mesh.material, weights=volume, minlength=n)
-    missing[0] = 0.0
-    everywhere = np.ones(len(mesh.nodes), np.bool_)
-    triangles, pairs = interface_triangles(mesh.tets, mesh.material, everywhere)
-    p = position[triangles]
-    area = 0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-    areas = np.bincount(pairs[:, 0] * n + pairs[:, 1], weights=area, minlength=n * n).reshape(n, n)
-    # interpolation between voxels smooths as well, by about 1/6 voxel²
-    voxel = np.linalg.norm(found.affine[:3, :3], axis=0).mean()
-    per_offset = np.sqrt(2 * np.pi * (found.smoothing**2 + voxel**2 / 6)) / 2
-    slope = (areas + areas.T) * per_offset
-    laplacian = np.diag(slope.sum(axis=1)) - slope
-    # the outside takes what is left
-    step = np.zeros(n)
-    inner = laplacian[1:, 1:] + voxel**3 * np.eye(n - 1)  # a label may have no interface yet
-    step[1:] = np.linalg.solve(inner, missing[1:])
-    return missing, np.clip(RELAXATION * step, -0.15, 0.15)
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:
