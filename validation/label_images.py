@@ -99,7 +99,7 @@ def _affine(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
     return way, affine
 
 
-def _shape(rng: np.random.Generator, low: int = 5, high: int = 13) -> tuple[int, ...]:
+def _shape(rng: np.random.Generator, low: int = 4, high: int = 10) -> tuple[int, ...]:
     return tuple(rng.integers(low, high, 3))
 
 
@@ -109,8 +109,8 @@ def _indices(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 def _islands(rng: np.random.Generator) -> NDArray[np.int64]:
     """Small balls, apart, touching or inside one another."""
-    image = np.zeros(_shape(rng, 8, 14), np.int64)
-    for _ in range(rng.integers(2, 9)):
+    image = np.zeros(_shape(rng, 7, 11), np.int64)
+    for _ in range(rng.integers(2, 7)):
         centre = rng.uniform(0, image.shape)
         distance = np.linalg.norm(_indices(image.shape) - centre[:, None, None, None], axis=0)
         image[distance < rng.uniform(0.8, 4.0)] = rng.integers(0, 5)
@@ -152,7 +152,7 @@ def _sheets(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _shells(rng: np.random.Generator) -> NDArray[np.int64]:
     """Nested shells one to two voxels thick."""
-    shape = _shape(rng, 9, 15)
+    shape = _shape(rng, 8, 12)
     centre = np.array(shape) / 2 + rng.uniform(-0.5, 0.5, 3)
     scale = rng.uniform(0.7, 1.3, 3)
     grid = (_indices(shape) + 0.5 - centre[:, None, None, None]) / scale[:, None, None, None]
@@ -162,7 +162,7 @@ def _shells(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _twelve(rng: np.random.Generator) -> NDArray[np.int64]:
     """Cells around random points in twelve labels, part of them outside."""
-    shape = _shape(rng, 7, 13)
+    shape = _shape(rng, 6, 10)
     seeds = rng.uniform(0, shape, (rng.integers(12, 30), 3))
     offset = _indices(shape)[None] - seeds[:, :, None, None, None]
     label = np.concatenate([np.arange(1, 13), rng.integers(0, 13, len(seeds) - 12)])
@@ -172,7 +172,7 @@ def _twelve(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _full(rng: np.random.Generator) -> NDArray[np.int64]:
     """Fill a box with one label."""
-    return np.full(_shape(rng, 2, 12), rng.integers(1, 200), np.int64)
+    return np.full(_shape(rng, 2, 9), rng.integers(1, 200), np.int64)
 
 
 def _border(rng: np.random.Generator) -> NDArray[np.int64]:
@@ -195,7 +195,7 @@ def _tiny(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _tubes(rng: np.random.Generator) -> NDArray[np.int64]:
     """Winding tubes with a wall of a second label."""
-    shape = _shape(rng, 9, 14)
+    shape = _shape(rng, 7, 11)
     grid = _indices(shape)
     image = np.zeros(shape, np.int64)
     s = np.linspace(0, 1, 40)
@@ -212,14 +212,14 @@ def _tubes(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _noise(rng: np.random.Generator) -> NDArray[np.int64]:
     """Random voxels at any fill."""
-    shape = _shape(rng, 4, 10)
+    shape = _shape(rng, 4, 8)
     fill = rng.choice([0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 1.0])
     return np.where(rng.random(shape) < fill, rng.integers(1, rng.integers(2, 9), shape), 0)
 
 
 def _smooth_noise(rng: np.random.Generator) -> NDArray[np.int64]:
     """Blobs: random waves, each label where its own is largest."""
-    grid = _indices(_shape(rng, 8, 14))
+    grid = _indices(_shape(rng, 6, 10))
     waves = []
     for _ in range(rng.integers(2, 6)):
         k, phase = rng.normal(scale=0.6, size=(4, 3)), rng.uniform(0, 2 * np.pi, 4)
@@ -229,7 +229,7 @@ def _smooth_noise(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _corners(rng: np.random.Generator) -> NDArray[np.int64]:
     """Blocks that touch in edges and corners only."""
-    image = np.zeros(_shape(rng, 6, 12), np.int64)
+    image = np.zeros(_shape(rng, 6, 10), np.int64)
     step = int(rng.integers(1, 4))
     corner = rng.integers(0, 3, 3)
     for n in range(8):

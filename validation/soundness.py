@@ -95,22 +95,22 @@ def overlaps(mesh: TetMesh) -> int:
 
     faces = _boundary(mesh.tets)
     points = np.concatenate([mesh.nodes[np.unique(faces)], mesh.nodes[faces].mean(axis=1)])
+    tree = cKDTree(points)
     centre = mesh.centroids()
     reach = np.linalg.norm(mesh.nodes[mesh.tets] - centre[:, None], axis=2).max(axis=1)
     inside = np.zeros(len(points), np.bool_)
-    # the sizes of a graded mesh differ by a factor of ten: one tree per power of two
-    size = np.floor(np.log2(reach / reach.min())).astype(np.int64)
-    for n in np.unique(size):
-        here = np.flatnonzero(size == n)
-        tree = cKDTree(centre[here])
-        for some in np.array_split(np.arange(len(points)), 1 + len(points) // 20_000):
-            near = tree.query_ball_point(points[some], reach[here].max(), return_sorted=False)
-            many = np.array([len(hits) for hits in near])
-            point = np.repeat(some, many)
-            tet = here[np.concatenate([np.asarray(hits, np.int64) for hits in near])]
-            corner = mesh.nodes[mesh.tets[tet]]
-            inverse = np.linalg.inv(corner[:, 1:] - corner[:, :1])
-            part = np.einsum("ni,nij->nj", points[point] - corner[:, 0], inverse)
-            least = np.minimum(part.min(axis=1), 1.0 - part.sum(axis=1))
-            inside[point[least > 1e-9]] = True
+    for some in np.array_split(np.arange(len(centre)), 1 + len(centre) // 200_000):
+        many = tree.query_ball_point(centre[some], reach[some], return_length=True)
+        near = tree.query_ball_point(centre[some[many > 0]], reach[some[many > 0]])
+        tet = np.repeat(some, many)
+        point = np.array([hit for hits in near for hit in hits], np.int64)
+        p = points[point]
+        a, b, c, d = (mesh.nodes[mesh.tets[tet, n]] for n in range(4))
+        # a point is inside if it lies on the inner side of each face, by more than round-off
+        least = np.full(len(p), np.inf)
+        for x, y, z, other in ((a, b, c, d), (a, d, b, c), (a, c, d, b), (b, d, c, a)):
+            normal = np.cross(y - x, z - x)
+            height = np.einsum("ij,ij->i", normal, p - x) / np.einsum("ij,ij->i", normal, other - x)
+            least = np.minimum(least, height)
+        inside[point[least > 1e-9]] = True
     return int(np.count_nonzero(inside))
