@@ -78,6 +78,23 @@ class Nested:
             image[s > 0] = label
         return image
 
+    def volumes(self) -> dict[int, float]:
+        """Return the volume of each tissue (m³), surfaces counted between voxels.
+
+        Tissue k is what is inside surface k or a smaller one, without what is inside a smaller one;
+        a voxel at distance d inside such a union counts as 1/2 + d / h, between 0 and 1.
+        """
+        found = {}
+        union = np.full(self.distances.shape[1:], -np.inf, np.float32)
+        inner = 0.0
+        for label, s in zip(self.labels[:0:-1], self.distances[::-1], strict=True):
+            np.maximum(union, s, out=union)
+            share = np.clip(0.5 + union / np.float32(self.spacing), 0.0, 1.0)
+            outer = float(share.sum(dtype=np.float64)) * self.spacing**3
+            found[label] = outer - inner
+            inner = outer
+        return found
+
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the indicators at ``points`` (m), shape (n, 1 + n_tissues)."""
         from scipy.ndimage import map_coordinates

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
@@ -124,20 +123,19 @@ def head_from_surfaces(
         },
         notes=notes,
     )
-    told = [*head.provenance["notes"], *_thin(head, image, spacing_mm * 1e-3)]
+    told = [*head.provenance["notes"], *_thinned(head, field.volumes())]
     return replace(head, provenance={**head.provenance, "notes": told})
 
 
-def _thin(head: Head, image: NDArray[np.uint16], spacing: float) -> list[str]:
+def _thinned(head: Head, volumes: Mapping[int, float]) -> list[str]:
     """Return notes on tissues whose volume in the mesh is not that inside the surfaces."""
     notes = []
     got = head.mesh.tissue_volumes()
     for label, tissue in head.tissues.items():
-        wanted = np.count_nonzero(image == label) * spacing**3
-        if abs(got[label] - wanted) > LOST * wanted:
+        if abs(got[label] - volumes[label]) > LOST * volumes[label]:
             notes.append(
-                f"{tissue.name} has {got[label] * 1e6:.3g} cm³ in the mesh, {wanted * 1e6:.3g} "
-                "between the surfaces: a layer here is thinner than an edge, take a smaller one"
+                f"{tissue.name} has {got[label] * 1e6:.3g} cm³ in the mesh, "
+                f"{volumes[label] * 1e6:.3g} between the surfaces: a layer is thinner than an edge"
             )
     return notes
 

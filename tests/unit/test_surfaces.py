@@ -33,6 +33,10 @@ def sphere(radius: float, centre: tuple[float, float, float] = (0, 0, 0), n: int
     )
 
 
+def volume_of(radius: float) -> float:
+    return float(4 / 3 * np.pi * radius**3)
+
+
 def write_gifti(path: Path, surface: Surface, xform: Any = None, **options: Any) -> Path:
     import nibabel as nib
 
@@ -201,6 +205,10 @@ def test_indicators_tie_on_the_surfaces() -> None:
     slope = field(centre + 0.045 * directions)
     assert (slope.argmax(axis=1) == 1).all()
     np.testing.assert_allclose(slope[:, 1], 0.005, atol=2e-4)
+    volumes = field.volumes()
+    for label, radius, inner_radius in ((5, 0.05, 0.04), (4, 0.04, 0.034), (2, 0.034, 0.0)):
+        wanted = volume_of(radius) - volume_of(inner_radius)
+        assert volumes[label] == pytest.approx(wanted, rel=0.005)
     with pytest.raises(InputError, match="most 2e"):
         nested(shells, 1e-5, NAMES)
     with pytest.raises(InputError, match="that of skull holds none"):
@@ -252,10 +260,6 @@ def test_tissues_of_files(tmp_path: Path) -> None:
     for nothing in empty:
         with pytest.raises(InputError, match="at least one surface"):
             surface_files(nothing, load_tissues())
-
-
-def volume_of(radius: float) -> float:
-    return float(4 / 3 * np.pi * radius**3)
 
 
 def test_head_from_surfaces(tmp_path: Path) -> None:
