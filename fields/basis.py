@@ -22,6 +22,7 @@ from rheobase._files import whole_file
 from rheobase.fields.recovery import SplitNodes
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.statistics import weighted_percentiles
 
 Unit = Literal["A", "A/s"]
 
@@ -204,10 +205,7 @@ class FieldBasis:
         ndarray, shape (len(q),)
         """
         inside = self._inside(label)
-        order = np.argsort(strength[inside])
-        volume = self.split_volume[inside][order]
-        middle = (np.cumsum(volume) - 0.5 * volume) / volume.sum()
-        return np.interp(np.asarray(q, dtype=np.float64) / 100, middle, strength[inside][order])
+        return weighted_percentiles(strength[inside], self.split_volume[inside], q)
 
     def peak(self, strength: NDArray[np.float64], label: int) -> Peak:
         """Return the largest value of a quantity at the split nodes of a tissue, and where."""
