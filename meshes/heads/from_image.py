@@ -27,7 +27,7 @@ from rheobase.meshes.heads.voxel_head import (
     prepared,
 )
 from rheobase.meshes.label_tables import OUTSIDE, Labels, label_counts
-from rheobase.meshes.mesher import Size, carve_image
+from rheobase.meshes.mesher import Sizes, carve_image
 from rheobase.meshes.repair import mirrored
 from rheobase.meshes.tissues import Tissue, load_tissues
 from rheobase.meshes.volumes import LARGEST as LARGEST_HEAD
@@ -102,7 +102,7 @@ def head_from_image(
     repair: bool | str = True,
     around: str | None = None,
     t1: Path | str | None = None,
-    size: Size | Mapping[int, float] | None = None,
+    size: Sizes | None = None,
 ) -> Head:
     """Build a head from a labelled image.
 

@@ -37,7 +37,8 @@ MOST_SUM, MOST_ABOVE, LOWEST = 1.01, 1e-3, -0.01
 #: Most that two grids may differ (part of a voxel).
 SAME_GRID = 1e-2
 
-Maps = Path | str | Sequence[Path | str]
+File = Path | str
+Maps = File | Sequence[File] | Mapping[str, File | Sequence[File]]
 
 
 def head_from_maps(
@@ -60,9 +61,9 @@ def head_from_maps(
     Parameters
     ----------
     maps
-        Folder with SPM's ``c1*.nii`` to ``c6*.nii`` (or BIDS ``*_label-GM_probseg.nii.gz``), a list
-        of files with one map each, or one file with the maps along its fourth axis. Values from 0
-        to 1, or 0 to 255.
+        Folder with SPM's ``c1*.nii`` to ``c6*.nii`` (or BIDS ``*_label-GM_probseg.nii.gz``); a list
+        of files with one map each; one file with the maps along its fourth axis; or the file or
+        files of each tissue. Values from 0 to 1, or 0 to 255.
     names
         Tissue (or "outside") of each map. None: by the names of the files; of a 4-D file with six
         maps, SPM's order (grey, white, CSF, bone, soft tissue, air).
@@ -86,6 +87,10 @@ def head_from_maps(
     certain.
     """
     known = load_tissues() if tissues is None else tissues
+    if isinstance(maps, Mapping):
+        given = {k: [v] if isinstance(v, str | Path) else list(v) for k, v in maps.items()}
+        names = [kind for kind, each in given.items() for _ in each]
+        maps = [file for each in given.values() for file in each]
     files = _files(maps)
     where = str(files[0].parent if len(files) > 1 else files[0])
     check_choices(species, repair, around, where)
@@ -132,7 +137,7 @@ def head_from_maps(
     )
 
 
-def _files(maps: Maps) -> list[Path]:
+def _files(maps: File | Sequence[File]) -> list[Path]:
     """Return the files of the maps."""
     if not isinstance(maps, str | Path):
         files = [Path(m) for m in maps]

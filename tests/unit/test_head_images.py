@@ -205,6 +205,7 @@ def test_maps_that_are_refused(tmp_path: Path) -> None:
         (four, {}, "the tissue of each of the 4 maps"),
         (four, {"names": ["csf"]}, "expected 4 names"),
         ([half], {"names": ["brian"]}, "unknown tissue"),
+        ({"csf": half, "brian": [half]}, {}, "unknown tissue 'brian'"),
         ([odd], {"names": ["csf"]}, "NaN or infinity"),
         ([save(other / "w.nii", -ones)], {"names": ["csf"]}, "0 to 1"),
         ([save(other / "v.nii", 900 * ones)], {"names": ["csf"]}, "0 to 1"),
