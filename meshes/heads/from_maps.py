@@ -24,7 +24,7 @@ from rheobase.meshes.heads.voxel_head import (
 )
 from rheobase.meshes.label_files import tissue_of_name
 from rheobase.meshes.label_tables import OUTSIDE, label_table
-from rheobase.meshes.mesher import Size, carve_image
+from rheobase.meshes.mesher import Sizes, carve_image
 from rheobase.meshes.tissues import Tissue, load_tissues
 from rheobase.meshes.volumes import Volume, read_volume
 
@@ -54,7 +54,7 @@ def head_from_maps(
     repair: bool | str = True,
     around: str | None = None,
     t1: Path | str | None = None,
-    size: Size | Mapping[int, float] | None = None,
+    size: Sizes | None = None,
 ) -> Head:
     """Build a head from probability maps.
 
