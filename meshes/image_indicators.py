@@ -252,7 +252,7 @@ def map_indicators(maps: ArrayLike, labels: ArrayLike, affine: ArrayLike) -> Ima
     padded = np.pad(values, [(2, 2)] * 3 + [(0, 0)])
     code = np.empty(padded.shape[:3], np.int32)
     count = pack(padded, material, code, np.empty(0, np.uint32))
-    entries = np.empty(count, np.uint32)
+    entries = np.empty(count + 1, np.uint32)  # a voxel of one material is written, then taken back
     pack(padded, material, code, entries)
     shifted = matrix.copy()
     shifted[:3, 3] -= matrix[:3, :3] @ np.full(3, 2.0)

@@ -97,8 +97,8 @@ def improve(
     edge_length
         Mean edge of the smallest lattice tetrahedra (m); scales differences and random steps.
     wanted
-        Volume that each material should have (m³); the indicators' offsets are changed towards
-        it. No correction if None.
+        Volume that each material should have (m³), not finite where it does not matter; the
+        indicators' offsets are changed towards it. No correction if None.
     fixed
         Nodes that must not move, shape (n_nodes,).
     draft
@@ -223,8 +223,8 @@ def _offset_steps(
     from rheobase.meshes._improve_numba import material_volumes
 
     missing = wanted - material_volumes(nodes, mesh.tets, mesh.material, len(wanted))
-    missing[0] = 0.0
-    if (np.abs(missing[1:]) <= VOLUME_ERROR * wanted[1:]).all():
+    missing[~np.isfinite(wanted)] = 0.0
+    if not (np.abs(missing) > VOLUME_ERROR * wanted).any():
         return None
     if len(around.triangles) == 0:
         return None

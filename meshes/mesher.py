@@ -7,6 +7,7 @@ where the indicators of two materials tie (``cut.py``), then improved under guar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError
 from rheobase.meshes.carve import carve
 from rheobase.meshes.carved import Carved
-from rheobase.meshes.image_indicators import ImageIndicators, image_indicators
+from rheobase.meshes.image_indicators import (
+    ImageIndicators,
+    image_indicators,
+    map_indicators,
+)
 from rheobase.meshes.indicators import Function, FunctionIndicators
 from rheobase.meshes.lattice import MAX_LEVEL, MEAN_EDGE, build_octree
 from rheobase.meshes.mesh import TetMesh
@@ -22,6 +27,8 @@ from rheobase.meshes.sizing import Size, size_by_label, smallest
 
 #: Largest number of lattice cells (about 12 tetrahedra each).
 MOST_CELLS = 5e7
+#: Points at which the volumes of indicator functions are counted.
+SAMPLES = 2_000_000
 #: Sizes of an image: a function, a mean edge (m) for each label, or several of both.
 Sizes = Size | Mapping[int, float] | Sequence[Size | Mapping[int, float]]
 
@@ -33,6 +40,7 @@ def carve_indicators(
     edge_length: float,
     *,
     size: Size | None = None,
+    volumes: Mapping[int, float] | Literal["sampled"] | None = None,
 ) -> Carved:
     """Mesh the regions where each of some indicator functions is the largest.
 
@@ -52,6 +60,10 @@ def carve_indicators(
     size
         Wanted mean edge (m) at points of shape (n, 3), for a graded mesh; ``edge_length`` is then
         the smallest and eight times that the largest.
+    volumes
+        Volumes that labels shall keep (m³), though the lattice loses some of a thin or curved
+        layer: interfaces shift a little for it. "sampled" measures them from the indicators. None
+        leaves the interfaces where the indicators tie.
 
     Returns
     -------
@@ -81,7 +93,40 @@ def carve_indicators(
         offsets=np.zeros(len(labels)),
         most=0.25 * edge_length,
     )
-    return carve(octree, found, edge_length, wanted=None, volumes={}, voxels={}, touching=None)
+    if volumes == "sampled":
+        volumes = _sampled(found, box)
+    elif volumes is not None:
+        _check_volumes(volumes, found.labels[1:])
+    wanted = None
+    if volumes is not None:
+        wanted = np.array([np.inf, *(volumes.get(label, np.nan) for label in found.labels[1:])])
+    return carve(
+        octree, found, edge_length, wanted=wanted, volumes=volumes or {}, voxels={}, touching=None
+    )
+
+
+def _sampled(found: FunctionIndicators, box: NDArray[np.float64]) -> dict[int, float]:
+    """Return the volume of each label (m³) from one random point in each cell of a fine grid."""
+    extent = box[1] - box[0]
+    shape = np.maximum(1, np.rint(extent / np.cbrt(extent.prod() / SAMPLES))).astype(int)
+    count = np.zeros(len(found.labels))
+    rng = np.random.default_rng(0)
+    y, z = np.meshgrid(np.arange(shape[1]), np.arange(shape[2]), indexing="ij")
+    for x in range(shape[0]):
+        index = np.column_stack([np.full(y.size, x), y.ravel(), z.ravel()])
+        points = box[0] + (index + rng.random(index.shape)) * (extent / shape)
+        count += np.bincount(found.material(points), minlength=len(count))
+    volume = count * float((extent / shape).prod())
+    return {label: float(v) for label, v in zip(found.labels[1:], volume[1:], strict=True)}
+
+
+def _check_volumes(volumes: Mapping[int, float], labels: Sequence[int]) -> None:
+    """Refuse volumes of labels that there are not, or that are not > 0."""
+    for label, volume in volumes.items():
+        if label not in labels:
+            raise InputError(f"volume for label {label}: there are labels {list(labels)}")
+        if not (np.isfinite(volume) and volume > 0):
+            raise InputError(f"volume of label {label} must be > 0 m³, got {volume!r}")
 
 
 def mesh_indicators(
@@ -91,9 +136,12 @@ def mesh_indicators(
     edge_length: float,
     *,
     size: Size | None = None,
+    volumes: Mapping[int, float] | Literal["sampled"] | None = None,
 ) -> TetMesh:
     """Return only the mesh of `carve_indicators`."""
-    return carve_indicators(labels, indicators, bounds, edge_length, size=size).mesh
+    return carve_indicators(
+        labels, indicators, bounds, edge_length, size=size, volumes=volumes
+    ).mesh
 
 
 def mesh_spheres(
@@ -234,6 +282,56 @@ def mesh_image(
     return carve_image(
         image, affine, edge_length, smoothing=smoothing, size=size, keep_volumes=keep_volumes
     ).mesh
+
+
+def carve_maps(
+    maps: ArrayLike,
+    labels: Sequence[int],
+    affine: ArrayLike,
+    edge_length: float,
+    *,
+    size: Sizes | None = None,
+    keep_volumes: bool = True,
+) -> Carved:
+    """Mesh probability maps: interfaces are where the probabilities tie, between voxels too.
+
+    Parameters
+    ----------
+    maps
+        Probability of each label, shape (nx, ny, nz, n); what they leave of 1 is the outside,
+        which begins where that is more than all of them together.
+    labels
+        Label of each map, > 0, shape (n,).
+    affine, edge_length, size
+        As in `carve_image`.
+    keep_volumes
+        Keep the volume that each label has where it is the most probable.
+
+    Returns
+    -------
+    Carved
+        In world coordinates (m).
+
+    Raises
+    ------
+    InputError
+        If the maps, the labels or the affine make no sense.
+    """
+    found = map_indicators(maps, labels, affine)
+    return _carve_image(found, edge_length, size, keep_volumes)
+
+
+def mesh_maps(
+    maps: ArrayLike,
+    labels: Sequence[int],
+    affine: ArrayLike,
+    edge_length: float,
+    *,
+    size: Sizes | None = None,
+    keep_volumes: bool = True,
+) -> TetMesh:
+    """Return only the mesh of `carve_maps`."""
+    return carve_maps(maps, labels, affine, edge_length, size=size, keep_volumes=keep_volumes).mesh
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:
