@@ -103,12 +103,15 @@ def head_from_surfaces(
             reach=REACH * edge_mm * 1e-3,
         )
     notes += field.notes
+    volumes = field.volumes()
     image = field.image()
     marks = checked_landmarks(fiducials_mm, image, field.affine, species, where)
     head = head_of_voxels(
         image,
         field.affine,
-        lambda: carve_indicators(field.labels, field, field.bounds(), edge_mm * 1e-3),
+        lambda: carve_indicators(
+            field.labels, field, field.bounds(), edge_mm * 1e-3, volumes=volumes
+        ),
         tissues=by_label,
         species=species,
         name=name or where.split(".")[0],
@@ -123,7 +126,7 @@ def head_from_surfaces(
         },
         notes=notes,
     )
-    told = [*head.provenance["notes"], *_thinned(head, field.volumes())]
+    told = [*head.provenance["notes"], *_thinned(head, volumes)]
     return replace(head, provenance={**head.provenance, "notes": told})
 
 
