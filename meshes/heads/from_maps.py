@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
+from rheobase.meshes.carved import Carved
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import sizes
 from rheobase.meshes.heads.voxel_head import (
@@ -24,7 +25,7 @@ from rheobase.meshes.heads.voxel_head import (
 )
 from rheobase.meshes.label_files import tissue_of_name
 from rheobase.meshes.label_tables import OUTSIDE, label_table
-from rheobase.meshes.mesher import Sizes, carve_image
+from rheobase.meshes.mesher import Sizes, carve_image, carve_maps
 from rheobase.meshes.tissues import Tissue, load_tissues
 from rheobase.meshes.volumes import Volume, read_volume
 
@@ -102,7 +103,10 @@ def head_from_maps(
         probabilities, labels, affine = _combined(files, volumes, kinds, known)
         notes = [note for volume in volumes for note in volume.notes]
         del volumes
-    image = np.array(labels, np.uint16)[probabilities.argmax(axis=3)]
+    inside = probabilities[..., 0] < 0.5
+    image = np.where(
+        inside, np.array(labels[1:], np.uint16)[probabilities[..., 1:].argmax(axis=3)], 0
+    ).astype(np.uint16)
     ready = prepared(
         image,
         affine,
@@ -117,10 +121,19 @@ def head_from_maps(
     )
     marks = checked_landmarks(fiducials_mm, ready.image, ready.affine, species, where)
     edge = edge_length_mm * 1e-3
+
+    def carve() -> Carved:
+        if ready.image.shape != image.shape:  # layers were added around the brain
+            return carve_image(ready.image, ready.affine, edge, size=size)
+        changed = ready.image != image
+        sure = ready.image[changed][:, None] == np.array(labels)
+        probabilities[changed] = sure
+        return carve_maps(probabilities[..., 1:], labels[1:], affine, edge, size=size)
+
     return head_of_voxels(
         ready.image,
         ready.affine,
-        lambda: carve_image(ready.image, ready.affine, edge, size=size),
+        carve,
         tissues=ready.tissues,
         species=species,
         name=name or head_name(Path(where)),
