@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rheobase.meshes.indicators import Indicators
 from rheobase.meshes.lattice import Octree
+from rheobase.meshes.leaves import Leaves
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.quality import Quality, quality
 
@@ -121,7 +122,7 @@ class LatticeRecord:
     ----------
     octree
         The lattice: levels, origin, cell; ``octree.xyz`` is the key of each lattice node, in half
-        cells.
+        cells. A list of leaves after an insertion.
     labels
         Label of each material; material 0 is the outside.
     indicators
@@ -154,7 +155,7 @@ class LatticeRecord:
         The lattice tetrahedron that each tetrahedron of the mesh is a part of, shape (n_tets,).
     """
 
-    octree: Octree
+    octree: Octree | Leaves
     labels: tuple[int, ...]
     indicators: Indicators
     edge_length: float
