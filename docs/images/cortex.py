@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from rheobase.meshes.bodies import Box
 from rheobase.meshes.curvature import curvature
@@ -148,7 +149,9 @@ def main() -> None:
     ax.legend(handles=handles, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, -0.06))
     ax.set_title("Regions on the cortex", fontsize=10)
     figure.tight_layout()
-    figure.savefig(HERE / "cortex_and_regions.png", dpi=90)
+    path = HERE / "cortex_and_regions.png"
+    figure.savefig(path, dpi=90)
+    Image.open(path).convert("RGB").quantize(255).save(path, optimize=True)
     for row in region_table([r for r, _ in named], head, sheet.thickness * 1e3):
         print(row)  # noqa: T201
 
