@@ -182,8 +182,6 @@ def test_choice_of_the_tags(tmp_path: Path, mesh: Msh) -> None:
     grid.save(path)
     head = head_from_mesh(path, unit="m")
     assert head.provenance["tags"] == "part"  # the only one of whole numbers
-    with pytest.raises(InputError, match="are its numbers metres"):
-        head_from_mesh(path, tags="part")
     found: dict[str, NDArray[Any]] = {"part": mesh.tet_tags, "number": np.arange(len(mesh.tets))}
     with pytest.raises(InputError, match=r"got number, part; name one with tags="):
         chosen_tags(found, None, path)
