@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from rheobase._errors import check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
+from rheobase.meshes.closed_layers import carve_closed
 from rheobase.meshes.cortex import cortical_sheet
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152_ribbon import ribbon
@@ -21,8 +22,8 @@ from rheobase.meshes.heads.mni152_template import (
     template,
 )
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.mesher import Size, carve_image
 from rheobase.meshes.positions import ten_ten
+from rheobase.meshes.sizing import Size, size_image
 from rheobase.meshes.tissues import tissue
 
 SPACE = "MNI152NLin2009aSym"
@@ -70,7 +71,15 @@ def build(
         cortex = cortical_sheet(ribbon(inner), inner.affine, columns=columns)
     with stage("head mni152: mesh"):
         edge = edge_length_mm * 1e-3
-        carved = carve_image(image.labels, image.affine, edge, size=graded(image, edge))
+        rule = constants()["resolution"]
+        rough = edge_length_mm > rule["rough_mm"]
+        carved = carve_closed(
+            image.labels,
+            image.affine,
+            edge,
+            size=graded(image, edge),
+            smoothing=rule["smoothing"] * edge if rough else None,
+        )
         mesh = carved.mesh
     with stage("head mni152: 10-10 positions"):
         vertices, triangles = surface("scalp")
@@ -87,6 +96,7 @@ def build(
         fiducials=marks,
         positions=on_surface(mesh, positions),
         cortex=cortex,
+        lattice=carved.lattice,
         provenance={
             "made by": "rheobase.meshes.heads.mni152",
             "edge length (mm)": edge_length_mm,
@@ -121,15 +131,7 @@ def graded(image: Template, edge: float) -> Size:
     thin = (labels == code["scalp"]) & (to_fine + away(labels == 0) < 2 * edge)
     fine = (to_fine <= spacing) | thin
     wanted = np.where(fine, edge, np.where(near, 2 * edge, 4 * edge)).astype(np.float32)
-    low = image.affine[:3, 3]
-
-    def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        index = np.rint((points - low) / spacing).astype(int)
-        index = np.clip(index, 0, np.array(wanted.shape) - 1)
-        edges: NDArray[np.float64] = wanted[tuple(index.T)].astype(np.float64)
-        return edges
-
-    return size
+    return size_image(wanted, image.affine, outside=4 * edge)
 
 
 def on_surface(

@@ -27,11 +27,7 @@ from rheobase.meshes.tissues import tissue
 
 LAYERS = ("white_matter", "grey_matter", "csf", "skull", "scalp")
 #: Finest edge over the thickness of the CSF; edge at an interface over that of its thinner layer.
-FINEST, COARSEST = 1.0, 0.7
-#: A layer's volume may be off by this (relative); the mesh is made this often at most.
-VOLUME_ERROR, ATTEMPTS = 3e-3, 3
-#: A layer that is off by more is not resolved by the elements: moving interfaces is no cure.
-UNRESOLVED = 0.2
+FINEST, COARSEST = 1.0, 0.5
 
 
 def sizes(species: str) -> tuple[dict[str, float], list[dict[str, str]]]:
@@ -120,7 +116,7 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     ends = np.concatenate([[-cortex, 0.0], np.cumsum(steps)])
     edge = FINEST * steps[0] if edge_length_mm is None else edge_length_mm * 1e-3
     with stage(f"head {species}: mesh"):
-        carved, moved = _carved(semi, ends, edge)
+        carved = _carved(semi, ends, edge)
     scalp = float(ends[-1])
     axes = {"vertex": (2, 1), "front": (1, 1), "back": (1, -1), "left": (0, -1), "right": (0, 1)}
     positions = {
@@ -140,13 +136,13 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
         fiducials=fiducials,
         positions=positions,
         cortex=_upper_sheet(semi, cortex, edge),
+        lattice=carved.lattice,
         provenance={
             "made by": "rheobase.meshes.heads.parametric",
             "parametric": True,
             "edge length (mm)": edge * 1e3,
             "sizes": [*rows, cortex_row],
             "mesh": carved.report.as_dict(),
-            "interfaces moved to keep volumes (mm)": (moved * 1e3).tolist(),
             "notes": [
                 "parametric: layers of constant thickness on an ellipsoid, no individual anatomy",
                 "white matter stands for everything inside the cortex",
@@ -156,57 +152,27 @@ def build(species: str, *, edge_length_mm: float | None = None) -> Head:
     )
 
 
-def _carved(
-    semi: NDArray[np.float64], ends: NDArray[np.float64], edge: float
-) -> tuple[Carved, NDArray[np.float64]]:
-    """Mesh the layers, their volumes kept.
-
-    Linear elements lie inside what is convex, so interfaces come out too small. Each is moved
-    outwards by the volume that it lacks over its area, and the mesh made again, until every layer
-    has its volume within `VOLUME_ERROR`; not where the elements are too coarse for a layer.
-
-    Returns
-    -------
-    carved : Carved
-    moved : ndarray, shape (5,)
-        How far each interface was moved (m).
-    """
+def _carved(semi: NDArray[np.float64], ends: NDArray[np.float64], edge: float) -> Carved:
+    """Mesh the layers, their volumes kept: linear elements alone lie inside what is convex."""
     labels = [tissue(n).label for n in LAYERS]
-    wanted = np.array([volume_within(semi, float(d)) for d in ends])
-    step = 1e-3 * (ends[-1] - ends[0])
-    area = np.array([volume_within(semi, float(d) + step) for d in ends]) - wanted
-    moved = np.zeros(len(ends))
-    reach = semi + ends[-1] + 2.0 * edge
     thickness = np.diff(ends)
     # the thinner of the two layers at each interface; white matter and the outside are thick
     thinner = np.minimum(np.append(np.inf, thickness), np.append(thickness, np.inf))
+    low, high = np.append(-np.inf, ends[:-1]), ends
+
+    def layers(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        d = ellipsoid_distance(points, semi)[:, None]
+        return np.concatenate([d - ends[-1], np.minimum(d - low, high - d)], axis=1)
 
     def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
         away = np.abs(ellipsoid_distance(points, semi)[:, None] - ends)
         edges: NDArray[np.float64] = (np.maximum(edge, COARSEST * thinner) + away).min(axis=1)
         return edges
 
-    for attempt in range(ATTEMPTS):
-        low = np.append(-np.inf, ends + moved)
-        high = np.append(ends + moved, np.inf)[:-1]
-
-        def layers(
-            points: NDArray[np.float64],
-            low: NDArray[np.float64] = low[:-1],
-            high: NDArray[np.float64] = high,
-            outer: float = float(ends[-1] + moved[-1]),
-        ) -> NDArray[np.float64]:
-            d = ellipsoid_distance(points, semi)[:, None]
-            return np.concatenate([d - outer, np.minimum(d - low, high - d)], axis=1)
-
-        carved = carve_indicators([0, *labels], layers, [-reach, reach], edge, size=size)
-        found = carved.mesh.tissue_volumes()
-        volumes = np.array([found.get(label, 0.0) for label in labels])
-        off = np.abs(volumes / np.diff(wanted, prepend=0.0) - 1.0)
-        if attempt == ATTEMPTS - 1 or (off < VOLUME_ERROR).all() or (off > UNRESOLVED).any():
-            break
-        moved = moved + (wanted - np.cumsum(volumes)) / (area / step)
-    return carved, moved
+    reach = semi + ends[-1] + 2.0 * edge
+    within = [volume_within(semi, float(d)) for d in ends]
+    volumes = dict(zip(labels, np.diff(within, prepend=0.0).tolist(), strict=True))
+    return carve_indicators([0, *labels], layers, [-reach, reach], edge, size=size, volumes=volumes)
 
 
 def _on_top(semi: NDArray[np.float64], y: float, distance: float) -> NDArray[np.float64]:
