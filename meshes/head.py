@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
+from rheobase.meshes.carved import LatticeRecord
+from rheobase.meshes.lattice_file import StoredLattice
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.spaces import Registration, checked, is_mni
@@ -44,6 +46,9 @@ class Head:
     mni
         How its space and MNI space map to each other, None where that is not known (or where the
         space is MNI already).
+    lattice
+        How the mesh came out of its lattice (`rheobase.meshes.insert`), None where it did not or
+        where that is not known.
     provenance
         How the head was made: inputs, options, notes on what it is not.
     """
@@ -57,6 +62,7 @@ class Head:
     positions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     cortex: CorticalSheet | None = None
     mni: Registration | None = None
+    lattice: LatticeRecord | StoredLattice | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, keep, package_key, whole_file
 from rheobase.meshes.head import Head
+from rheobase.meshes.lattice_file import StoredLattice, has_lattice, write_lattice
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.spaces import Affine, Registration, Warp
@@ -20,6 +21,8 @@ FORMAT = "rheobase head 2"
 
 def save_head(path: Path | str, head: Head) -> None:
     """Write ``head`` to one HDF5 file, whole or not at all.
+
+    The record of its lattice goes with it where it was made from an image.
 
     Raises
     ------
@@ -44,6 +47,10 @@ def save_head(path: Path | str, head: Head) -> None:
         if head.cortex is not None:
             for name in ("pial", "white", "triangles", "area"):
                 file[f"cortex/{name}"] = getattr(head.cortex, name)
+        if isinstance(head.lattice, StoredLattice):
+            write_lattice(file, head.lattice.read())
+        elif head.lattice is not None:
+            write_lattice(file, head.lattice)
         if head.mni is not None:
             for name in ("to_mni", "from_mni"):
                 _write_transform(file, f"mni/{name}", getattr(head.mni, name))
@@ -85,6 +92,7 @@ def load_head(path: Path | str) -> Head:
                 positions=dict(file["positions"].attrs.items()),
                 cortex=cortex,
                 mni=mni,
+                lattice=StoredLattice(path=path) if has_lattice(file) else None,
                 provenance=json.loads(file.attrs["provenance"]),
             )
     except InputError:

@@ -214,6 +214,7 @@ def head_of_voxels(
         fiducials=dict(landmarks),
         positions=positions,
         cortex=cortex,
+        lattice=carved.lattice,
         provenance={**provenance, "notes": told},
     )
 
