@@ -1,8 +1,8 @@
 """Label images whose layers stay closed in the mesh, at any element size.
 
 Where layers are thinner than the elements, labels may come to touch that do not touch in the image,
-and current finds a way that is not there. The elements around such faces are halved and the mesh is
-made again.
+and current finds a way that is not there. The elements around such faces are halved, if that does
+not help quartered, and the mesh is made again.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_image
 from rheobase.meshes.sizing import Size, near_points, smallest
 
-#: The mesh is made this often at most.
-ROUNDS = 5
+#: The mesh is made this often at most; elements are halved this often, then quartered.
+ROUNDS, HALVED = 8, 4
 #: Elements are halved within this many edges of a face that should not be there, and not beyond.
 AROUND, STEEP = 0.6, 100.0
 
@@ -120,13 +120,13 @@ def carve_closed(
     """
     touching = touching_labels(image)
     carved = carve_image(image, affine, edge_length, size=size, smoothing=smoothing)
-    places = np.empty((0, 3))
-    for _ in range(ROUNDS - 1):
+    sizes, finest = [size], edge_length
+    for n in range(1, ROUNDS):
         wrong, _ = false_contacts(carved.mesh, touching)
         if not len(wrong):
             break
-        places = np.concatenate([places, wrong])
-        near = near_points(places, edge_length / 2, AROUND * edge_length, growth=STEEP)
-        both = smallest([size, near])
-        carved = carve_image(image, affine, edge_length / 2, size=both, smoothing=smoothing)
+        edge = edge_length / (2 if n <= HALVED else 4)
+        sizes.append(near_points(wrong, edge, AROUND * edge_length, growth=STEEP))
+        finest = min(finest, edge)
+        carved = carve_image(image, affine, finest, size=smallest(sizes), smoothing=smoothing)
     return carved

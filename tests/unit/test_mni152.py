@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from rheobase.meshes import closed_layers
+from rheobase.meshes.checkup import check_up
 from rheobase.meshes.head import Head
-from rheobase.meshes.heads import mni152
+from rheobase.meshes.heads import build_head, mni152
 from rheobase.meshes.heads.mni152_template import Template, constants, surface, template
 from rheobase.meshes.voxels import absorb_islands, filled, largest_part, voxelize
 
@@ -27,7 +29,21 @@ def image() -> Template:
 def head(image: Template) -> Iterator[Head]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mni152, "template", lambda: image)
+        patch.setattr(closed_layers, "ROUNDS", 1)  # holes and all: the slow test has none
         yield mni152.build(edge_length_mm=9.0, columns=20_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("resolution", "tetrahedra"), [("coarse", 0.5e6), ("standard", 1.8e6), ("fine", 4e6)]
+)
+def test_each_resolution_is_closed_and_keeps_volumes(resolution: str, tetrahedra: float) -> None:
+    head = build_head("mni152", resolution=resolution)
+    assert len(head.mesh.tets) == pytest.approx(tetrahedra, rel=0.25)
+    findings = check_up(head)
+    assert not [f for f in findings if f.level == "fails"]
+    assert any("closed from the inside out" in f.text for f in findings)  # no contact at all
+    assert max(abs(e) for e in head.provenance["mesh"]["volume_errors"].values()) < 0.01
 
 
 def mask(image: Template, *labels: int) -> NDArray[np.bool_]:

@@ -1,0 +1,49 @@
+"""Layers thinner than the elements stay closed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.meshes.closed_layers import carve_closed, false_contacts, touching_labels
+from rheobase.meshes.mesher import carve_image
+
+
+def shells() -> NDArray[np.uint8]:
+    """Return a ball of grey matter in 2 mm of CSF and 3 mm of bone in scalp, 1 mm voxels."""
+    x = np.arange(60) - 29.3
+    r = np.sqrt(x[:, None, None] ** 2 + x[None, :, None] ** 2 + x[None, None, :] ** 2)
+    return np.select([r < 15, r < 17, r < 20, r < 27], [2, 3, 4, 5], 0).astype(np.uint8)
+
+
+def test_touching_labels() -> None:
+    assert touching_labels(shells()) == {
+        *((k, k) for k in (0, 2, 3, 4, 5)),
+        *((0, 5), (2, 3), (3, 4), (4, 5)),
+    }
+    corner = np.zeros((4, 4, 4), np.int64)
+    corner[0, 0, 0], corner[1, 1, 1] = 7, 300  # share one corner; both touch the outside
+    assert touching_labels(corner) == {(0, 0), (0, 7), (0, 300), (7, 300)}
+
+
+def test_layers_are_closed_and_nothing_else_changes() -> None:
+    image, affine = shells(), np.diag([1e-3, 1e-3, 1e-3, 1.0])
+    touching = touching_labels(image)
+
+    def size(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full(len(points), 5e-3)
+
+    open_ = carve_image(image, affine, 5e-3, size=size)
+    closed = carve_closed(image, affine, 5e-3, size=size)
+    middles, areas = false_contacts(closed.mesh, touching)
+    assert not len(middles)
+    assert not len(areas)
+    assert not closed.report.contacts
+    assert len(closed.mesh.tets) >= len(open_.mesh.tets)
+    errors = closed.report.volume_errors()
+    assert max(abs(e) for e in errors.values()) < 0.05
+    # told about every pair that touches in the mesh, it finds their whole interface
+    middles, areas = false_contacts(closed.mesh, touching - {(2, 3)})
+    radius = np.linalg.norm(middles - 29.3e-3, axis=1)
+    assert abs(np.median(radius) - 15e-3) < 0.5e-3
+    assert abs(areas.sum() / (4 * np.pi * 15e-3**2) - 1) < 0.1
+    middles, areas = false_contacts(closed.mesh, touching - {(0, 5)})
+    assert abs(areas.sum() / (4 * np.pi * 27e-3**2) - 1) < 0.05
