@@ -242,33 +242,39 @@ def sides(names: list[str], left: str, right: str) -> list[tuple[str, str]]:
     return [(n, right + n.removeprefix(left)) for n in names if n.startswith(left)]
 
 
-def covering(radius: float, edge: float, centre: tuple[float, float, float]) -> Head:
-    """Return a ball of one tissue in MNI space (m)."""
-    from rheobase.meshes.mesher import mesh_spheres
+def covering(low: tuple[int, int, int], high: tuple[int, int, int], edge: int) -> Head:
+    """Return a box (mm) of one tissue in MNI space, six tetrahedra a cell."""
+    import pyvista as pv
 
-    ball = mesh_spheres([radius], [2], edge)
-    nodes = ball.nodes + np.array(centre)
+    cells = tuple((b - a) // edge for a, b in zip(low, high, strict=True))
+    grid = pv.ImageData(
+        dimensions=tuple(n + 1 for n in cells), spacing=(edge,) * 3, origin=low
+    ).to_tetrahedra(6)
+    nodes = np.asarray(grid.points, np.float64) * 1e-3
+    tets = grid.cells_dict[pv.CellType.TETRA].astype(np.int32)
+    x = nodes[tets]
+    sides = np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0])
+    turned = np.einsum("ij,ij->i", sides, x[:, 3] - x[:, 0]) < 0
+    tets[turned] = tets[turned][:, [0, 2, 1, 3]]
     return Head(
         name="covering",
         species="human",
         space="MNI152NLin2009aSym",
-        mesh=TetMesh(nodes=nodes, tets=ball.tets, labels=ball.labels),
+        mesh=TetMesh(nodes=nodes, tets=tets, labels=np.full(len(tets), 2, np.int32)),
         tissues={2: tissue("grey_matter")},
     )
 
 
 @pytest.mark.parametrize(
-    ("key", "parcels", "radius", "edge", "centre"),
+    ("key", "parcels", "box", "edge"),
     [
-        ("glasser", 360, 0.105, 5e-3, (0.0, -0.018, 0.01)),
-        ("cit168", 16, 0.051, 3e-3, (0.0, 0.0, 0.0)),
+        ("glasser", 360, ((-75, -112, -52), (75, 78, 88)), 5),
+        ("cit168", 16, ((-41, -42, -24), (43, 30, 33)), 3),
     ],
 )
-def test_volumes_of_real_atlases(
-    key: str, parcels: int, radius: float, edge: float, centre: tuple[float, float, float]
-) -> None:
+def test_volumes_of_real_atlases(key: str, parcels: int, box: tuple[Any, Any], edge: int) -> None:
     atlas = real(key, key, space="MNI")
-    head = covering(radius, edge, centre)
+    head = covering(*box, edge)
     rows = {str(r["region"]): r for r in region_table(atlas, head, head.mesh.nodes[:, 0])}
     assert len(rows) == parcels
     tables = json.loads((REAL / "atlases.json").read_text("utf-8"))
