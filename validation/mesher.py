@@ -22,7 +22,7 @@ from rheobase.validation.soundness import MIN_DIHEDRAL, P1_DIHEDRAL, faults
 from rheobase.validation.sphere import LABELS, RADII, SIGMA
 
 MM = 1e-3
-RANDOM_IMAGES = 48
+RANDOM_IMAGES = 32
 FOLDED_EDGE = 3e-3
 FOLDED_VOLUME, ELLIPSOID_VOLUME = 0.01, 0.01
 
@@ -33,7 +33,9 @@ ELLIPSOID_EDGE = 2e-3
 
 #: Mean edge of an image-made sphere (m), and the edge and number of refinements of a CAD mesh with
 #: as many tetrahedra.
-SPHERES = ((4.62e-3, 8e-3, 1), (3.71e-3, 6e-3, 1))
+SPHERES = ((4.6e-3, 7e-3, 1), (3.71e-3, 6e-3, 1), (3.3e-3, 5.15e-3, 1))
+#: Least order in the mean edge, which goes with the cube root of the number of tetrahedra.
+ORDER = 1.5
 #: Where the sphere's centre lies between voxels, and the electrodes: no axis of symmetry.
 CENTRE = np.array([0.31, 0.13, -0.22])
 POLE = np.array([0.36, 0.48, 0.80])
@@ -223,6 +225,22 @@ def sphere_field() -> list[Row]:
         )
         if len(sizes) == 1:
             rows += _currents(made)
+    edges = np.log(np.array(sizes, dtype=np.float64)) / -3
+    for n, name in enumerate(("image-made", "CAD")):
+        order = float(np.polyfit(edges[:, n], np.log(errors)[:, n], 1)[0])
+        rows.append(
+            Row(
+                case="mesher-sphere-field",
+                quantity=f"order of convergence of that error, {name}, {len(sizes)} sizes; "
+                f"error is what is missing of {ORDER:g}",
+                value=order,
+                reference=2.0,
+                error=max(0.0, ORDER - order),
+                limit=0.0,
+                unit="1",
+                source="linear elements: second order",
+            )
+        )
     return rows
 
 
