@@ -253,9 +253,9 @@ def digimouse(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("kind", "edge_length_mm", "litres"),
     [
-        ("ernie", 6.0, 4.78),
-        ("colin27", 6.0, 3.91),
-        ("digimouse", 0.8, 0.00290),
+        ("ernie", 5.0, 4.78),
+        ("colin27", 5.0, 3.91),
+        ("digimouse", 0.5, 0.00290),
         ("ants", 5.0, 3.66),
     ],
 )
