@@ -45,8 +45,8 @@ def close(order: Any, edges: Any, third: Any, at: Any, reach: float, points: Any
           nodes: Any, material: Any, kept: Any) -> int:  # fmt: skip
     """Move one end of each edge into the material between its ends, nearest first.
 
-    Each node moves once. Returns how many edges stay open: both ends are taken by other layers, or
-    ``bound``, or the way is more than ``reach`` of the edge.
+    Each node moves once, and by at most ``reach`` of the edge. Returns how many edges stay open:
+    both ends are taken by other layers, or ``bound``.
     """
     still = 0
     for n in order:
@@ -56,11 +56,12 @@ def close(order: Any, edges: Any, third: Any, at: Any, reach: float, points: Any
         v, way = (a, at[n]) if at[n] <= 0.5 else (b, 1.0 - at[n])
         if kept[v] or bound[v]:
             v, way = (b, 1.0 - way) if v == a else (a, 1.0 - way)
-        if kept[v] or bound[v] or way > reach:
+        if kept[v] or bound[v]:
             still += 1
             continue
+        part = min(1.0, reach / way)
         for d in range(3):
-            nodes[v, d] = points[n, d]
+            nodes[v, d] += part * (points[n, d] - nodes[v, d])
         material[v] = third[n]
         kept[v] = True
     return still

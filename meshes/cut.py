@@ -198,12 +198,13 @@ def ties(
         difference: NDArray[np.float64] = f[:, 0] - f[:, 1]
         return difference
 
-    t = np.full(len(start), 0.5)
-    go = np.arange(len(start))
-    low, high = np.zeros(len(start)), np.ones(len(start))
     g_low, g_high = ahead(start, pair), ahead(start + along, pair)
+    # a vertex may hold a material that is not quite there
+    t = np.where(g_low <= 0, 0.0, np.where(g_high >= 0, 1.0, 0.5))
+    go = np.flatnonzero((g_low > 0) & (g_high < 0))
+    g_low, g_high, low, high = g_low[go], g_high[go], np.zeros(len(go)), np.ones(len(go))
     least = TIE * (np.abs(g_low) + np.abs(g_high))
-    last = np.zeros(len(start))
+    last = np.zeros(len(go))
     for _ in range(steps):
         span = g_low - g_high
         here = np.where(span > 0, low + (high - low) * g_low / np.where(span > 0, span, 1.0), 0.5)

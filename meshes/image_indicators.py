@@ -23,7 +23,7 @@ TRUNCATE = 3.0
 #: By how much sheets, threads and specks of one voxel keep the largest share at their voxels.
 MARGIN = 0.3
 #: Largest offset (logarithm of a weight), so that a label of a few voxels cannot grow a halo.
-MOST_OFFSET = 0.8
+MOST_OFFSET = 2.0
 #: Points at which volumes are counted.
 SAMPLES = 400_000
 #: Labels up to this are looked up in a table.

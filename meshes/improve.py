@@ -32,9 +32,11 @@ ROUNDS = 12
 OFF = 0.01
 #: Sweeps of smoothing, and how many more may follow while volumes are off.
 SWEEPS = 3
-MORE_SWEEPS = 1
-#: Part of a volume correction that is taken.
-RELAXATION = 1.5
+MORE_SWEEPS = 2
+#: What part of a volume correction arrives (guards hold nodes back) is learnt within these limits.
+ANSWERS = (0.35, 1.5)
+#: Largest part of the largest offset that one correction changes.
+STEP_LIMIT = 0.2
 #: Corrections end when every label is this close (relative).
 VOLUME_ERROR = 0.001
 #: Triangles at which the slope across interfaces is measured.
@@ -117,13 +119,16 @@ def improve(
 
     crossing = on[around.number[on] > 2]
     relax(nodes, *guard, crossing, fit(nodes[crossing], crossing), 1, _sine(FIT_FLOOR))
+    boost, before = np.ones(len(indicators.labels)), None
     for sweep in range(1 if draft else SWEEPS + MORE_SWEEPS):
         if wanted is not None and sweep > 0:
-            step = _offset_steps(mesh, nodes, around, indicators, wanted, edge_length)
-            if sweep >= SWEEPS and step is None:
+            missing = _missing(mesh, nodes, wanted)
+            if sweep >= SWEEPS and not missing.any():
                 break
-            if step is not None:
-                indicators = _with_steps(indicators, RELAXATION * step)
+            if before is not None:
+                boost = _boost(before, missing, boost)
+            indicators = _corrected(nodes, around, indicators, boost * missing, edge_length)
+            before = missing
         elif sweep >= SWEEPS:
             break
         target = fit(_tangential(nodes, around, on), on)
@@ -138,9 +143,8 @@ def improve(
             )
             relax(nodes, *guard, free, target, 3, _sine(FREE_FLOOR))
     if draft and wanted is not None:
-        step = _offset_steps(mesh, nodes, around, indicators, wanted, edge_length)
-        if step is not None:
-            indicators = _with_steps(indicators, step)
+        missing = _missing(mesh, nodes, wanted)
+        indicators = _corrected(nodes, around, indicators, missing, edge_length)
 
     rng = np.random.default_rng(0)
     for n in range(0 if draft else ROUNDS):
@@ -201,33 +205,41 @@ def _around(
     return around, np.flatnonzero(tied & moving), np.flatnonzero(alone & moving)
 
 
-def _with_steps(indicators: Indicators, step: NDArray[np.float64]) -> Indicators:
-    most = indicators.most
-    step = np.clip(step, -0.25 * most, 0.25 * most)
-    return indicators.with_offsets(np.clip(indicators.offsets + step, -most, most))
-
-
-def _offset_steps(
-    mesh: CutMesh,
-    nodes: NDArray[np.float64],
-    around: _Around,
-    indicators: Indicators,
-    wanted: NDArray[np.float64],
-    edge_length: float,
-) -> NDArray[np.float64] | None:
-    """Return the changes of the offsets that give back missing volumes; None if none is missing.
-
-    A change moves the interface of two materials by ``reach`` / slope of their difference; the
-    outside takes what is left.
-    """
+def _missing(
+    mesh: CutMesh, nodes: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the volume that each material lacks (m³), all 0 if none lacks much."""
     from rheobase.meshes._improve_numba import material_volumes
 
     missing = wanted - material_volumes(nodes, mesh.tets, mesh.material, len(wanted))
     missing[~np.isfinite(wanted)] = 0.0
-    if not (np.abs(missing) > VOLUME_ERROR * wanted).any():
-        return None
-    if len(around.triangles) == 0:
-        return None
+    near = not (np.abs(missing) > VOLUME_ERROR * wanted).any()
+    return np.zeros_like(missing) if near else missing
+
+
+def _boost(
+    before: NDArray[np.float64], missing: NDArray[np.float64], boost: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return by how much to ask for more than is missing, as the last answer was short of it."""
+    asked = before * boost
+    answer = np.divide(before - missing, asked, out=np.ones_like(asked), where=asked != 0)
+    return 1.0 / np.clip(answer, *ANSWERS)
+
+
+def _corrected(
+    nodes: NDArray[np.float64],
+    around: _Around,
+    indicators: Indicators,
+    missing: NDArray[np.float64],
+    edge_length: float,
+) -> Indicators:
+    """Return the indicators with offsets that give back the volumes ``missing`` (m³).
+
+    A change of the offsets moves the interface of two materials by ``reach`` / slope of their
+    difference; the outside takes what is left.
+    """
+    if not missing.any() or len(around.triangles) == 0:
+        return indicators
     n = len(missing)
     stride = 1 + len(around.triangles) // SLOPES
     some, pairs = around.triangles[::stride], around.pairs[::stride]
@@ -248,7 +260,9 @@ def _offset_steps(
     inner = laplacian[1:, 1:]  # a label may have no interface yet
     inner += np.diag(1e-3 * np.diag(inner) + 1e-12 * max(float(np.diag(inner).max()), 1e-300))
     step[1:] = np.linalg.solve(inner, missing[1:])
-    return step
+    most = indicators.most
+    step = np.clip(step, -STEP_LIMIT * most, STEP_LIMIT * most)
+    return indicators.with_offsets(np.clip(indicators.offsets + step, -most, most))
 
 
 def _tangential(
