@@ -33,7 +33,7 @@ ELLIPSOID_EDGE = 2e-3
 
 #: Mean edge of an image-made sphere (m), and the edge and number of refinements of a CAD mesh with
 #: as many tetrahedra.
-SPHERES = ((4.6e-3, 7e-3, 1), (3.71e-3, 6e-3, 1), (3.3e-3, 5.15e-3, 1))
+SPHERES = ((6.5e-3, 8.4e-3, 1), (4.6e-3, 7e-3, 1), (3.71e-3, 6e-3, 1))
 #: Least order in the mean edge, which goes with the cube root of the number of tetrahedra.
 ORDER = 1.5
 #: Where the sphere's centre lies between voxels, and the electrodes: no axis of symmetry.
