@@ -85,15 +85,15 @@ def carve(
         )
     with stage("mesh: improve"):
         better = improve(mesh, indicators, edge_length, wanted=wanted)
-    indicators = better.indicators
     rebuilds = 0
     while (bad := _bad(better, rebuilds)).any():
         _give_up(lattice, frozen, mesh.parent[mesh.material > 0][bad], rebuilds)
         rebuilds += 1
         with stage("mesh: mend"):
+            # cut by the same indicators as before: only what was given up changes
             fresh = _cut(lattice, indicators, walls, frozen)
             start, fixed = _carry_over(mesh, better.nodes, fresh)
-            better = improve(start, indicators, edge_length, fixed=fixed)
+            better = improve(start, better.indicators, edge_length, fixed=fixed)
         mesh = fresh
         if (
             rebuilds == ATTEMPTS
@@ -195,8 +195,11 @@ def _bad(better: Improved, rebuilds: int) -> NDArray[np.bool_]:
     """Return the tetrahedra inside whose angles are too small."""
     least = AIM_DIHEDRAL if rebuilds < PATIENCE else MIN_DIHEDRAL
     bad: NDArray[np.bool_] = better.worst < np.sin(np.radians(least))
-    low = better.worst < np.sin(np.radians(LOW_DIHEDRAL))
-    return bad | low if np.count_nonzero(low) > LOW_SHARE * len(low) else bad
+    low = np.flatnonzero(better.worst < np.sin(np.radians(LOW_DIHEDRAL)))
+    many = len(low) - int(LOW_SHARE * len(bad))
+    if many > 0:  # the worst of them, so that few enough are left
+        bad[low[np.argsort(better.worst[low], kind="stable")[:many]]] = True
+    return bad
 
 
 def _give_up(
@@ -208,7 +211,7 @@ def _give_up(
     away = kept & (lattice.nodes[around] != lattice.regular[around]).any(axis=1)
     frozen[around[~kept]] |= rebuilds >= PATIENCE
     lattice.nodes[around[away]] = lattice.regular[around[away]]
-    drop = around[kept & ~lattice.last[around]]
+    drop = around[(away if rebuilds == 0 else kept) & ~lattice.last[around]]
     lattice.kept[drop] = False
     lattice.material[drop] = lattice.own[drop]
     if rebuilds > 2 * PATIENCE:  # nor can what a label needs be kept

@@ -15,8 +15,6 @@ from rheobase.meshes.indicators import Indicators
 
 #: Points looked at inside each edge between two materials.
 SAMPLES = 5
-#: How often edges beside moved nodes are looked at again.
-PASSES = 2
 #: A node moves by at most this part of an edge.
 REACH = 0.35
 #: Materials with at most this many lattice nodes keep all of them.
@@ -59,29 +57,22 @@ def close_layers(
 
     nodes, material = nodes.copy(), material.copy()
     kept = np.zeros(len(nodes), np.bool_)
-    n_open = 0
-    for n in range(PASSES):
-        edges = mixed_edges(tets, material)[2]
-        if n > 0:  # a node that moved may have left the layer that it was in
-            edges = edges[kept[edges].any(axis=1)]
-        pair = material[edges]
-        start = nodes[edges[:, 0]]
-        along = nodes[edges[:, 1]] - start
-        samples = np.empty((len(edges), SAMPLES), np.int32)
-        for k in range(SAMPLES):
-            samples[:, k] = indicators.material(start + (k + 1) / (SAMPLES + 1) * along)
-        third, at = np.empty(len(edges), np.int32), np.zeros(len(edges))
-        between(samples, pair, third, at)
-        crossed = np.flatnonzero(third >= 0)
-        edges, third, at = edges[crossed], third[crossed], at[crossed]
-        points = start[crossed] + at[:, None] * along[crossed]
-        way = np.minimum(at, 1.0 - at) * np.linalg.norm(along[crossed], axis=1)
-        order = np.argsort(way, kind="stable")
-        bound = walls > 0
-        n_open = int(close(order, edges, third, at, REACH, points, bound, nodes, material, kept))
-        if len(crossed) == n_open:
-            break
-    return nodes, material, kept, n_open
+    edges = mixed_edges(tets, material)[2]
+    pair = material[edges]
+    start = nodes[edges[:, 0]]
+    along = nodes[edges[:, 1]] - start
+    samples = np.empty((len(edges), SAMPLES), np.int32)
+    for k in range(SAMPLES):
+        samples[:, k] = indicators.material(start + (k + 1) / (SAMPLES + 1) * along)
+    third, at = np.empty(len(edges), np.int32), np.zeros(len(edges))
+    between(samples, pair, third, at)
+    crossed = np.flatnonzero(third >= 0)
+    edges, third, at = edges[crossed], third[crossed], at[crossed]
+    points = start[crossed] + at[:, None] * along[crossed]
+    way = np.minimum(at, 1.0 - at) * np.linalg.norm(along[crossed], axis=1)
+    order = np.argsort(way, kind="stable")
+    n_open = close(order, edges, third, at, REACH, points, walls > 0, nodes, material, kept)
+    return nodes, material, kept, int(n_open)
 
 
 def keep_small(
