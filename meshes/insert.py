@@ -35,6 +35,8 @@ TOLERANCE = 1.25
 GROWTH = 1.0
 #: Rings of lattice tetrahedra around what has changed that are cut anew as well.
 RINGS = 2
+#: Surfaces that are off by less than this (of the edge of the body) are left there.
+NO_SHIFT = 0.004
 #: How often the seam is moved outwards when bad tetrahedra remain at it.
 MOVES = 3
 
@@ -109,16 +111,15 @@ def insert(made: Carved | Inserted, bodies: Sequence[Body]) -> Inserted:
 
 
 def _inserted(state: State, bodies: list[Body]) -> Inserted:
-    """Insert group after group of bodies."""
+    """Insert bodies into a mesh."""
     check_names(bodies)
-    columns: dict[str, int] = {}
-    for group in _groups(bodies, 4.0 * float(state.leaves.edge())):
-        with stage("inserting " + ", ".join(body.name for body in group)):
-            columns |= {body.name: len(state.record.labels) + n for n, body in enumerate(group)}
-            state = _insert(state, group)
+    first = len(state.record.labels)
+    if bodies:
+        with stage("inserting " + ", ".join(body.name for body in bodies)):
+            state = _insert(state, bodies)
     found = {}
-    for body in bodies:
-        found[body.name] = np.flatnonzero(state.column == columns[body.name]).astype(np.int32)
+    for n, body in enumerate(bodies, first):
+        found[body.name] = np.flatnonzero(state.column == n).astype(np.int32)
         if len(found[body.name]) == 0:
             raise InputError(
                 f"body {body.name!r} has no tetrahedron: it is thinner than its edge of "
@@ -188,28 +189,8 @@ def insert_into_head(
     )
 
 
-def _groups(bodies: list[Body], margin: float) -> list[list[Body]]:
-    """Return the bodies in groups that keep ``margin`` (m) between their boxes."""
-    groups: list[list[Body]] = []
-    boxes: list[NDArray[np.float64]] = []
-    for body in bodies:
-        members, box = [body], body.shape.bounds() + 0.5 * margin * np.array([[-1.0], [1.0]])
-        n = len(groups) - 1
-        while n >= 0:
-            if (box[0] <= boxes[n][1]).all() and (boxes[n][0] <= box[1]).all():
-                members = groups.pop(n) + members
-                other = boxes.pop(n)
-                box = np.stack([np.minimum(box[0], other[0]), np.maximum(box[1], other[1])])
-                n = len(groups)  # the larger box may meet others
-            n -= 1
-        groups.append(members)
-        boxes.append(box)
-    order = {id(body): n for n, body in enumerate(bodies)}
-    return [sorted(group, key=lambda body: order[id(body)]) for group in groups]
-
-
 def _insert(state: State, group: list[Body]) -> State:
-    """Insert bodies that are close together."""
+    """Insert one body or more."""
     record = state.record
     finest = TOLERANCE * min(body.edge_length for body in group)
     indicators = BodyIndicators(
@@ -223,7 +204,7 @@ def _insert(state: State, group: list[Body]) -> State:
     leaves = state.leaves.finer(halvings)
     boxes = [body.shape.bounds() for body in group]
     margin = float(leaves.edge(leaves.highest)) / GROWTH
-    near = np.stack([np.min(boxes, axis=(0, 1)) - margin, np.max(boxes, axis=(0, 1)) + margin])
+    near = np.stack(boxes) + margin * np.array([[-1.0], [1.0]])
 
     def wanted(points: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
         edges = np.full(len(points), np.inf)
@@ -237,14 +218,16 @@ def _insert(state: State, group: list[Body]) -> State:
         piece = cut_zone(state, zone, indicators, float(leaves.edge()))
         if piece is None:
             continue
-        shifted = replace(indicators, shifts=surface_shifts(piece, indicators))
-        known = zone.intact
-        material = np.where(known, zone.material, shifted.material(leaves.nodes(zone.keys))).astype(
-            np.int32
-        )
-        corrected = cut_zone(state, replace(zone, material=material), shifted, float(leaves.edge()))
-        if corrected is not None:
-            zone, piece, indicators = replace(zone, material=material), corrected, shifted
+        shifts = surface_shifts(piece, indicators)
+        edges = np.array([body.edge_length for body in group])
+        if (np.abs(shifts) > NO_SHIFT * edges).any():
+            shifted = replace(indicators, shifts=shifts)
+            material = shifted.material(zone.leaves.nodes(zone.keys))
+            material = np.where(zone.intact, zone.material, material)
+            again = replace(zone, material=material)
+            better = cut_zone(state, again, shifted, float(leaves.edge()), piece.frozen)
+            if better is not None:
+                zone, piece, indicators = again, better, shifted
         return sewn(state, zone, piece, indicators, group)
     raise InputError(
         f"no mesh with angles of {MIN_DIHEDRAL:g}° or more found around "

@@ -126,7 +126,7 @@ class Leaves:
         wanted
             Wanted mean edge.
         near
-            Box outside which no leaf is split but for the balance (m), shape (2, 3).
+            Boxes outside which no leaf is split but for the balance (m), shape (n, 2, 3).
 
         Raises
         ------
@@ -136,22 +136,30 @@ class Leaves:
         fine: list[NDArray[np.int32]] = []
         pending = self.leaves
         while len(pending):
-            size = (1 << pending[:, 3:]) * self.cell
-            low = self.origin + pending[:, :3] * self.cell
-            split = (pending[:, 3] > 0) & ((low < near[1]) & (low + size > near[0])).all(axis=1)
+            split = (pending[:, 3] > 0) & self.meet(pending, near)
             rows = np.flatnonzero(split)
-            smallest = wanted(
-                low[rows] + 0.5 * size[rows], 0.5 * np.linalg.norm(size[rows], axis=1)
-            )
+            smallest = wanted(*self.balls(pending[rows]))
             split[rows] = smallest < self.edge(pending[rows, 3])
             fine.append(pending[~split])
             pending = _children(pending[split])
             _check_number(sum(map(len, fine)) + len(pending))
         leaves = np.concatenate(fine)
+        return replace(self, leaves=_balanced(leaves, leaves[self.meet(leaves, near)]))
+
+    def meet(self, leaves: NDArray[np.int32], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which leaves reach into one of some boxes (m), shape (n_boxes, 2, 3)."""
         low = self.origin + leaves[:, :3] * self.cell
+        high = low + (1 << leaves[:, 3:]) * self.cell
+        some = np.zeros(len(leaves), np.bool_)
+        for box in boxes:
+            some |= ((low < box[1]) & (high > box[0])).all(axis=1)
+        return some
+
+    def balls(self, leaves: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return centres (m), shape (n, 3), and radii (m) of the balls around leaves."""
         size = (1 << leaves[:, 3:]) * self.cell
-        here = ((low < near[1]) & (low + size > near[0])).all(axis=1)
-        return replace(self, leaves=_balanced(leaves, leaves[here]))
+        centre = self.origin + leaves[:, :3] * self.cell + 0.5 * size
+        return centre, 0.5 * np.linalg.norm(size, axis=1)
 
     def differ(self, others: Leaves) -> NDArray[np.bool_]:
         """Return which leaves another octree on the same grid does not have, shape (n,)."""

@@ -69,7 +69,13 @@ class Piece:
     frozen: NDArray[np.bool_]
 
 
-def cut_zone(state: State, zone: Zone, indicators: Indicators, edge_length: float) -> Piece | None:
+def cut_zone(
+    state: State,
+    zone: Zone,
+    indicators: Indicators,
+    edge_length: float,
+    frozen: NDArray[np.bool_] | None = None,
+) -> Piece | None:
     """Cut and improve a zone, None if bad tetrahedra remain at its seam."""
     record = state.record
     stays = ~zone.removed[record.parent]  # tetrahedra of the mesh
@@ -89,6 +95,8 @@ def cut_zone(state: State, zone: Zone, indicators: Indicators, edge_length: floa
     shifted = (was >= 0) & moved
     points[shifted] = state.nodes[was[shifted]]
     uncut = zone.seam & moved
+    if frozen is not None:
+        uncut |= frozen
     for _ in range(ATTEMPTS):
         mesh = cut_lattice(
             points,

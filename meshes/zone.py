@@ -69,7 +69,7 @@ def find_zone(
     wanted
         Wanted edges.
     near
-        Box in which leaves may be split (m), shape (2, 3).
+        Boxes in which leaves may be split (m), shape (n, 2, 3).
     rings
         Rings of tetrahedra around what has changed that belong to the zone.
 
@@ -90,7 +90,9 @@ def find_zone(
     grow = 2 if leaves.tile == leaves.highest else 1
     while True:
         margin = (grow + 3.0) * float(leaves.cell.max()) * (1 << leaves.tile)
-        whole = leaves.extended(near + margin * np.array([[-1.0], [1.0]]), closed)
+        whole = leaves
+        for box in near:
+            whole = whole.extended(box + margin * np.array([[-1.0], [1.0]]), closed)
         fine = whole.refined(wanted, near)
         tiles = fine.tile_of(fine.leaves[fine.differ(whole) | _touched(fine, indicators, near)])
         tiles = np.unique(tiles)
@@ -106,11 +108,9 @@ def _touched(
     leaves: Leaves, indicators: BodyIndicators, near: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Return the leaves that a body may reach into."""
-    size = (1 << leaves.leaves[:, 3:]) * leaves.cell
-    low = leaves.origin + leaves.leaves[:, :3] * leaves.cell
-    touched: NDArray[np.bool_] = ((low < near[1]) & (low + size > near[0])).all(axis=1)
+    touched = leaves.meet(leaves.leaves, near)
     rows = np.flatnonzero(touched)
-    centre, reach = low[rows] + 0.5 * size[rows], 0.5 * np.linalg.norm(size[rows], axis=1)
+    centre, reach = leaves.balls(leaves.leaves[rows])
     touched[rows] = False
     for n in range(len(indicators.bodies)):
         touched[rows] |= indicators.depth(n, centre) > -reach
