@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rheobase.meshes.mesher import mesh_image
-from rheobase.meshes.quality import quality
+from rheobase.meshes.mesher import carve_image
 
 
 def folded_head() -> np.ndarray:
@@ -44,16 +43,16 @@ def main() -> None:
         file = nib.load(chosen.labels)
         image, affine = np.asarray(file.dataobj).squeeze(), file.affine.copy()
         affine[:3] *= 1e-3
-    mesh_image(image[tuple(slice(n // 2 - 8, n // 2 + 8) for n in image.shape)], affine, 3e-3)
+    if not np.issubdtype(image.dtype, np.integer):
+        image = image.astype(np.int32)
+    middle = tuple(slice(n // 2 - 8, n // 2 + 8) for n in image.shape)
+    carve_image(image[middle], affine, 3e-3)  # compiles
     start = time.process_time()
-    mesh = mesh_image(image, affine, chosen.edge_mm * 1e-3)
+    carved = carve_image(image, affine, chosen.edge_mm * 1e-3)
     cpu = time.process_time() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(quality(mesh))
-    voxel = abs(np.linalg.det(affine[:3, :3]))
-    for label, volume in mesh.tissue_volumes().items():
-        exact = np.count_nonzero(image == label) * voxel
-        print(f"label {label}: volume {100 * (volume / exact - 1):+.2f} % of the image's")
+    mesh = carved.mesh
+    print(carved.report)
     print(
         f"{cpu:.1f} CPU-s, {1e6 * cpu / len(mesh.tets):.1f} CPU-s per million tetrahedra, "
         f"{memory:.0f} MB at the peak"
