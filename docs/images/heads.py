@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 COLOURS = ["#111111", "#f4f4e8", "#a0a0a0", "#4aa3df", "#f2e3a0", "#e0a080"]
 WIDTH = 1000  # pixels
 AT = np.array([-38.0, -20.0, 20.0]) * 1e-3  # through the left hand area of the MNI brain
-SIMPLE = ("sphere", "slab-human", "slab-macaque", "slab-rat", "slab-mouse")
+SIMPLE = ("sphere", "slab-human")
 ANIMALS = ("rat", "mouse", "macaque")
 mpl.use("Agg")
 

@@ -131,6 +131,7 @@ def graded(image: Template, edge: float) -> Size:
     thin = (labels == code["scalp"]) & (to_fine + away(labels == 0) < 2 * edge)
     fine = (to_fine <= spacing) | thin
     wanted = np.where(fine, edge, np.where(near, 2 * edge, 4 * edge)).astype(np.float32)
+    wanted *= np.float32(1.001)  # or rounding makes each of them a hair too small for its level
     return size_image(wanted, image.affine, outside=4 * edge)
 
 
