@@ -170,7 +170,8 @@ def true_volumes(indicators: BodyIndicators, spacing: float) -> NDArray[np.float
     indicators
         The bodies; shifts are left out.
     spacing
-        Edge of the boxes with one point each (m), larger where that would take more than ``MOST_POINTS``.
+        Edge of the boxes with one point each (m), larger where they would be more than
+        ``MOST_POINTS``.
     """
     plain = replace(indicators, shifts=(0.0,) * len(indicators.bodies))
     first = len(indicators.base.labels)
