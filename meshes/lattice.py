@@ -146,7 +146,7 @@ def _graded(
         y, z = np.meshgrid(axes[1], axes[2], indexing="ij")
         points = np.column_stack([np.full(y.size, x), y.ravel(), z.ravel()])
         ratio = np.maximum(np.asarray(size(points)) / edge_length, 1.0)
-        steps = np.floor(np.log2(ratio) + 1e-9)
+        steps = np.floor(np.log2(ratio) + 1e-6)  # sizes may be float32
         allowed[i] = np.clip(steps, 0, max_level).reshape(y.shape)
     level = np.zeros(tuple(shape), np.int8)
     for up in range(1, max_level + 1):
