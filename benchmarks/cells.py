@@ -16,7 +16,7 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase.fields.waveforms import tms_pulse
-from rheobase.meshes.layers import layer_table
+from rheobase.meshes.cortex.layers import layer_table
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import species_scaling

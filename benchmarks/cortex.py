@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from rheobase.meshes.curvature import angle_deficit, curvature
+from rheobase.meshes.cortex.curvature import angle_deficit, curvature
+from rheobase.meshes.cortex.layers import borders, cortical_layers, layer_table, waehnert
+from rheobase.meshes.cortex.sheet import triangle_areas
+from rheobase.meshes.cortex.sites import sample_sites
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
-from rheobase.meshes.layers import borders, cortical_layers, layer_table, waehnert
-from rheobase.meshes.regions import ball, tissue_region
-from rheobase.meshes.sheet import triangle_areas
-from rheobase.meshes.sites import sample_sites
+from rheobase.meshes.regions.region import ball, tissue_region
 from rheobase.meshes.spaces import Warp
 
 

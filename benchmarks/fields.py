@@ -28,8 +28,8 @@ def measure(edge: float) -> None:
     from rheobase.fields.recovery import recover_gradient, split_nodes
     from rheobase.fields.solver import Conductor
     from rheobase.meshes.mesher import mesh_spheres
-    from rheobase.meshes.outlines import Disc
-    from rheobase.meshes.scalp import Scalp
+    from rheobase.meshes.placing.outlines import Disc
+    from rheobase.meshes.placing.scalp import Scalp
 
     sigma = {2: 0.33, 4: 0.01, 5: 0.33}
     warm = Conductor(mesh_spheres((0.06, 0.08, 0.095), (2, 4, 5), 0.012), sigma)

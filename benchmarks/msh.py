@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rheobase.meshes.msh import Msh, read_msh, write_msh
+from rheobase.meshes.files.msh import Msh, read_msh, write_msh
 
 
 def box(n_tets: int) -> Msh:

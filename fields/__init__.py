@@ -16,7 +16,7 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
 from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
-from rheobase.meshes.outlines import Disc, Rectangle
+from rheobase.meshes.placing.outlines import Disc, Rectangle
 
 __all__ = [
     "Coil",

@@ -22,7 +22,7 @@ from rheobase._files import whole_file
 from rheobase.fields.recovery import SplitNodes
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.statistics import weighted_percentiles
+from rheobase.meshes.regions.statistics import weighted_percentiles
 
 Unit = Literal["A", "A/s"]
 

@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_option
 from rheobase.fields.spheres import MU0_OVER_4PI
 from rheobase.meshes.head import Head
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.scalp import Scalp
 
 SPACING = 0.003  # of the samples along a turn (m): error exp(-2 pi d/h) < 1e-6 from 7 mm on
 NORMAL_RADIUS = 0.020  # the coil is tangential to the scalp over this distance (m)

@@ -20,7 +20,7 @@ from rheobase.fields.electrodes import Montage, Pad, lay_montage
 from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor, Contacts, Solve
 from rheobase.meshes.head import Head
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.scalp import Scalp
 
 
 def solve_conduction(head: Head | Conductor, montages: Sequence[Montage] | Montage) -> FieldBasis:

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase.meshes.head import Head
-from rheobase.meshes.outlines import Disc, Rectangle, positive
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.outlines import Disc, Rectangle, positive
+from rheobase.meshes.placing.scalp import Scalp
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

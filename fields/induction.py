@@ -22,7 +22,7 @@ from rheobase.fields.coils import Coil, check_clear
 from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.scalp import Scalp
 
 
 def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> FieldBasis:

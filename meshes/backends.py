@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.meshes.image_indicators import check_image
+from rheobase.meshes.carving.image_indicators import check_image
 from rheobase.meshes.mesh import TetMesh
 
 #: Both work in millimetres: their tolerances, and CGAL's image file, are made for such numbers.

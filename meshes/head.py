@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.meshes.carved import LatticeRecord
-from rheobase.meshes.lattice_file import StoredLattice
+from rheobase.meshes.carving.carved import LatticeRecord
+from rheobase.meshes.carving.lattice_file import StoredLattice
+from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.spaces import Registration, checked, is_mni
 from rheobase.meshes.tissues import Tissue
 
@@ -47,8 +47,8 @@ class Head:
         How its space and MNI space map to each other, None where that is not known (or where the
         space is MNI already).
     lattice
-        How the mesh came out of its lattice (`rheobase.meshes.insert`), None where it did not or
-        where that is not known.
+        How the mesh came out of its lattice (`rheobase.meshes.insertion.insert`), None where it did
+        not or where that is not known.
     provenance
         How the head was made: inputs, options, notes on what it is not.
     """

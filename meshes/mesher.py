@@ -1,6 +1,6 @@
 """The mesher: label images, spheres and any other indicator functions to conforming tetrahedra.
 
-The material at a point is the one with the largest indicator. A BCC lattice (``lattice.py``) is cut
+The material at a point is the one with the largest indicator. A BCC lattice (``carving/lattice.py``) is cut
 where the indicators of two materials tie (``cut.py``), then improved under guard (``improve.py``).
 """
 
@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.carve import carve
-from rheobase.meshes.carved import Carved
-from rheobase.meshes.image_indicators import (
+from rheobase.meshes.carving.carve import carve
+from rheobase.meshes.carving.carved import Carved
+from rheobase.meshes.carving.image_indicators import (
     ImageIndicators,
     image_indicators,
     map_indicators,
 )
-from rheobase.meshes.indicators import Function, FunctionIndicators
-from rheobase.meshes.lattice import MAX_LEVEL, MEAN_EDGE, build_octree
+from rheobase.meshes.carving.indicators import Function, FunctionIndicators
+from rheobase.meshes.carving.lattice import MAX_LEVEL, MEAN_EDGE, build_octree
+from rheobase.meshes.carving.sizing import Size, size_by_label, smallest
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.sizing import Size, size_by_label, smallest
 
 #: Largest number of lattice cells (about 12 tetrahedra each).
 MOST_CELLS = 5e7
@@ -221,7 +221,7 @@ def carve_image(
     size
         As in `carve_indicators`, or the wanted mean edge (m) inside each label (labels not named
         get ``edge_length``, and so does every place within two edges of another label), or a list
-        of such (the smallest counts); `rheobase.meshes.sizing` makes more.
+        of such (the smallest counts); `rheobase.meshes.carving.sizing` makes more.
     keep_volumes
         Thicken what is left of layers that are thinner than the lattice resolves, so that each
         label keeps its volume.

@@ -383,7 +383,7 @@ def read_warp(path: Path | str, *, tolerance_mm: float = 0.05) -> Warp:
     InputError
         If the file is missing, damaged or no such image.
     """
-    from rheobase.meshes.volumes import read_volume
+    from rheobase.meshes.files.volumes import read_volume
 
     volume = read_volume(path)
     try:

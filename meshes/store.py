@@ -9,10 +9,10 @@ from typing import Any
 
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, keep, package_key, whole_file
+from rheobase.meshes.carving.lattice_file import StoredLattice, has_lattice, write_lattice
+from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.head import Head
-from rheobase.meshes.lattice_file import StoredLattice, has_lattice, write_lattice
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.sheet import CorticalSheet
 from rheobase.meshes.spaces import Affine, Registration, Warp
 from rheobase.meshes.tissues import Tissue
 

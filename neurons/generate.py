@@ -20,7 +20,7 @@ from math import dist
 import numpy as np
 
 from rheobase._errors import InputError, check_option
-from rheobase.meshes.layers import LayerTable, layer_table
+from rheobase.meshes.cortex.layers import LayerTable, layer_table
 from rheobase.neurons.axons import internode_length
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import rows, species_scaling

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.layers import layer_table
-from rheobase.meshes.sheet import CorticalSheet
-from rheobase.meshes.sites import sample_sites
+from rheobase.meshes.cortex.layers import layer_table
+from rheobase.meshes.cortex.sheet import CorticalSheet
+from rheobase.meshes.cortex.sites import sample_sites
 from rheobase.neurons.generate import Cell, generate_cell, type_layer
 from rheobase.neurons.morphology import Floats
 

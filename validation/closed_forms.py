@@ -15,8 +15,8 @@ from rheobase.fields.solver import Conductor
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_spheres
-from rheobase.meshes.outlines import Disc
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.outlines import Disc
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.validation.case import Row
 
 

@@ -14,7 +14,7 @@ from rheobase.fields.spheres import LayeredSphere
 from rheobase.meshes.cad import cad_spheres
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_image, mesh_image
-from rheobase.meshes.outlines import Disc
+from rheobase.meshes.placing.outlines import Disc
 from rheobase.meshes.quality import dihedral_angles
 from rheobase.validation.case import Row
 from rheobase.validation.label_images import folded_head, label_image

@@ -19,7 +19,7 @@ from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import MU0_OVER_4PI, LayeredSphere, magnetic_dipole_field
 from rheobase.meshes.mesher import mesh_spheres
-from rheobase.meshes.outlines import Disc
+from rheobase.meshes.placing.outlines import Disc
 from rheobase.validation.case import Row
 
 RADII = (0.085, 0.090, 0.095)

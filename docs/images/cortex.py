@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from rheobase.meshes.bodies import Box
-from rheobase.meshes.curvature import curvature
+from rheobase.meshes.cortex.curvature import curvature
+from rheobase.meshes.cortex.layers import CorticalLayers, cortical_layers
+from rheobase.meshes.cortex.sheet import CorticalSheet, vertex_normals
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.layers import CorticalLayers, cortical_layers
-from rheobase.meshes.regions import Region, ball, shape_region
-from rheobase.meshes.sheet import CorticalSheet, vertex_normals
-from rheobase.meshes.statistics import region_table
+from rheobase.meshes.insertion.bodies import Box
+from rheobase.meshes.regions.region import Region, ball, shape_region
+from rheobase.meshes.regions.statistics import region_table
 
 HERE = Path(__file__).parent
 LAYERS = ["#cccccc", "#fdae6b", "#31a354", "#c51b8a", "#6baed6"]

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from rheobase.meshes.bodies import Coat, lead, pad
-from rheobase.meshes.insert import insert
+from rheobase.meshes.insertion.bodies import Coat, lead, pad
+from rheobase.meshes.insertion.insert import insert
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_image
-from rheobase.meshes.outlines import Disc
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.outlines import Disc
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.section import section
 
 COLOURS = {

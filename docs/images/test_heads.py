@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from rheobase.head_views import write_picture
+from rheobase.meshes.files.volumes import read_volume
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.from_image import head_from_image, read_labels
 from rheobase.meshes.heads.from_maps import head_from_maps
 from rheobase.meshes.quality import quality
-from rheobase.meshes.volumes import read_volume
 
 HERE = Path(__file__).parent
 WIDTH, COLOURS = 900, 64  # of a picture: pixels and palette

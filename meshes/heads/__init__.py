@@ -20,7 +20,7 @@ from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.readers import check_reading, read_head
-from rheobase.meshes.positions import TEN_TEN
+from rheobase.meshes.placing.positions import TEN_TEN
 from rheobase.meshes.store import cached_head, meshes_key
 from rheobase.meshes.tissue_table import Source, tissue_table, with_tissues
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.files.volumes import Volume
+from rheobase.meshes.images.voxels import filled, largest_part
 from rheobase.meshes.tissues import tissue
-from rheobase.meshes.volumes import Volume
-from rheobase.meshes.voxels import filled, largest_part
 
 LAYERS = ("csf", "skull", "scalp")
 #: Sulci narrower than twice this part of the brain's length are filled with CSF.

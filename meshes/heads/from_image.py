@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._files import content_key
 from rheobase._progress import stage
+from rheobase.meshes.files.volumes import LARGEST as LARGEST_HEAD
+from rheobase.meshes.files.volumes import SMALLEST as SMALLEST_HEAD
+from rheobase.meshes.files.volumes import read_volume
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import sizes
 from rheobase.meshes.heads.tissue_labels import (
@@ -26,13 +29,10 @@ from rheobase.meshes.heads.voxel_head import (
     head_of_voxels,
     prepared,
 )
-from rheobase.meshes.label_tables import OUTSIDE, Labels, label_counts
+from rheobase.meshes.images.label_tables import OUTSIDE, Labels, label_counts
+from rheobase.meshes.images.repair import mirrored
 from rheobase.meshes.mesher import Sizes, carve_image
-from rheobase.meshes.repair import mirrored
 from rheobase.meshes.tissues import Tissue, load_tissues
-from rheobase.meshes.volumes import LARGEST as LARGEST_HEAD
-from rheobase.meshes.volumes import SMALLEST as SMALLEST_HEAD
-from rheobase.meshes.volumes import read_volume
 
 __all__ = [
     "LARGEST_HEAD",
@@ -132,8 +132,8 @@ def head_from_image(
         Cortical columns to aim for. The sheet covers all grey matter that lies between white
         matter and CSF, cerebellum included unless the labels leave it out.
     repair
-        True: mend what is safe (`rheobase.meshes.repair`) and report it; "report": only report;
-        False: neither.
+        True: mend what is safe (`rheobase.meshes.images.repair`) and report it; "report": only
+        report; False: neither.
     around
         What to do with a brain without skull and scalp (FreeSurfer, SynthSeg), which is refused
         otherwise: "layers" adds synthetic CSF, skull and scalp (`add_layers`), "nothing" takes the

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
-from rheobase.meshes.caps import read_cap
+from rheobase.meshes.cortex.sheet import CorticalSheet, join_sheets, sheet_from_surfaces
+from rheobase.meshes.files.caps import read_cap
+from rheobase.meshes.files.msh import read_msh
+from rheobase.meshes.files.surfaces import read_surface
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.from_image import head_from_image
 from rheobase.meshes.heads.from_msh import contents, tagged
@@ -21,13 +24,10 @@ from rheobase.meshes.heads.m2m import DEFAULT_CAP, HEMISPHERES, Subject, find_su
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.tagged import Electrodes, head_of_tets, positions_of
 from rheobase.meshes.heads.tissue_labels import LabelOption
-from rheobase.meshes.label_files import read_label_table
-from rheobase.meshes.landmarks import check_landmarks
-from rheobase.meshes.msh import read_msh
-from rheobase.meshes.sheet import CorticalSheet, join_sheets, sheet_from_surfaces
+from rheobase.meshes.images.label_files import read_label_table
+from rheobase.meshes.placing.landmarks import check_landmarks
 from rheobase.meshes.spaces import Registration, read_affine, read_warp
 from rheobase.meshes.store import cached_head, meshes_key
-from rheobase.meshes.surfaces import read_surface
 from rheobase.meshes.tissues import Tissue, load_tissues
 
 #: Electrodes further off the scalp than this (m) are those of another head or space.

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
-from rheobase.meshes.carved import Carved
+from rheobase.meshes.carving.carved import Carved
+from rheobase.meshes.files.volumes import Volume, read_volume
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import sizes
 from rheobase.meshes.heads.voxel_head import (
@@ -23,11 +24,10 @@ from rheobase.meshes.heads.voxel_head import (
     head_of_voxels,
     prepared,
 )
-from rheobase.meshes.label_files import tissue_of_name
-from rheobase.meshes.label_tables import OUTSIDE, label_table
+from rheobase.meshes.images.label_files import tissue_of_name
+from rheobase.meshes.images.label_tables import OUTSIDE, label_table
 from rheobase.meshes.mesher import Sizes, carve_image, carve_maps
 from rheobase.meshes.tissues import Tissue, load_tissues
-from rheobase.meshes.volumes import Volume, read_volume
 
 #: Files of SPM's segmentation: c1 … c6 before the name of the T1.
 SPM = re.compile(r"c([1-6])(.*)\.(?:nii|nii\.gz|img|jnii)")

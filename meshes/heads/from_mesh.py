@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._progress import stage
-from rheobase.meshes.foreign import read_foreign
+from rheobase.meshes.files.foreign import read_foreign
+from rheobase.meshes.files.surfaces import UNITS
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.from_msh import head_from_msh
 from rheobase.meshes.heads.tagged import Electrodes, Tagged, head_of_tets
 from rheobase.meshes.heads.tissue_labels import LabelOption
-from rheobase.meshes.surfaces import UNITS
 from rheobase.meshes.tissues import Tissue
 
 #: What is read, by the ending of the file; those before ".mesh" by VTK, the others by meshio.

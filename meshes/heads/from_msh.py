@@ -9,10 +9,10 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase.meshes.files.msh import Msh, read_msh
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.tagged import Electrodes, Tagged, head_of_tets
 from rheobase.meshes.heads.tissue_labels import LabelOption
-from rheobase.meshes.msh import Msh, read_msh
 from rheobase.meshes.tissues import Tissue
 
 #: Kinds of elements that fill space and are no tetrahedra of four nodes.

@@ -12,14 +12,14 @@ import numpy as np
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
-from rheobase.meshes.closed import closed
+from rheobase.meshes.files.closed import closed
+from rheobase.meshes.files.nested import nested
+from rheobase.meshes.files.surfaces import UNITS, Surface, is_surface, read_surface
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import check_size, sizes
 from rheobase.meshes.heads.voxel_head import checked_landmarks, head_of_voxels
-from rheobase.meshes.label_files import tissue_of_name
+from rheobase.meshes.images.label_files import tissue_of_name
 from rheobase.meshes.mesher import carve_indicators
-from rheobase.meshes.nested import nested
-from rheobase.meshes.surfaces import UNITS, Surface, is_surface, read_surface
 from rheobase.meshes.tissues import Tissue, load_tissues
 
 Files = Path | str | Sequence[Path | str]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from rheobase._errors import check_option
 from rheobase._files import content_key
 from rheobase._progress import stage
-from rheobase.meshes.closed_layers import carve_closed
-from rheobase.meshes.cortex import cortical_sheet
+from rheobase.meshes.carving.closed_layers import carve_closed
+from rheobase.meshes.carving.sizing import Size, size_image
+from rheobase.meshes.cortex.columns import cortical_sheet
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152_ribbon import ribbon
 from rheobase.meshes.heads.mni152_template import (
@@ -22,8 +23,7 @@ from rheobase.meshes.heads.mni152_template import (
     template,
 )
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.positions import ten_ten
-from rheobase.meshes.sizing import Size, size_image
+from rheobase.meshes.placing.positions import ten_ten
 from rheobase.meshes.tissues import tissue
 
 SPACE = "MNI152NLin2009aSym"

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.meshes.cortex.ribbon import Ribbon
 from rheobase.meshes.heads.mni152_template import SPACING_MM, Template, sources, to_mni152
-from rheobase.meshes.ribbon import Ribbon
+from rheobase.meshes.images.voxels import largest_part, voxelize
 from rheobase.meshes.tissues import tissue
-from rheobase.meshes.voxels import largest_part, voxelize
 
 Bools = NDArray[np.bool_]
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.images.voxels import absorb_islands, filled, largest_part, voxelize
 from rheobase.meshes.tissues import tissue
-from rheobase.meshes.voxels import absorb_islands, filled, largest_part, voxelize
 
 SPACE = "MNI152NLin2009aSym"
 SPACING_MM = 1.0
@@ -94,7 +94,7 @@ def fiducials() -> dict[str, NDArray[np.float64]]:
     """
     from mne.io import read_fiducials
 
-    from rheobase.meshes.positions import outermost
+    from rheobase.meshes.placing.positions import outermost
 
     points, _ = read_fiducials(sources()["fiducials"], verbose="ERROR")
     names = {1: "lpa", 2: "nasion", 3: "rpa"}

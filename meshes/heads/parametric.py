@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from rheobase._errors import check_option
 from rheobase._progress import stage
-from rheobase.meshes.carved import Carved
+from rheobase.meshes.carving.carved import Carved
+from rheobase.meshes.cortex.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.slab import cortex_thickness
 from rheobase.meshes.heads.sphere import unit_sphere
 from rheobase.meshes.mesher import carve_indicators
-from rheobase.meshes.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.tissues import tissue
 
 LAYERS = ("white_matter", "grey_matter", "csf", "skull", "scalp")

@@ -131,7 +131,7 @@ def reader_of(origin: Origin) -> Reader | None:
 
     if name.endswith(tuple(SUFFIXES)):
         return MESH
-    from rheobase.meshes.surfaces import is_surface
+    from rheobase.meshes.files.surfaces import is_surface
 
     if is_surface(path):
         raise InputError(
@@ -152,7 +152,7 @@ def _files(given: Iterable[Path | str | Sequence[Path | str]]) -> list[Path]:
 
 def _of_several(paths: Sequence[Path]) -> Reader:
     """Return the reader of several files: surfaces or maps."""
-    from rheobase.meshes.surfaces import is_surface
+    from rheobase.meshes.files.surfaces import is_surface
 
     for path in paths:
         if not path.exists():

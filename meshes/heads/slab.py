@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
+from rheobase.meshes.cortex.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.sphere import simple_heads
 from rheobase.meshes.mesher import mesh_indicators
-from rheobase.meshes.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.tissues import tissue
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.cortex.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
-from rheobase.meshes.positions import ten_ten
-from rheobase.meshes.sheet import CorticalSheet, sheet_from_pairs
+from rheobase.meshes.placing.positions import ten_ten
 from rheobase.meshes.tissues import tissue
 
 

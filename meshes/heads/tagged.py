@@ -17,11 +17,11 @@ from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import check_size, sizes
 from rheobase.meshes.heads.tissue_labels import LabelOption, opened_table, relabelled, tissues_of
 from rheobase.meshes.heads.voxel_head import NEEDED
-from rheobase.meshes.label_files import tissue_of_name
-from rheobase.meshes.label_tables import OUTSIDE, LabelTable, label_counts
-from rheobase.meshes.landmarks import check_landmarks
+from rheobase.meshes.images.label_files import tissue_of_name
+from rheobase.meshes.images.label_tables import OUTSIDE, LabelTable, label_counts
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.positions import ten_ten
+from rheobase.meshes.placing.landmarks import check_landmarks
+from rheobase.meshes.placing.positions import ten_ten
 from rheobase.meshes.tissues import Tissue, load_tissues
 
 Electrodes = Literal["keep", "drop"]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.meshes.label_files import read_label_table
-from rheobase.meshes.label_tables import (
+from rheobase.meshes.images.label_files import read_label_table
+from rheobase.meshes.images.label_tables import (
     OUTSIDE,
     Labels,
     LabelTable,

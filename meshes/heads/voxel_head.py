@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._progress import stage
-from rheobase.meshes.carved import Carved
-from rheobase.meshes.cortex import cortical_sheet
+from rheobase.meshes.carving.carved import Carved
+from rheobase.meshes.cortex.columns import cortical_sheet
+from rheobase.meshes.cortex.ribbon import ribbon_of_labels
+from rheobase.meshes.cortex.sheet import CorticalSheet
+from rheobase.meshes.files.volumes import read_volume
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.added_layers import LAYERS, add_layers
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import check_size, sizes
-from rheobase.meshes.label_tables import label_counts
-from rheobase.meshes.landmarks import check_landmarks, outer_voxels
-from rheobase.meshes.positions import ten_ten
-from rheobase.meshes.repair import repair as mended
-from rheobase.meshes.ribbon import ribbon_of_labels
-from rheobase.meshes.sheet import CorticalSheet
+from rheobase.meshes.images.label_tables import label_counts
+from rheobase.meshes.images.repair import repair as mended
+from rheobase.meshes.images.voxels import resampled
+from rheobase.meshes.placing.landmarks import check_landmarks, outer_voxels
+from rheobase.meshes.placing.positions import ten_ten
 from rheobase.meshes.tissues import Tissue
-from rheobase.meshes.volumes import read_volume
-from rheobase.meshes.voxels import resampled
 
 #: Landmarks that the 10-10 positions need.
 NEEDED = ("nasion", "inion", "lpa", "rpa")

@@ -317,7 +317,7 @@ def _write_h5(path: Path, head: Head) -> None:
 def _write_msh(path: Path, head: Head) -> None:
     import numpy as np
 
-    from rheobase.meshes.msh import Msh, write_msh
+    from rheobase.meshes.files.msh import Msh, write_msh
 
     mesh = head.mesh
     labels = np.unique(mesh.labels).tolist()
@@ -432,7 +432,7 @@ def view(
 
     behind = None
     if image is not None:
-        from rheobase.meshes.volumes import read_volume
+        from rheobase.meshes.files.volumes import read_volume
 
         volume = read_volume(image)
         if volume.values.ndim != 3:

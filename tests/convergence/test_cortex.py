@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.cortex import cortical_sheet
-from rheobase.meshes.ribbon import Ribbon, potential, ribbon_of_labels
-from rheobase.meshes.sheet import CorticalSheet
+from rheobase.meshes.cortex.columns import cortical_sheet
+from rheobase.meshes.cortex.ribbon import Ribbon, potential, ribbon_of_labels
+from rheobase.meshes.cortex.sheet import CorticalSheet
 
 R_WHITE, R_PIAL = 12e-3, 15e-3
 STEPS = (1e-3, 0.5e-3, 0.25e-3)

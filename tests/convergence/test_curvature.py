@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rheobase.meshes.curvature import angle_deficit, curvature
+from rheobase.meshes.cortex.curvature import angle_deficit, curvature
 from rheobase.meshes.heads.sphere import unit_sphere
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.sheet import CorticalSheet
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.cable import factorise, largest_response, polarisation

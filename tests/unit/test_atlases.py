@@ -10,18 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.atlases import (
+from rheobase.meshes.head import Head
+from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
+from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.regions.atlases import (
     Atlas,
     join_atlases,
     read_annotation,
     read_atlas,
     read_names,
 )
-from rheobase.meshes.head import Head
-from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
-from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.regions import tissue_region
-from rheobase.meshes.statistics import region_table
+from rheobase.meshes.regions.region import tissue_region
+from rheobase.meshes.regions.statistics import region_table
 from rheobase.meshes.tissues import tissue
 
 REAL = Path(__file__).parents[3] / "shared/data/atlases"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.meshes.layers import layer_table
+from rheobase.meshes.cortex.layers import layer_table
 from rheobase.neurons.axons import g_ratio, internode_length, plan_branch
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import cell_constants, species_scaling

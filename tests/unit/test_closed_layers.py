@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.meshes.closed_layers import carve_closed, false_contacts, touching_labels
+from rheobase.meshes.carving.closed_layers import carve_closed, false_contacts, touching_labels
 from rheobase.meshes.mesher import carve_image
 
 

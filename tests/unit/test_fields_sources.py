@@ -25,8 +25,8 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
-from rheobase.meshes.outlines import Disc, Rectangle
-from rheobase.meshes.scalp import Scalp
+from rheobase.meshes.placing.outlines import Disc, Rectangle
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.tissues import tissue
 
 R = 0.095

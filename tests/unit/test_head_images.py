@@ -8,14 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.files.volumes import Volume
 from rheobase.meshes.heads.added_layers import add_layers, head_outline, thicknesses
 from rheobase.meshes.heads.from_image import head_from_image
 from rheobase.meshes.heads.from_maps import head_from_maps
 from rheobase.meshes.heads.tissue_labels import image_tissues, named_tissues
 from rheobase.meshes.heads.voxel_head import BRAIN
-from rheobase.meshes.landmarks import check_landmarks, landmarks_from_mni, outer_voxels
-from rheobase.meshes.volumes import Volume
-from rheobase.meshes.voxels import resampled
+from rheobase.meshes.images.voxels import resampled
+from rheobase.meshes.placing.landmarks import check_landmarks, landmarks_from_mni, outer_voxels
 
 nib: Any = pytest.importorskip("nibabel")
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -294,8 +294,8 @@ def test_a_freesurfer_brain_gets_its_layers() -> None:
     paths = DATA / "heads/ernie_charm.nii.gz", DATA / "heads/ernie_t1.nii.gz"
     if not paths[0].is_file():
         pytest.skip("no labelled individual beside the repository")
-    from rheobase.meshes.label_tables import label_table
-    from rheobase.meshes.volumes import read_volume
+    from rheobase.meshes.files.volumes import read_volume
+    from rheobase.meshes.images.label_tables import label_table
 
     volume, table = read_volume(paths[0]), label_table("charm_index")
     brain = [k for k, t in table.tissues.items() if t in ("white_matter", "grey_matter")]

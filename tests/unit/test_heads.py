@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.checkup import check_up
+from rheobase.meshes.files.msh import Msh, write_msh
 from rheobase.meshes.heads import head_from_image, head_from_msh, parametric, slab, sphere
-from rheobase.meshes.label_files import read_label_table
-from rheobase.meshes.msh import Msh, write_msh
+from rheobase.meshes.images.label_files import read_label_table
 
 DATA = Path(__file__).parents[3] / "shared/data"
 

@@ -12,8 +12,8 @@ from rheobase._errors import InputError
 from rheobase._heads_cli import app, parse_options
 from rheobase._render import render
 from rheobase.head_views import cut_scene, head_sections, middle
+from rheobase.meshes.files.msh import read_msh
 from rheobase.meshes.heads import head_names, read_head, sphere
-from rheobase.meshes.msh import read_msh
 from rheobase.meshes.store import save_head
 
 SMALL = ["--option", "radii_mm=[60.0, 90.0]", "--option", 'layers=["csf", "scalp"]']

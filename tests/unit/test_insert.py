@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.meshes.bodies import (
+from rheobase.meshes.carving.carved import Carved
+from rheobase.meshes.carving.lattice_file import StoredLattice
+from rheobase.meshes.head import Head
+from rheobase.meshes.insertion.bodies import (
     Ball,
     Body,
     Box,
@@ -20,15 +23,12 @@ from rheobase.meshes.bodies import (
     lead,
     pad,
 )
-from rheobase.meshes.carved import Carved
-from rheobase.meshes.head import Head
-from rheobase.meshes.insert import Inserted, insert, insert_into_head
-from rheobase.meshes.lattice_file import StoredLattice
+from rheobase.meshes.insertion.insert import Inserted, insert, insert_into_head
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_image, carve_indicators
-from rheobase.meshes.outlines import Disc, Polygon, Rectangle
+from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.quality import quality
-from rheobase.meshes.scalp import Scalp
 from rheobase.meshes.store import load_head, save_head
 from rheobase.meshes.tissues import tissue
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.label_files import read_label_table, tissue_of_name
-from rheobase.meshes.label_tables import (
+from rheobase.meshes.images.label_files import read_label_table, tissue_of_name
+from rheobase.meshes.images.label_tables import (
     OUTSIDE,
     choose_table,
     fitting_tables,

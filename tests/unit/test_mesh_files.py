@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.caps import read_cap
+from rheobase.meshes.files.caps import read_cap
+from rheobase.meshes.files.msh import Msh, write_msh
 from rheobase.meshes.heads.from_m2m import head_from_m2m
 from rheobase.meshes.heads.from_mesh import chosen_tags, head_from_mesh
 from rheobase.meshes.heads.from_msh import head_from_msh
 from rheobase.meshes.heads.m2m import is_m2m
 from rheobase.meshes.heads.tagged import repaired
-from rheobase.meshes.msh import Msh, write_msh
 
 SAMPLES = Path(__file__).parents[3] / "shared/data/simnibs"
 RADII = (0.0, 40.0, 60.0, 68.0, 74.0, 80.0)  # mm

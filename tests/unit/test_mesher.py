@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.meshes.lattice import Octree
+from rheobase.meshes.carving.lattice import Octree
+from rheobase.meshes.carving.sizing import Size, near_interface, near_points, size_image
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import (
     carve_image,
@@ -19,7 +20,6 @@ from rheobase.meshes.mesher import (
     mesh_spheres,
 )
 from rheobase.meshes.quality import quality
-from rheobase.meshes.sizing import Size, near_interface, near_points, size_image
 
 ERNIE = Path(__file__).parents[3] / "shared" / "data" / "heads" / "ernie_charm.nii.gz"
 MM = np.diag([1e-3, 1e-3, 1e-3, 1.0])
@@ -177,7 +177,7 @@ def test_record_tells_where_each_node_comes_from() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_way_out_is_sound(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rheobase.meshes import carve
+    from rheobase.meshes.carving import carve
 
     # nothing is ever good enough: all is given up until the plain lattice is left
     monkeypatch.setattr(carve, "AIM_DIHEDRAL", 80.0)

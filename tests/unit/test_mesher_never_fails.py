@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.carved import Carved
+from rheobase.meshes.carving.carved import Carved
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_image, mesh_image
 from rheobase.validation.label_images import LabelImage, label_image
@@ -129,7 +129,7 @@ def digimouse() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def ants19() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    from rheobase.meshes.volumes import read_volume
+    from rheobase.meshes.files.volumes import read_volume
 
     maps = [read_volume(path) for path in sorted((HEADS / "ants19-5years").glob("c[1-6]*.jnii"))]
     label = np.array([1, 2, 3, 4, 5, 0])[np.argmax([m.values for m in maps], axis=0)]

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from rheobase.meshes import closed_layers
+from rheobase.meshes.carving import closed_layers
 from rheobase.meshes.checkup import check_up
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head, mni152
 from rheobase.meshes.heads.mni152_template import Template, constants, surface, template
-from rheobase.meshes.voxels import absorb_islands, filled, largest_part, voxelize
+from rheobase.meshes.images.voxels import absorb_islands, filled, largest_part, voxelize
 
 CAPS = Path(__file__).parents[3] / "shared/data/simnibs"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rheobase._errors import InputError
-from rheobase.meshes.msh import Msh, read_msh, write_msh
+from rheobase.meshes.files.msh import Msh, read_msh, write_msh
 
 SAMPLES = Path(__file__).parents[3] / "shared/data/simnibs"
 WAYS: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.heads.sphere import unit_sphere
-from rheobase.meshes.positions import divide, outermost, ten_ten
+from rheobase.meshes.placing.positions import divide, outermost, ten_ten
 
 FIDUCIALS = {
     "nasion": np.array([0.0, 1.0, 0.0]),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
+from rheobase.meshes.files.msh import Msh, write_msh
 from rheobase.meshes.heads import (
     BUILT_IN,
     build_head,
@@ -16,7 +17,6 @@ from rheobase.meshes.heads import (
     readers,
     sphere,
 )
-from rheobase.meshes.msh import Msh, write_msh
 from rheobase.meshes.store import save_head
 
 

@@ -8,12 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.bodies import Ball
+from rheobase.meshes.cortex.sheet import sheet_from_pairs
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sphere import unit_sphere
-from rheobase.meshes.inside import ClosedSurface
+from rheobase.meshes.insertion.bodies import Ball
 from rheobase.meshes.mesh import TetMesh
-from rheobase.meshes.regions import (
+from rheobase.meshes.regions.inside import ClosedSurface
+from rheobase.meshes.regions.region import (
     Region,
     ball,
     mask_region,
@@ -21,15 +22,14 @@ from rheobase.meshes.regions import (
     surface_region,
     tissue_region,
 )
-from rheobase.meshes.sheet import sheet_from_pairs
-from rheobase.meshes.spaces import Affine, Registration
-from rheobase.meshes.statistics import (
+from rheobase.meshes.regions.statistics import (
     region_table,
     summarise,
     summarise_region,
     weighted_percentiles,
     write_table,
 )
+from rheobase.meshes.spaces import Affine, Registration
 from rheobase.meshes.tissues import tissue
 
 Floats = NDArray[np.float64]

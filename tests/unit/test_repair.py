@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rheobase.meshes.label_tables import label_table
-from rheobase.meshes.mending import MOST_CHANGE
-from rheobase.meshes.repair import RepairReport, mirrored, repair
+from rheobase.meshes.images.label_tables import label_table
+from rheobase.meshes.images.mending import MOST_CHANGE
+from rheobase.meshes.images.repair import RepairReport, mirrored, repair
 
 MM = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 WHITE, GREY, CSF, SKULL, SCALP = 1, 2, 3, 4, 5

@@ -8,17 +8,23 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.curvature import angle_deficit, curvature
-from rheobase.meshes.heads.slab import flat_sheet
-from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
-from rheobase.meshes.layers import borders, cortical_layers, equivolume, layer_table, waehnert
-from rheobase.meshes.sheet import (
+from rheobase.meshes.cortex.curvature import angle_deficit, curvature
+from rheobase.meshes.cortex.layers import (
+    borders,
+    cortical_layers,
+    equivolume,
+    layer_table,
+    waehnert,
+)
+from rheobase.meshes.cortex.sheet import (
     CorticalSheet,
     join_sheets,
     sheet_from_central,
     sheet_from_surfaces,
 )
-from rheobase.meshes.sites import sample_sites
+from rheobase.meshes.cortex.sites import sample_sites
+from rheobase.meshes.heads.slab import flat_sheet
+from rheobase.meshes.heads.sphere import shell_sheet, unit_sphere
 
 Floats = NDArray[np.float64]
 INNER, OUTER = 7e-3, 10e-3

@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.closed import closed, edges_of, enclosed_volume
+from rheobase.meshes.files.closed import closed, edges_of, enclosed_volume
+from rheobase.meshes.files.nested import nested
+from rheobase.meshes.files.surfaces import Surface, is_surface, read_surface
 from rheobase.meshes.heads.from_surfaces import (
     head_from_surfaces,
     is_surface_folder,
     surface_files,
     tissue_of_file,
 )
-from rheobase.meshes.nested import nested
-from rheobase.meshes.surfaces import Surface, is_surface, read_surface
 from rheobase.meshes.tissues import load_tissues
 
 NAMES = {5: "scalp", 4: "skull", 2: "grey_matter"}

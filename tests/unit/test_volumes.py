@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.meshes.files.volumes import MOST_VOXELS, nearest_ras, read_volume
 from rheobase.meshes.heads.from_image import read_labels
-from rheobase.meshes.volumes import MOST_VOXELS, nearest_ras, read_volume
 
 nib: Any = pytest.importorskip("nibabel")
 

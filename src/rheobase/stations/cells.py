@@ -35,7 +35,7 @@ def check_cortex(table: Cells, head: Head) -> None:
     InputError
         If the head has no cortical sheet, or the species or area no layer table or not that layer.
     """
-    from rheobase.meshes.layers import layer_table
+    from rheobase.meshes.cortex.layers import layer_table
     from rheobase.neurons.generate import type_layer
 
     if head.cortex is None:
@@ -54,7 +54,7 @@ def cells_station(
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
     from rheobase.fields.waveforms import tms_pulse
-    from rheobase.meshes.layers import layer_table
+    from rheobase.meshes.cortex.layers import layer_table
     from rheobase.neurons.activation import thresholds
     from rheobase.neurons.placement import place_in_sheet
 

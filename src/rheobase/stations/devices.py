@@ -83,7 +83,7 @@ def pads_of(head: Head, table: TES | TI) -> list[Any]:
         contact,
         montage_1x1,
     )
-    from rheobase.meshes.outlines import Disc, Rectangle
+    from rheobase.meshes.placing.outlines import Disc, Rectangle
 
     if isinstance(table, TI):
         return [
@@ -122,7 +122,7 @@ def electrodes_on(head: Head, table: TES | TI) -> Device:
     """Lay the electrodes on the head and solve for a unit current of each montage."""
     from rheobase.fields.conduction import solve_conduction
     from rheobase.fields.electrodes import lay_montage
-    from rheobase.meshes.scalp import Scalp
+    from rheobase.meshes.placing.scalp import Scalp
 
     montages = pads_of(head, table)
     scalp = Scalp(head.mesh)

@@ -43,7 +43,7 @@ def check_head(table: HeadTable, used: Mapping[str, str]) -> None:
         missing files, tissue tables that make no sense.
     """
     from rheobase.meshes.heads import BUILT_IN, check_building, check_reading
-    from rheobase.meshes.positions import TEN_TEN
+    from rheobase.meshes.placing.positions import TEN_TEN
     from rheobase.meshes.tissue_table import tissue_table
 
     tissue_table(table.tissues)

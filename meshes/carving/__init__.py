@@ -1,0 +1,1 @@
+"""From indicator functions to tetrahedra: lattice, sizes, cuts, improvement, record."""

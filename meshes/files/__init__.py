@@ -1,0 +1,1 @@
+"""What comes from files of other programs: meshes, surfaces, volumes, caps."""

@@ -1,0 +1,1 @@
+"""The parts of `rheobase.meshes.files.msh`."""

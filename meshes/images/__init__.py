@@ -1,0 +1,1 @@
+"""Label images: their tables, their repair, voxels of surfaces."""

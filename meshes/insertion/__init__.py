@@ -1,0 +1,1 @@
+"""Bodies that enter a finished mesh: electrodes with gel, leads and other implicit shapes."""

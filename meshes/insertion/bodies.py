@@ -1,0 +1,466 @@
+"""Bodies to insert into a mesh: electrodes with gel, leads, balls, boxes, as signed distances.
+
+A body is a shape with a tissue label. In a list of bodies the later one wins where two overlap, and
+every body wins over the tissues unless it is told to stay `Body.only_in` some labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError
+from rheobase.meshes.files.surface_tree import SurfaceTree
+from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, positive
+from rheobase.meshes.placing.scalp import Frame, Scalp
+
+#: Edges across the thinnest part of a body unless another edge is asked for.
+EDGES_ACROSS = 2.0
+
+
+class Shape(Protocol):
+    """What a body needs to know of its shape."""
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the signed distance (m) of points (n, 3) from the surface, < 0 inside.
+
+        Exact near the surface except at its edges; elsewhere never larger than the distance.
+        """
+
+    def bounds(self) -> NDArray[np.float64]:
+        """Return the lowest and the highest corner of a box around the shape (m), (2, 3)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Body:
+    """Something to insert.
+
+    Parameters
+    ----------
+    name
+        Name ("C3 gel"), for messages and reports.
+    label
+        Tissue label of its tetrahedra, >= 1; bodies may share one.
+    shape
+        Where it is.
+    edge_length
+        Wanted mean edge in it (m). What is thinner than about two edges loses volume or vanishes.
+    only_in
+        Labels that it may take the place of (0 is the outside); all if None.
+
+    Raises
+    ------
+    InputError
+        If the label or the edge makes no sense.
+    """
+
+    name: str
+    label: int
+    shape: Shape
+    edge_length: float
+    only_in: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check label and edge."""
+        if not 1 <= self.label <= np.iinfo(np.int32).max:
+            raise InputError(f"label must be >= 1, got {self.label!r}: body {self.name!r}")
+        if not (np.isfinite(self.edge_length) and self.edge_length > 0):
+            raise InputError(
+                f"edge_length must be > 0 m, got {self.edge_length!r}: body {self.name!r}"
+            )
+        box = self.shape.bounds()
+        if not (np.isfinite(box).all() and (box[1] > box[0]).all()):
+            raise InputError(f"expected a shape of finite size, got {box}: body {self.name!r}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ball:
+    """A ball of ``radius`` (m) around ``centre`` (m), shape (3,)."""
+
+    centre: NDArray[np.float64]
+    radius: float
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        object.__setattr__(self, "centre", _point("centre", self.centre))
+        positive("radius", self.radius)
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Shape`."""
+        distance: NDArray[np.float64] = np.linalg.norm(points - self.centre, axis=1) - self.radius
+        return distance
+
+    def bounds(self) -> NDArray[np.float64]:
+        """See `Shape`."""
+        return np.stack([self.centre - self.radius, self.centre + self.radius])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cylinder:
+    """A cylinder of ``radius`` (m) with flat ends at ``start`` and ``end`` (m), shape (3,)."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    radius: float
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        _check_axis(self)
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Shape`."""
+        along, across, length = _on_axis(self, points)
+        axial = np.abs(along - 0.5 * length) - 0.5 * length
+        radial = across - self.radius
+        distance: NDArray[np.float64] = np.hypot(
+            np.maximum(axial, 0), np.maximum(radial, 0)
+        ) + np.minimum(np.maximum(axial, radial), 0)
+        return distance
+
+    def bounds(self) -> NDArray[np.float64]:
+        """See `Shape`."""
+        return _bounds_of_axis(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Capsule:
+    """All within ``radius`` (m) of the line from ``start`` to ``end`` (m): round ends."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    radius: float
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        _check_axis(self)
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Shape`."""
+        along, across, length = _on_axis(self, points)
+        beyond = np.maximum(np.abs(along - 0.5 * length) - 0.5 * length, 0)
+        distance: NDArray[np.float64] = np.hypot(beyond, across) - self.radius
+        return distance
+
+    def bounds(self) -> NDArray[np.float64]:
+        """See `Shape`."""
+        return _bounds_of_axis(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Box:
+    """A box.
+
+    Parameters
+    ----------
+    centre
+        Middle (m), shape (3,).
+    size
+        Lengths of its edges (m), shape (3,).
+    axes
+        Unit vectors along its edges, one a row, shape (3, 3).
+    """
+
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+    axes: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        object.__setattr__(self, "centre", _point("centre", self.centre))
+        object.__setattr__(self, "size", _point("size", self.size))
+        object.__setattr__(self, "axes", np.asarray(self.axes, dtype=np.float64))
+        if not (self.size > 0).all():
+            raise InputError(f"size must be > 0 m, got {self.size.tolist()}")
+        if self.axes.shape != (3, 3) or not np.allclose(self.axes @ self.axes.T, np.eye(3)):
+            raise InputError(f"axes must be three orthogonal unit rows, got {self.axes.tolist()}")
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Shape`."""
+        q = np.abs((points - self.centre) @ self.axes.T) - 0.5 * self.size
+        distance: NDArray[np.float64] = np.linalg.norm(np.maximum(q, 0), axis=1) + np.minimum(
+            q.max(axis=1), 0
+        )
+        return distance
+
+    def bounds(self) -> NDArray[np.float64]:
+        """See `Shape`."""
+        half = 0.5 * self.size @ np.abs(self.axes)
+        return np.stack([self.centre - half, self.centre + half])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScalpLayer:
+    """A layer that follows the scalp: what lies over an outline, between two heights above it.
+
+    A point is judged by the nearest point of the scalp: its distance is the height, and its place
+    along the scalp (`Frame.coordinates`) is inside the outline or not. So the layer has the
+    same thickness everywhere and its sides stand upright on the scalp.
+
+    Parameters
+    ----------
+    frame
+        Place and orientation on the scalp; the outline's axes are ``right`` and ``front``.
+    outline
+        The outline, along the scalp.
+    inner, outer
+        Heights above the scalp (m); ``inner`` 0 or less leaves no gap to the scalp.
+
+    Raises
+    ------
+    InputError
+        If ``outer`` is not above ``inner`` and 0, or the scalp ends under the outline.
+    """
+
+    frame: Frame
+    outline: Disc | Rectangle | Polygon
+    inner: float
+    outer: float
+    _tree: SurfaceTree = field(init=False)
+    _bounds: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the scalp under the outline."""
+        set_ = object.__setattr__
+        if not (np.isfinite([self.inner, self.outer]).all() and self.outer > max(self.inner, 0)):
+            raise InputError(
+                f"expected outer > inner (m) and > 0, got {self.outer!r} and {self.inner!r}"
+            )
+        scalp = self.frame.scalp
+        reach = self.outline.reach
+        near, uv = self.frame.within(1.2 * (reach + self.outer) + 2 * scalp.edge)
+        corners = scalp.nodes[scalp.triangles[near]]
+        set_(self, "_tree", SurfaceTree.of_triangles(corners))
+        # a point of the layer is no further from the centre than along the scalp and up
+        ball = np.stack([self.frame.origin - reach, self.frame.origin + reach])
+        under = corners[np.linalg.norm(uv, axis=2).min(axis=1) < reach + scalp.edge]
+        low = np.maximum(ball[0], under.min(axis=(0, 1))) - self.outer
+        high = np.minimum(ball[1], under.max(axis=(0, 1))) + self.outer
+        set_(self, "_bounds", np.stack([low, high]))
+        fraction = scalp.cover(near, uv, self.outline.outside).m.sum() / self.outline.area
+        if not fraction > 0.8:
+            raise InputError(
+                f"the scalp carries {100 * fraction:.0f} % of the outline: it hangs over an edge"
+            )
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Shape`; below the scalp as above it, where `Body.only_in` has to decide."""
+        foot = self._tree.nearest(points)
+        height = np.linalg.norm(points - foot, axis=1)
+        side = self.outline.outside(self.frame.coordinates(foot))
+        beyond = height - self.outer
+        if self.inner > 0:
+            beyond = np.maximum(beyond, self.inner - height)
+        distance: NDArray[np.float64] = np.maximum(side, beyond)
+        return distance
+
+    def bounds(self) -> NDArray[np.float64]:
+        """See `Shape`."""
+        return self._bounds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coat:
+    """One layer of a pad.
+
+    Parameters
+    ----------
+    name
+        Name ("gel").
+    label
+        Tissue label.
+    thickness_mm
+        Thickness.
+    outline
+        Its outline, that of the pad if None.
+    """
+
+    name: str
+    label: int
+    thickness_mm: float
+    outline: Disc | Rectangle | Polygon | None = None
+
+    def __post_init__(self) -> None:
+        """Check the thickness."""
+        positive("thickness_mm", self.thickness_mm)
+
+
+def pad(
+    scalp: Scalp,
+    centre: ArrayLike,
+    outline: Disc | Rectangle | Polygon,
+    coats: Sequence[Coat],
+    *,
+    name: str,
+    edge_length: float | None = None,
+) -> tuple[Body, ...]:
+    """Return the layers of a pad on the scalp, which take the place of the outside only.
+
+    Parameters
+    ----------
+    scalp
+        The scalp.
+    centre
+        Middle of the pad, on the scalp (m), shape (3,).
+    outline
+        Its outline along the scalp.
+    coats
+        The layers from the skin upwards.
+    name
+        Name of the pad ("C3"); its bodies are called "C3 gel" and so on.
+    edge_length
+        Wanted mean edge (m); half of the thinnest layer if None.
+
+    Raises
+    ------
+    InputError
+        If the place is off the scalp, the scalp ends under the outline, or there is no layer.
+    """
+    where = f"pad {name!r}"
+    if not coats:
+        raise InputError(f"expected one layer or more, got none: {where}")
+    frame = scalp.frame(_point("centre", centre), where=where)
+    edge = edge_length or min(c.thickness_mm for c in coats) * 1e-3 / EDGES_ACROSS
+    bodies = []
+    height = 0.0
+    for coat in coats:
+        outer = height + coat.thickness_mm * 1e-3
+        try:
+            shape = ScalpLayer(
+                frame=frame, outline=coat.outline or outline, inner=height, outer=outer
+            )
+        except InputError as error:
+            raise InputError(f"{error}: {where}") from None
+        bodies.append(
+            Body(
+                name=f"{name} {coat.name}",
+                label=coat.label,
+                shape=shape,
+                edge_length=edge,
+                only_in=(0,),
+            )
+        )
+        height = outer
+    return tuple(bodies)
+
+
+def lead(
+    tip: ArrayLike,
+    tail: ArrayLike,
+    diameter_mm: float,
+    contacts_mm: Sequence[tuple[float, float]],
+    *,
+    name: str,
+    shaft: int,
+    contacts: Sequence[int],
+    encapsulation: tuple[int, float] | None = None,
+    edge_length: float | None = None,
+) -> tuple[Body, ...]:
+    """Return a cylindrical lead with round ends and ring contacts.
+
+    Parameters
+    ----------
+    tip, tail
+        The two outermost points on its axis (m), shape (3,) each.
+    diameter_mm
+        Diameter.
+    contacts_mm
+        Where each contact begins and ends, from the tip.
+    name
+        Name of the lead; its bodies are called "<name> shaft", "<name> contact 0" and so on.
+    shaft, contacts
+        Labels of the insulation and of each contact.
+    encapsulation
+        Label and thickness (mm) of the tissue around the lead, None for none.
+    edge_length
+        Wanted mean edge (m); a quarter of the diameter if None.
+
+    Raises
+    ------
+    InputError
+        If sizes make no sense or contacts lie off the lead.
+    """
+    where = f"lead {name!r}"
+    positive(f"diameter_mm of {where}", diameter_mm)
+    start, end = _point("tip", tip), _point("tail", tail)
+    length = float(np.linalg.norm(end - start))
+    radius = 0.5e-3 * diameter_mm
+    if not length > 2 * radius:
+        raise InputError(f"expected a tail further from the tip than the diameter: {where}")
+    if len(contacts) != len(contacts_mm):
+        raise InputError(
+            f"one label per contact: got {len(contacts)} for {len(contacts_mm)}: {where}"
+        )
+    axis = (end - start) / length
+    edge = edge_length or radius / EDGES_ACROSS
+    first, last = start + radius * axis, end - radius * axis
+    bodies = []
+    if encapsulation is not None:
+        label, thickness_mm = encapsulation
+        positive(f"thickness of the encapsulation of {where}", thickness_mm)
+        around = Capsule(start=first, end=last, radius=radius + 1e-3 * thickness_mm)
+        finer = min(edge, 1e-3 * thickness_mm / EDGES_ACROSS) if edge_length is None else edge
+        bodies.append(
+            Body(name=f"{name} encapsulation", label=label, shape=around, edge_length=finer)
+        )
+    bodies.append(
+        Body(
+            name=f"{name} shaft",
+            label=shaft,
+            shape=Capsule(start=first, end=last, radius=radius),
+            edge_length=edge,
+        )
+    )
+    for n, ((low, high), label) in enumerate(zip(contacts_mm, contacts, strict=True)):
+        if not 0 <= low < high <= 1e3 * length:
+            raise InputError(
+                f"expected a contact between 0 and {1e3 * length:g} mm from the tip, "
+                f"got {low:g} to {high:g}: {where}"
+            )
+        section = Cylinder(
+            start=start + 1e-3 * low * axis, end=start + 1e-3 * high * axis, radius=radius
+        )
+        bodies.append(
+            Body(
+                name=f"{name} contact {n}",
+                label=label,
+                shape=section,
+                edge_length=edge,
+                only_in=(shaft,),
+            )
+        )
+    return tuple(bodies)
+
+
+def _point(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    point = np.asarray(value, dtype=np.float64)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise InputError(f"{name} must be three finite coordinates (m), got {value!r}")
+    return point
+
+
+def _check_axis(shape: Cylinder | Capsule) -> None:
+    for name in ("start", "end"):
+        object.__setattr__(shape, name, _point(name, getattr(shape, name)))
+    positive("radius", shape.radius)
+    if not np.linalg.norm(shape.end - shape.start) > 0:
+        raise InputError(f"expected two different ends, got {shape.start.tolist()} twice")
+
+
+def _on_axis(
+    shape: Cylinder | Capsule, points: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return how far along and off the axis points lie (m), and the length of the axis (m)."""
+    length = float(np.linalg.norm(shape.end - shape.start))
+    axis = (shape.end - shape.start) / length
+    here = points - shape.start
+    along = here @ axis
+    return along, np.linalg.norm(here - along[:, None] * axis, axis=1), length
+
+
+def _bounds_of_axis(shape: Cylinder | Capsule) -> NDArray[np.float64]:
+    ends = np.stack([shape.start, shape.end])
+    return np.stack([ends.min(axis=0) - shape.radius, ends.max(axis=0) + shape.radius])

@@ -1,0 +1,1 @@
+"""Regions of a head, atlases that name them, statistics over them."""
