@@ -41,12 +41,31 @@ def between(samples: Any, pair: Any, third: Any, at: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def bit(material: int) -> int:
+    """Return the bit of a material; beyond 62 of them some share one."""
+    return np.int64(1) << np.int64(material % 62)
+
+
+@njit(cache=True, nogil=True)
+def neighbour_bits(edges: Any, material: Any) -> Any:
+    """Return the bits of the other materials at the ends of each node's edges."""
+    near = np.zeros(material.size, np.int64)
+    for n in range(edges.shape[0]):
+        a, b = edges[n, 0], edges[n, 1]
+        near[a] |= bit(material[b])
+        near[b] |= bit(material[a])
+    return near
+
+
+@njit(cache=True, nogil=True)
 def close(order: Any, edges: Any, third: Any, at: Any, reach: float, points: Any, bound: Any,
-          nodes: Any, material: Any, kept: Any) -> int:  # fmt: skip
+          near: Any, nodes: Any, material: Any, kept: Any) -> int:  # fmt: skip
     """Move one end of each edge into the material between its ends, nearest first.
 
-    Each node moves once, and by at most ``reach`` of the edge. Returns how many edges stay open:
-    both ends are taken by other layers, or ``bound``.
+    The farther end moves where the nearer one has neighbours (bits in ``near``) of yet another
+    material, from which its own layer separates this one. Each node moves once, and by at most
+    ``reach`` of the edge. Returns how many edges stay open: both ends are taken by other layers, or
+    ``bound``.
     """
     still = 0
     for n in order:
@@ -54,6 +73,10 @@ def close(order: Any, edges: Any, third: Any, at: Any, reach: float, points: Any
         if (kept[a] and material[a] == third[n]) or (kept[b] and material[b] == third[n]):
             continue
         v, way = (a, at[n]) if at[n] <= 0.5 else (b, 1.0 - at[n])
+        w = b if v == a else a
+        known = bit(third[n]) | bit(material[a]) | bit(material[b])
+        if near[v] & ~known and not near[w] & ~known and not kept[w] and not bound[w]:
+            v, way = w, 1.0 - way
         if kept[v] or bound[v]:
             v, way = (b, 1.0 - way) if v == a else (a, 1.0 - way)
         if kept[v] or bound[v]:

@@ -21,12 +21,14 @@ from rheobase.meshes.quality import Quality, quality
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contact:
-    """Faces between two labels that do not touch in the image.
+    """Where two labels touch that do not in the image; current crosses at a shared node already.
 
     Parameters
     ----------
     labels
         The two labels, lower first.
+    n_nodes
+        Number of nodes that they share.
     n_faces
         Number of faces of the mesh between them.
     area
@@ -34,6 +36,7 @@ class Contact:
     """
 
     labels: tuple[int, int]
+    n_nodes: int
     n_faces: int
     area: float
 
@@ -51,7 +54,8 @@ class MeshReport:
     lost
         Labels without a tetrahedron, and their voxels in the image.
     contacts
-        Pairs of labels that touch in the mesh but not in the image, largest area first.
+        Pairs of labels that share nodes in the mesh but do not touch in the image, largest area
+        first.
     n_open
         Edges of the lattice that cross a layer thinner than they are, which could not be closed.
     n_uncut
@@ -80,10 +84,7 @@ class MeshReport:
             "wanted_volumes": _named(self.wanted),
             "volume_errors": _named(self.volume_errors()),
             "lost_labels": _named(self.lost),
-            "contacts": [
-                {"labels": list(c.labels), "n_faces": c.n_faces, "area": c.area}
-                for c in self.contacts
-            ],
+            "contacts": [{**asdict(c), "labels": list(c.labels)} for c in self.contacts],
             "n_open": self.n_open,
             "n_uncut": self.n_uncut,
             "n_rebuilds": self.n_rebuilds,
@@ -99,7 +100,7 @@ class MeshReport:
         for c in self.contacts:
             rows.append(
                 f"labels {c.labels[0]} and {c.labels[1]} touch in the mesh only: "
-                f"{c.n_faces} faces, {c.area * 1e4:.2f} cm²"
+                f"{c.n_nodes} nodes, {c.n_faces} faces, {c.area * 1e4:.2f} cm²"
             )
         if self.n_open:
             rows.append(f"{self.n_open} lattice edges cross a layer that they leave open")
@@ -230,19 +231,26 @@ def mesh_report(
 def _contacts(mesh: TetMesh, touching: frozenset[tuple[int, int]]) -> tuple[Contact, ...]:
     """Return the contacts inside the mesh between labels that are not in ``touching``."""
     from rheobase.meshes._faces_numba import interfaces
+    from rheobase.meshes.carving._improve_numba import node_materials
 
     n = len(mesh.nodes)
-    triangles, pairs = interfaces(mesh.tets, mesh.labels, n, np.ones(n, np.bool_))
-    corner = mesh.nodes[triangles[:, 0]]
-    across = np.cross(mesh.nodes[triangles[:, 1]] - corner, mesh.nodes[triangles[:, 2]] - corner)
-    area = 0.5 * np.linalg.norm(across, axis=1)
-    kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
-    kind = kind.ravel()
-    faces = np.bincount(kind, minlength=len(kinds))
-    areas = np.bincount(kind, weights=area, minlength=len(kinds))
-    contacts = [
-        Contact(labels=(int(a), int(b)), n_faces=int(faces[k]), area=float(areas[k]))
-        for k, (a, b) in enumerate(kinds)
-        if (int(a), int(b)) not in touching
-    ]
-    return tuple(sorted(contacts, key=lambda c: -c.area))
+    found, number = node_materials(mesh.tets, mesh.labels, n)
+    shared: dict[tuple[int, int], int] = {}
+    around = found[number >= 2]
+    for i in range(4):
+        for j in range(i):
+            both = np.sort(around[:, [i, j]][around[:, i] >= 0], axis=1)
+            kinds, counts = np.unique(both, axis=0, return_counts=True)
+            for (a, b), count in zip(kinds.tolist(), counts.tolist(), strict=True):
+                if (a, b) not in touching:
+                    shared[a, b] = shared.get((a, b), 0) + count
+    if not shared:
+        return ()
+    triangles, pairs = interfaces(mesh.tets, mesh.labels, n, number >= 2)
+    contacts = []
+    for (a, b), count in shared.items():
+        p = mesh.nodes[triangles[(pairs == (a, b)).all(axis=1)]]
+        across = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+        area = 0.5 * float(np.linalg.norm(across, axis=1).sum())
+        contacts.append(Contact(labels=(a, b), n_nodes=count, n_faces=len(p), area=area))
+    return tuple(sorted(contacts, key=lambda c: (-c.area, -c.n_nodes, c.labels)))

@@ -52,12 +52,13 @@ def close_layers(
     n_open
         Edges across a layer that none of their ends could close.
     """
-    from rheobase.meshes.carving._closing_numba import between, close
+    from rheobase.meshes.carving._closing_numba import between, close, neighbour_bits
     from rheobase.meshes.carving._cut_numba import mixed_edges
 
     nodes, material = nodes.copy(), material.copy()
     kept = np.zeros(len(nodes), np.bool_)
     edges = mixed_edges(tets, material)[2]
+    near = neighbour_bits(edges, material)
     pair = material[edges]
     start = nodes[edges[:, 0]]
     along = nodes[edges[:, 1]] - start
@@ -71,7 +72,8 @@ def close_layers(
     points = start[crossed] + at[:, None] * along[crossed]
     way = np.minimum(at, 1.0 - at) * np.linalg.norm(along[crossed], axis=1)
     order = np.argsort(way, kind="stable")
-    n_open = close(order, edges, third, at, REACH, points, walls > 0, nodes, material, kept)
+    bound = walls > 0
+    n_open = close(order, edges, third, at, REACH, points, bound, near, nodes, material, kept)
     return nodes, material, kept, int(n_open)
 
 
