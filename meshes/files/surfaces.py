@@ -26,6 +26,8 @@ FREESURFER_MAGIC = (b"\xff\xff\xfe", b"\xff\xff\xff", b"\xff\xff\xfd")
 FREESURFER_TRIANGLES = FREESURFER_MAGIC[0]
 #: GIfTI's names of spaces that need no transform (NIfTI-1 codes: scanner, aligned, Talairach, MNI).
 KNOWN_SPACES = (1, 2, 3, 4)
+#: Those of the subject. FreeSurfer's GIfTI carries a transform to Talairach: no way to the scanner.
+OWN_SPACES = (1, 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -136,16 +138,19 @@ def _gifti(path: Path) -> Raw:
     space: Any = pointsets[0].coordsys
     if space is not None and space.dataspace in KNOWN_SPACES:
         return x, t, ()
+    notes: tuple[str, ...] = ()
     matrix = None if space is None else np.asarray(space.xform, dtype=np.float64)
     if matrix is not None and matrix.shape == (4, 4) and not np.allclose(matrix, np.eye(4)):
-        if space.xformspace in KNOWN_SPACES:
+        if space.xformspace in OWN_SPACES:
             return x @ matrix[:3, :3].T + matrix[:3, 3], t, ("moved by the transform in the file",)
-        return x, t, ("a transform to an unnamed space in the file was not applied",)
+        other = {3: "Talairach", 4: "MNI"}.get(space.xformspace, "an unnamed")
+        notes = (f"a transform to {other} space in the file was not applied",)
     meta = dict(pointsets[0].meta)
     centre = np.array([_number(meta.get(f"VolGeomC_{k}", "0")) for k in "RAS"])
     if centre.any():
-        return x + centre, t, (f"FreeSurfer's offset {centre.round(3).tolist()} mm added",)
-    return x, t, ()
+        moved = f"FreeSurfer's offset {centre.round(3).tolist()} mm added"
+        return x + centre, t, (*notes, moved)
+    return x, t, notes
 
 
 def _number(text: str) -> float:

@@ -66,6 +66,9 @@ def test_gifti_and_where_its_points_are(tmp_path: Path) -> None:
         ({}, False, 0),
         ({"xform": shift, "dataspace": 0, "xformspace": 1}, True, 1),
         ({"xform": shift, "dataspace": 0, "xformspace": 0}, False, 1),
+        # as FreeSurfer writes it: the way to Talairach, which is not the subject's own space
+        ({"xform": 2 * shift, "dataspace": 0, "xformspace": 3}, False, 1),
+        ({"xform": 2 * shift, "dataspace": 0, "xformspace": 3, "meta": centre}, True, 2),
         ({"xform": shift, "dataspace": 1, "xformspace": 1, "meta": centre}, False, 0),
         ({"meta": centre}, True, 1),
     ]
