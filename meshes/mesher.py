@@ -1,7 +1,8 @@
 """The mesher: label images, spheres and any other indicator functions to conforming tetrahedra.
 
-The material at a point is the one with the largest indicator. A BCC lattice (``carving/lattice.py``) is cut
-where the indicators of two materials tie (``cut.py``), then improved under guard (``improve.py``).
+The material at a point is the one with the largest indicator. A BCC lattice (``lattice.py`` in
+``carving``) is cut where the indicators of two materials tie (``cut.py``), then improved under
+guard (``improve.py``).
 """
 
 from __future__ import annotations
@@ -319,19 +320,6 @@ def carve_maps(
     """
     found = map_indicators(maps, labels, affine)
     return _carve_image(found, edge_length, size, keep_volumes)
-
-
-def mesh_maps(
-    maps: ArrayLike,
-    labels: Sequence[int],
-    affine: ArrayLike,
-    edge_length: float,
-    *,
-    size: Sizes | None = None,
-    keep_volumes: bool = True,
-) -> TetMesh:
-    """Return only the mesh of `carve_maps`."""
-    return carve_maps(maps, labels, affine, edge_length, size=size, keep_volumes=keep_volumes).mesh
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:
