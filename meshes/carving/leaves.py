@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase.meshes.carving.lattice import MEAN_EDGE, Octree
 
-#: Smallest tile, in levels above the finest leaves.
+#: Smallest tile, in levels above the finest leaves, but no more than two above the largest.
 TILE = 5
 #: Most leaves of an octree (about 12 tetrahedra each).
 MOST_LEAVES = 5e6
@@ -173,7 +173,7 @@ class Leaves:
     @property
     def tile(self) -> int:
         """Level of a tile, no smaller than any leaf."""
-        return max(self.highest, TILE)
+        return max(self.highest, min(self.highest + 2, TILE))
 
     def tets(
         self, tiles: NDArray[np.int64], closed: NDArray[np.bool_]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._errors import InputError
 from rheobase.meshes.carving.carved import LatticeRecord
 from rheobase.meshes.carving.leaves import Leaves, Wanted, neighbouring, pack
 from rheobase.meshes.insertion.body_field import BodyIndicators
@@ -76,7 +77,7 @@ def find_zone(
     Raises
     ------
     InputError
-        If the wanted edges take too many leaves.
+        If the wanted edges take too many leaves, or no body may be where it is.
     """
     closed = np.array(
         [
@@ -96,6 +97,11 @@ def find_zone(
         fine = whole.refined(wanted, near)
         tiles = fine.tile_of(fine.leaves[fine.differ(whole) | _touched(fine, indicators, near)])
         tiles = np.unique(tiles)
+        if len(tiles) == 0:
+            raise InputError(
+                f"body {indicators.bodies[0].name!r} has no tetrahedron: there is nothing here that "
+                "it may take the place of"
+            )
         for _ in range(grow):
             tiles = neighbouring(tiles)
         zone = _zone(fine, tiles, closed, record, indicators, rings)
