@@ -99,8 +99,8 @@ def find_zone(
         tiles = np.unique(tiles)
         if len(tiles) == 0:
             raise InputError(
-                f"body {indicators.bodies[0].name!r} has no tetrahedron: there is nothing here that "
-                "it may take the place of"
+                f"body {indicators.bodies[0].name!r} has no tetrahedron: there is nothing "
+                "here that it may take the place of"
             )
         for _ in range(grow):
             tiles = neighbouring(tiles)
