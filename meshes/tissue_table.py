@@ -93,9 +93,13 @@ def with_tissues(head: Head, table: TissueTable) -> Head:
     notes = [note for name in used for note in table.notes.get(name, ())]
     if unused:
         notes.append(f"the tissue table gives {', '.join(unused)}, which this head does not have")
+    before = head.provenance.get("tissue table", {})
     record = {
         **head.provenance,
-        "tissue table": {name: dict(table.changed[name]) for name in used},
+        "tissue table": {
+            **before,
+            **{name: {**before.get(name, {}), **table.changed[name]} for name in used},
+        },
         "notes": [*head.provenance.get("notes", ()), *notes],
     }
     return replace(head, tissues=tissues, provenance=record)

@@ -183,7 +183,13 @@ def insert_into_head(
             mesh=made.mesh,
             lattice=made.lattice,
             tissues={label: known[label] for label in labels},
-            provenance={**head.provenance, "inserted": [body.name for body in bodies]},
+            provenance={
+                **head.provenance,
+                "inserted": [
+                    *head.provenance.get("inserted", ()),
+                    *(body.name for body in bodies),
+                ],
+            },
         ),
         made,
     )

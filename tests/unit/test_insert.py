@@ -281,6 +281,7 @@ def test_head_keeps_the_record_of_its_lattice(image_head: Carved, tmp_path: Path
     assert np.array_equal(a.mesh.tets, b.mesh.tets)
     assert again.tissues[16].name == "saline_gel"
     assert again.provenance["inserted"] == ["b"]
+    assert insert_into_head(direct, [], {})[0].provenance["inserted"] == ["b"]  # still known
     # bodies live in memory only: the file has the mesh without a lattice
     save_head(tmp_path / "with.h5", direct)
     bare = load_head(tmp_path / "with.h5")

@@ -268,4 +268,7 @@ def test_table_on_a_head() -> None:
         "1067.83",
         "the tissue table gives skull, which this head does not have",
     ]
+    again = with_tissues(changed, tissue_table({"grey_matter": {"conductivity": 0.3}}))
+    told = {"grey_matter": {"density": 1000.0, "conductivity": 0.3}}
+    assert again.provenance["tissue table"] == told  # both tables
     assert with_tissues(head, tissue_table(None)) is head
