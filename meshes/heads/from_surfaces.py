@@ -143,14 +143,6 @@ def _thinned(head: Head, volumes: Mapping[int, float]) -> list[str]:
     return notes
 
 
-def is_surface_folder(path: Path | str) -> bool:
-    """Return whether ``path`` is a folder with a surface named by a tissue."""
-    path = Path(path)
-    return path.is_dir() and any(
-        tissue_of_file(p) is not None for p in path.iterdir() if p.is_file() and is_surface(p)
-    )
-
-
 def tissue_of_file(path: Path) -> str | None:
     """Return the tissue that a file is named by, None if it is not.
 

@@ -14,7 +14,6 @@ from rheobase.meshes.files.nested import nested
 from rheobase.meshes.files.surfaces import Surface, is_surface, read_surface
 from rheobase.meshes.heads.from_surfaces import (
     head_from_surfaces,
-    is_surface_folder,
     surface_files,
     tissue_of_file,
 )
@@ -241,10 +240,8 @@ def test_tissues_of_files(tmp_path: Path) -> None:
     }
     for name, tissue in names.items():
         assert tissue_of_file(Path(name)) == tissue, name
-    assert not is_surface_folder(tmp_path)
     for name in ("scalp.stl", "skull_1.stl", "skull_2.stl", "notes.txt"):
         (tmp_path / name).touch()
-    assert is_surface_folder(tmp_path)
     files, _ = surface_files(tmp_path, load_tissues())
     assert {k: len(v) for k, v in files.items()} == {"scalp": 1, "skull": 2}
     (tmp_path / "blob.stl").touch()
