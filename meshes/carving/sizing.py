@@ -7,12 +7,16 @@ more than one step between leaves that touch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.carving.image_indicators import ImageIndicators, check_affine
+
+if TYPE_CHECKING:
+    from rheobase.meshes.insertion.bodies import Shape
 
 #: Wanted mean edge (m) at points (n, 3), shape (n,).
 Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -78,6 +82,32 @@ def near_points(
     def size(where: NDArray[np.float64]) -> NDArray[np.float64]:
         away = tree.query(where)[0]
         wanted: NDArray[np.float64] = edge_length + growth * np.maximum(away - radius, 0.0)
+        return wanted
+
+    return size
+
+
+def near_shape(shape: Shape, edge_length: float, growth: float = GROWTH) -> Size:
+    """Return ``edge_length`` inside a region, growing from its surface outwards.
+
+    Parameters
+    ----------
+    shape
+        The region: a ball, a box, a cylinder … (`rheobase.meshes.insertion.bodies`).
+    edge_length
+        Wanted mean edge in it (m).
+    growth
+        Growth of the edge with the distance from it (m per m).
+
+    Raises
+    ------
+    InputError
+        If a length is not > 0.
+    """
+    _check_lengths(edge_length=edge_length, growth=growth)
+
+    def size(where: NDArray[np.float64]) -> NDArray[np.float64]:
+        wanted: NDArray[np.float64] = edge_length + growth * np.maximum(shape.outside(where), 0.0)
         return wanted
 
     return size

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 #: Depths at which the columns between a pial and a white surface carry their label.
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MOST_LABELS = 100_000
+PAIRS = 1 << 31  # above every label, those of joined atlases too
 LARGEST_JSON = 50_000_000  # bytes
 
 
@@ -103,8 +104,8 @@ class Atlas:
                 label[~within.membership.inside(places)] = 0
             asked = len(label) // len(block)
             tet = np.repeat(block, asked)[label != 0]
-            pair, count = np.unique(tet * MOST_LABELS + label[label != 0], return_counts=True)
-            found.append((pair // MOST_LABELS, pair % MOST_LABELS, count / asked))
+            pair, count = np.unique(tet * PAIRS + label[label != 0], return_counts=True)
+            found.append((pair // PAIRS, pair % PAIRS, count / asked))
         tet, number, part = (np.concatenate([f[k] for f in found]) for k in range(3))
         return tet.astype(np.intp), number.astype(np.int32), part
 

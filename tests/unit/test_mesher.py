@@ -9,7 +9,14 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.meshes.carving.lattice import Octree
-from rheobase.meshes.carving.sizing import Size, near_interface, near_points, size_image
+from rheobase.meshes.carving.sizing import (
+    Size,
+    near_interface,
+    near_points,
+    near_shape,
+    size_image,
+)
+from rheobase.meshes.insertion.bodies import Box
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import (
     carve_image,
@@ -204,6 +211,12 @@ def test_sizes_combine_by_minimum() -> None:
     middle, far = wanted(np.array([[30.2, 35.1, 32.7], [30.2, 35.1, 32.7 - 0.8 * 28.4]]) * 1e-3)
     assert far == pytest.approx(1e-3)
     assert middle == pytest.approx(1e-3 + 0.5 * (0.8 * 25.3e-3 - 2e-3), rel=0.1)
+    box = Box(centre=target, size=np.array([10e-3, 20e-3, 4e-3]))
+    points = target + np.array([[0, 9e-3, 0], [0, 0, 2e-3], [8e-3, 0, 0], [8e-3, 14e-3, 0]])
+    region = near_shape(box, 1e-3, growth=0.5)(points)
+    np.testing.assert_allclose(region, [1e-3, 1e-3, 2.5e-3, 3.5e-3])  # 0, 0, 3 and 5 mm outside
+    with pytest.raises(InputError, match="edge_length must be > 0"):
+        near_shape(box, -1e-3)
     with pytest.raises(InputError, match="edges > 0"):
         size_image(np.zeros((2, 2, 2)), MM)
 
