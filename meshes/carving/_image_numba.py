@@ -430,8 +430,8 @@ def _gather_slopes(code: Any, entries: Any, x: float, y: float, z: float, share:
 
 @njit(cache=True, nogil=True)
 def gradients(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, which: Any,
-              out: Any) -> None:  # fmt: skip
-    """Write the gradients of what `chosen` writes, shape (n, k, 3)."""
+              values: Any, out: Any) -> None:  # fmt: skip
+    """Write what `chosen` writes to ``values``, and its gradients to ``out`` (n, k, 3)."""
     share = np.zeros(weight.size)
     slope = np.zeros((weight.size, 3))
     found = np.empty(weight.size, np.int64)
@@ -439,7 +439,7 @@ def gradients(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, w
     for n in range(points.shape[0]):
         x, y, z = _index(inverse, points, n)
         count = _gather_slopes(code, entries, x, y, z, share, slope, found)
-        _, _, best = _weigh(share, found, count, weight)
+        total, most, best = _weigh(share, found, count, weight)
         whole[:] = 0.0
         for c in range(count):
             m = found[c]
@@ -448,6 +448,11 @@ def gradients(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, w
                     whole[d] += weight[m] * slope[m, d]
         for c in range(which.shape[1]):
             m = which[n, c]
+            values[n, c] = 0.0
+            if m > 0:
+                values[n, c] = share[m] * weight[m] - most + total
+            elif m == 0:
+                values[n, c] = share[0]
             for d in range(3):
                 g[d] = 0.0
                 if m > 0:

@@ -179,18 +179,16 @@ def interface_sums(nodes: Any, triangles: Any, found: Any, number: Any, sums: An
 
 
 @njit(cache=True, nogil=True)
-def newton_steps(points: Any, gradient: Any, f: Any, number: Any, walls: Any, most: float) -> None:
+def newton_steps(points: Any, gradient: Any, f: Any, walls: Any, most: float) -> None:
     """Move points one least-norm Gauss-Newton step towards the tie of their materials.
 
-    ``gradient`` (n, k, 3) and ``f`` (n, k) are those of each point's materials, of which the first
-    ``number`` count; steps are at most ``most`` long and keep to the walls.
+    ``gradient`` (n, k, 3) and ``f`` (n, k) are those of each point's materials (two to four); steps
+    are at most ``most`` long and keep to the walls.
     """
     j = np.empty((3, 3))
     r = np.empty(3)
+    k = f.shape[1] - 1
     for n in range(points.shape[0]):
-        k = number[n] - 1
-        if k < 1 or k > 3:
-            continue
         trace = 0.0
         for a in range(k):
             r[a] = f[n, a + 1] - f[n, 0]

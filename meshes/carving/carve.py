@@ -87,11 +87,15 @@ def carve(
         better = improve(mesh, indicators, edge_length, wanted=wanted)
     rebuilds = 0
     while (bad := _bad(better, rebuilds)).any():
+        before = lattice.nodes.copy(), lattice.material.copy()
         _give_up(lattice, frozen, mesh.parent[mesh.material > 0][bad], rebuilds)
+        same = (before[0] == lattice.nodes).all(axis=1) & (before[1] == lattice.material)
+        still = same[mesh.mixed].all(axis=1)
         rebuilds += 1
         with stage("mesh: mend"):
             # cut by the same indicators as before: only what was given up changes
-            fresh = _cut(lattice, indicators, walls, frozen)
+            known = mesh.mixed[still], mesh.ties[still]
+            fresh = _cut(lattice, indicators, walls, frozen, known)
             start, fixed = _carry_over(mesh, better.nodes, fresh)
             better = improve(start, better.indicators, edge_length, fixed=fixed)
         mesh = fresh
@@ -178,6 +182,7 @@ def _cut(
     indicators: Indicators,
     walls: NDArray[np.uint8],
     frozen: NDArray[np.bool_],
+    known: tuple[NDArray[np.int32], NDArray[np.float64]] | None = None,
 ) -> CutMesh:
     with stage("mesh: cut"):
         return cut_lattice(
@@ -188,6 +193,7 @@ def _cut(
             walls,
             frozen,
             kept=lattice.kept,
+            known=known,
         )
 
 

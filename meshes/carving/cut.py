@@ -24,7 +24,7 @@ SNAP_SHORT = 0.41
 KEEP = 0.3
 #: A tie is found where the indicators (about 1 per voxel, or metres) differ by less than this
 #: part of their difference at the ends of the edge.
-TIE = 1e-9
+TIE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,6 +50,9 @@ class CutMesh:
         Which lattice nodes moved onto an interface, shape (n_lattice,).
     kept
         Which keep their material, because a layer or a speck would have a hole without them.
+    mixed, ties
+        All lattice edges between two materials, lower node first, rising, shape (n_mixed, 2), and
+        where the indicators tie on each, shape (n_mixed,).
     """
 
     nodes: NDArray[np.float64]
@@ -61,6 +64,8 @@ class CutMesh:
     at: NDArray[np.float64]
     snapped: NDArray[np.bool_]
     kept: NDArray[np.bool_]
+    mixed: NDArray[np.int32]
+    ties: NDArray[np.float64]
 
 
 def cut_lattice(
@@ -74,6 +79,7 @@ def cut_lattice(
     kept: NDArray[np.bool_] | None = None,
     held: NDArray[np.bool_] | None = None,
     given: tuple[NDArray[np.int32], NDArray[np.float64]] | None = None,
+    known: tuple[NDArray[np.int32], NDArray[np.float64]] | None = None,
 ) -> CutMesh:
     """Cut a lattice so that no tetrahedron has vertices inside two materials.
 
@@ -95,6 +101,8 @@ def cut_lattice(
         Nodes that keep their place; cuts may come close.
     given
         Edges (k, 2), lower node first, that are cut where they were before, and where (k,).
+    known
+        Edges, rising, whose ties are known from an earlier cut (`CutMesh.mixed`, ``ties``).
 
     Returns
     -------
@@ -111,7 +119,14 @@ def cut_lattice(
     plain = np.flatnonzero(plain).astype(np.int32)
     low, high = edges[:, 0], edges[:, 1]
     start, along = nodes[low], nodes[high] - nodes[low]
-    t = ties(start, along, np.column_stack([material[low], material[high]]), indicators)
+    pair = np.column_stack([material[low], material[high]])
+    found = np.empty(len(edges))
+    fresh = np.ones(len(edges), np.bool_)
+    if known is not None:
+        place, match = _rows(known[0], edges, n)
+        found[match], fresh[match] = known[1][place[match]], False
+    found[fresh] = ties(start[fresh], along[fresh], pair[fresh], indicators)
+    t = found
     length = np.sqrt((along * along).sum(axis=1))
     is_long = np.abs(along).max(axis=1) > 0.9 * length
     wild = frozen.copy()
@@ -123,11 +138,8 @@ def cut_lattice(
     if held is not None:
         kept[held] = asked[held]
     t = np.clip(t, np.where(kept[low], KEEP, 0.0), np.where(kept[high], 1.0 - KEEP, 1.0))
-    if given is not None and len(edges):
-        keys, old = low.astype(np.int64) * n + high, given[0].astype(np.int64)
-        wanted = old[:, 0] * n + old[:, 1]
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        match = keys[place] == wanted
+    if given is not None:
+        place, match = _rows(edges, given[0], n)
         t[place[match]] = given[1][match]
     near = np.minimum(t, 1.0 - t)
     still = frozen | kept if held is None else frozen | kept | held
@@ -164,7 +176,21 @@ def cut_lattice(
         at=t[alive],
         snapped=has,
         kept=kept,
+        mixed=edges,
+        ties=found,
     )
+
+
+def _rows(
+    rows: NDArray[np.int32], wanted: NDArray[np.int32], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return for each wanted edge its row among others, rising, and whether it is one of them."""
+    if len(rows) == 0:
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    keys = rows[:, 0].astype(np.int64) * n + rows[:, 1]
+    asked = wanted[:, 0].astype(np.int64) * n + wanted[:, 1]
+    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    return place, keys[place] == asked
 
 
 def ties(

@@ -111,13 +111,13 @@ class ImageIndicators:
 
     def gradients(
         self, points: NDArray[np.float64], which: NDArray[np.int32], step: float
-    ) -> NDArray[np.float64]:
-        """Return the gradients of `chosen`; the interpolation has them, whatever the step."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `chosen` and its gradients; the interpolation has them, whatever the step."""
         from rheobase.meshes.carving._image_numba import gradients
 
-        out = np.empty((*which.shape, 3))
-        gradients(*self._image(), np.ascontiguousarray(points), which, out)
-        return out
+        values, out = np.empty(which.shape), np.empty((*which.shape, 3))
+        gradients(*self._image(), np.ascontiguousarray(points), which, values, out)
+        return values, out
 
     def material(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the material at world points (m), shape (n,)."""

@@ -43,6 +43,8 @@ VOLUME_ERROR = 0.001
 SLOPES = 20_000
 #: Step of differences, in edges.
 STEP = 0.05
+#: A Gauss-Newton step below this part of an edge is the last one.
+SHORT = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -246,7 +248,7 @@ def _corrected(
     corner = nodes[some[:, 0]]
     across = np.cross(nodes[some[:, 1]] - corner, nodes[some[:, 2]] - corner)
     area = 0.5 * np.linalg.norm(across, axis=1) * stride
-    gradient = indicators.gradients(nodes[some].mean(axis=1), pairs, STEP * edge_length)
+    _, gradient = indicators.gradients(nodes[some].mean(axis=1), pairs, STEP * edge_length)
     slope = np.linalg.norm(gradient[:, 0] - gradient[:, 1], axis=1)
     slope = np.maximum(slope, 0.1 * np.median(slope) if len(slope) else 1.0)
     gain = np.bincount(
@@ -290,8 +292,8 @@ def project(
 ) -> NDArray[np.float64]:
     """Return points moved onto the tie of the materials around the nodes ``which``.
 
-    One Gauss-Newton step and two more with the same gradients; steps are
-    limited to half an edge. Nodes with more than four materials stay.
+    One Gauss-Newton step and at most two more with the same gradients, until one is short; steps
+    are limited to half an edge. Nodes with more than four materials stay.
     """
     from rheobase.meshes.carving._improve_numba import newton_steps
 
@@ -302,10 +304,16 @@ def project(
             continue
         m = np.ascontiguousarray(around.found[which[rows], :k])
         some = out[rows]
-        gradient = indicators.gradients(some, m, STEP * edge_length)
-        number, walls = around.number[which[rows]], around.walls[which[rows]]
-        for _ in range(3):
+        f, gradient = indicators.gradients(some, m, STEP * edge_length)
+        walls = around.walls[which[rows]]
+        for n in range(3):
+            last = some.copy()
+            newton_steps(some, gradient, f, walls, 0.5 * edge_length)
+            out[rows] = some
+            far = np.abs(some - last).max(axis=1) > SHORT * edge_length
+            if n == 2 or not far.any():
+                break
+            rows, m, gradient, walls = rows[far], m[far], gradient[far], walls[far]
+            some = some[far]
             f = indicators.chosen(some, m)
-            newton_steps(some, gradient, f, number, walls, 0.5 * edge_length)
-        out[rows] = some
     return out

@@ -50,8 +50,8 @@ class Indicators(Protocol):
 
     def gradients(
         self, points: NDArray[np.float64], which: NDArray[np.int32], step: float
-    ) -> NDArray[np.float64]:
-        """Return the gradients of `chosen` (1/m), shape (n, k, 3); ``step`` (m) for differences."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `chosen` and its gradients (1/m, shape (n, k, 3)); ``step`` (m) is a hint."""
 
     def material(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the material at world points (m), shape (n,)."""
@@ -98,15 +98,15 @@ class FunctionIndicators:
 
     def gradients(
         self, points: NDArray[np.float64], which: NDArray[np.int32], step: float
-    ) -> NDArray[np.float64]:
-        """Return the gradients of `chosen` by central differences."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `chosen` and its gradients by central differences."""
         out = np.empty((*which.shape, 3))
         for d in range(3):
             e = np.zeros(3)
             e[d] = step
             ahead = self.chosen(points + e, which) - self.chosen(points - e, which)
             out[..., d] = ahead / (2.0 * step)
-        return out
+        return self.chosen(points, which), out
 
     def material(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the material at points, shape (n,)."""

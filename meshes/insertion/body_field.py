@@ -86,16 +86,17 @@ class BodyIndicators:
 
     def gradients(
         self, points: NDArray[np.float64], which: NDArray[np.int32], step: float
-    ) -> NDArray[np.float64]:
-        """Return the gradients of some indicators (`Indicators.gradients`)."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return some indicators and their gradients (`Indicators.gradients`)."""
         bodily = (which >= len(self.base.labels)).any(axis=1)
-        out = np.empty((*which.shape, 3))
-        out[~bodily] = self.base.gradients(points[~bodily], which[~bodily], step)
+        values, out = np.empty(which.shape), np.empty((*which.shape, 3))
+        values[~bodily], out[~bodily] = self.base.gradients(points[~bodily], which[~bodily], step)
         some, chosen = points[bodily], which[bodily]
+        values[bodily] = self.chosen(some, chosen)
         for d, e in enumerate(step * np.eye(3)):
             ahead = self.chosen(some + e, chosen) - self.chosen(some - e, chosen)
             out[bodily, :, d] = ahead / (2.0 * step)
-        return out
+        return values, out
 
     def places(self, materials: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a point (m) inside each of some materials, NaN where none is known, (n, 3)."""
