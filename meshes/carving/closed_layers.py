@@ -1,7 +1,7 @@
 """Label images whose layers stay closed in the mesh, at any element size.
 
 Where layers are thinner than the elements, labels may come to touch that do not touch in the image,
-and current finds a way that is not there. The elements around such faces are halved, if that does
+and current finds a way that is not there. The elements around such nodes are halved, if that does
 not help quartered, and the mesh is made again.
 """
 
@@ -19,7 +19,7 @@ from rheobase.meshes.mesher import carve_image
 
 #: The mesh is made this often at most; elements are halved this often, then quartered.
 ROUNDS, HALVED = 8, 4
-#: Elements are halved within this many edges of a face that should not be there, and not beyond.
+#: Elements are halved within this many edges of a node that should not be there, and not beyond.
 AROUND, STEEP = 0.6, 100.0
 
 Points = NDArray[np.float64]
@@ -51,10 +51,10 @@ def touching_labels(image: NDArray[np.integer[Any]]) -> frozenset[tuple[int, int
     )
 
 
-def false_contacts(
-    mesh: TetMesh, touching: frozenset[tuple[int, int]]
-) -> tuple[Points, NDArray[np.float64]]:
-    """Return the middles (m) and areas (m²) of faces between labels that do not touch.
+def false_contacts(mesh: TetMesh, touching: frozenset[tuple[int, int]]) -> Points:
+    """Return the nodes (m) where labels meet that do not touch, shape (n, 3).
+
+    One shared node is enough: linear elements conduct through it.
 
     Parameters
     ----------
@@ -63,33 +63,18 @@ def false_contacts(
     touching
         Pairs of labels (lower first, 0 is the outside) that may touch.
     """
-    from rheobase.meshes._faces_numba import interfaces
-
-    n = len(mesh.nodes)
-    triangles, pairs = interfaces(mesh.tets, mesh.labels, n, np.ones(n, np.bool_))
-    outer, owner = _outer_faces(mesh)
-    triangles = np.concatenate([triangles, outer])
-    pairs = np.concatenate([pairs, np.stack([np.zeros_like(owner), owner], axis=1)])
-    kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
-    wrong = np.array([(int(a), int(b)) not in touching for a, b in kinds])[kind.ravel()]
-    corners = mesh.nodes[triangles[wrong]]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return corners.mean(axis=1), 0.5 * np.linalg.norm(across, axis=1)
-
-
-def _outer_faces(mesh: TetMesh) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the faces with one tetrahedron, shape (m, 3), and the label of that, shape (m,)."""
-    on = np.zeros(len(mesh.nodes), np.bool_)
-    on[mesh.boundary()] = True
-    near = np.flatnonzero(on[mesh.tets].sum(axis=1) >= 3)
-    faces = mesh.tets[near][:, [[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]]].reshape(-1, 3)
-    owner = np.repeat(mesh.labels[near], 4)
-    whole = on[faces].all(axis=1)
-    faces, owner = faces[whole], owner[whole]
-    _, first, count = np.unique(
-        np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True
-    )
-    return faces[first[count == 1]], owner[first[count == 1]]
+    labels = np.unique(mesh.labels)
+    meets = np.zeros((len(labels) + 1, len(mesh.nodes)), np.bool_)
+    for row, label in enumerate(labels, start=1):
+        meets[row, mesh.tets[mesh.labels == label]] = True
+    meets[0, mesh.boundary()] = True
+    known = [0, *labels.tolist()]
+    wrong = np.zeros(len(mesh.nodes), np.bool_)
+    for j, b in enumerate(known):
+        for i, a in enumerate(known[:j]):
+            if (a, b) not in touching:
+                wrong |= meets[i] & meets[j]
+    return mesh.nodes[wrong]
 
 
 def carve_closed(
@@ -122,7 +107,7 @@ def carve_closed(
     carved = carve_image(image, affine, edge_length, size=size, smoothing=smoothing)
     sizes, finest = [size], edge_length
     for n in range(1, ROUNDS):
-        wrong, _ = false_contacts(carved.mesh, touching)
+        wrong = false_contacts(carved.mesh, touching)
         if not len(wrong):
             break
         edge = edge_length / (2 if n <= HALVED else 4)

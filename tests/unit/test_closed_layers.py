@@ -33,17 +33,16 @@ def test_layers_are_closed_and_nothing_else_changes() -> None:
 
     open_ = carve_image(image, affine, 5e-3, size=size)
     closed = carve_closed(image, affine, 5e-3, size=size)
-    middles, areas = false_contacts(closed.mesh, touching)
-    assert not len(middles)
-    assert not len(areas)
+    assert not len(false_contacts(closed.mesh, touching))
     assert not closed.report.contacts
     assert len(closed.mesh.tets) >= len(open_.mesh.tets)
     errors = closed.report.volume_errors()
     assert max(abs(e) for e in errors.values()) < 0.05
-    # told about every pair that touches in the mesh, it finds their whole interface
-    middles, areas = false_contacts(closed.mesh, touching - {(2, 3)})
-    radius = np.linalg.norm(middles - 29.3e-3, axis=1)
+    # told that two labels may not touch, it finds their whole interface
+    between = false_contacts(closed.mesh, touching - {(2, 3)})
+    radius = np.linalg.norm(between - 29.3e-3, axis=1)
+    np.testing.assert_allclose(radius, 15e-3, atol=3e-3)
     assert abs(np.median(radius) - 15e-3) < 0.5e-3
-    assert abs(areas.sum() / (4 * np.pi * 15e-3**2) - 1) < 0.1
-    middles, areas = false_contacts(closed.mesh, touching - {(0, 5)})
-    assert abs(areas.sum() / (4 * np.pi * 27e-3**2) - 1) < 0.05
+    assert len(between) > 50
+    outside = false_contacts(closed.mesh, touching - {(0, 5)})
+    assert len(outside) == len(np.unique(closed.mesh.boundary()))
