@@ -183,7 +183,8 @@ def check_reading(origin: Origin, options: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{name} = {value!r} belongs to {' or '.join(others)}, got {kind}: {origin}"
             )
-        check_option("option", name, [*known, "tissues"], where=f"{kind}, {origin}")
+        allowed = dict.fromkeys([*known, "tissues"])
+        check_option("option", name, allowed, where=f"{kind}, {origin}")
     edge = options.get("edge_length_mm")
     if edge is not None and not (np.isfinite(edge) and edge > 0):
         raise InputError(f"edge_length_mm must be > 0, got {edge!r}: {origin}")

@@ -179,6 +179,8 @@ def choose_table(path: Path | str, values: Labels) -> tuple[LabelTable, str]:
     """
     path = Path(path)
     present = [k for k in label_counts(values) if k != 0]
+    if not present:
+        raise InputError(f"expected labelled tissue, all voxels are outside: {path}")
     beside = _companions(path, present)
     if len(beside) == 1:
         return beside[0], f"labels by the table beside the image, {beside[0].name}"
@@ -199,9 +201,24 @@ def choose_table(path: Path | str, values: Labels) -> tuple[LabelTable, str]:
         )
     some = ", ".join(map(str, sorted(present)[:12])) + (" …" if len(present) > 12 else "")
     raise InputError(
-        f"no label table fits the labels {some} of {path}{no_labels(values)}; give labels= one of "
+        f"no label table fits the labels {some} of {path}{_nearly(present)}{no_labels(values)}; "
+        "give labels= one of "
         f"{', '.join(table_names())}, a table file or {{label: tissue}}"
     )
+
+
+def _nearly(present: list[int]) -> str:
+    """Return what keeps the nearest table from fitting, if that is less than half of the labels."""
+    lacks = {
+        name: sorted(k for k in present if label_table(name).tissues.get(k) is None)
+        for name, entry in _index().items()
+        if entry["must"] and set(entry["must"]) <= set(present)
+    }
+    name = min(lacks, key=lambda n: len(lacks[n]), default=None)
+    if name is None or not 0 < 2 * len(lacks[name]) < len(present):
+        return ""
+    some = ", ".join(map(str, lacks[name][:12])) + (" …" if len(lacks[name]) > 12 else "")
+    return f" ({name} has no tissue for {some})"
 
 
 def fitting_tables(values: Labels) -> list[str]:

@@ -430,6 +430,12 @@ def view(
     )
     from rheobase.head_views import cut_scene, write_picture
 
+    nodes = head.mesh.nodes
+    if point is not None and ((point < nodes.min(0)) | (point > nodes.max(0))).any():
+        low, high = (
+            ", ".join(f"{1e3 * x:.4g}" for x in end) for end in (nodes.min(0), nodes.max(0))
+        )
+        raise InputError(f"expected --at-mm within the head, {low} to {high} mm, got {at_mm!r}")
     behind = None
     if image is not None:
         from rheobase.meshes.files.volumes import read_volume

@@ -108,6 +108,8 @@ def test_view_writes_a_picture(tmp_path: Path) -> None:
     picture = imread(out)
     assert picture.shape[1] > 1000
     assert picture[..., :3].std() > 0.05  # not an empty page
+    with pytest.raises(InputError, match=r"expected --at-mm within the head, .* mm, got '900,0,0'"):
+        run("view", "sphere", *SMALL, "--at-mm", "900,0,0", "--out", out)
 
 
 def test_sections_show_each_tissue_in_its_place() -> None:

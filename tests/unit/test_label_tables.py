@@ -142,6 +142,10 @@ def test_the_table_is_chosen(tmp_path: Path) -> None:
     assert choose_table("t1_masks.nii", both)[0].name == "roast"
     with pytest.raises(InputError, match="no label table fits the labels 7, 31"):
         choose_table("x.nii", shells(7, 999, 31))
+    with pytest.raises(InputError, match=r"of x\.nii \(simnibs has no tissue for 77\); give"):
+        choose_table("x.nii", shells(1, 2, 3, 77, 4, 5))
+    with pytest.raises(InputError, match=r"all voxels are outside: x\.nii"):
+        choose_table("x.nii", shells(0))
     assert fitting_tables(shells(501, 516)) == ["charm"]
 
 

@@ -45,7 +45,9 @@ def _binary(c: Cursor, total: int) -> Blocks:
     while read < total:
         kind, n, tags = (int(v) for v in c.records(word, 3, "numbers of an element header"))
         if kind not in TYPES or n < 1 or read + n > total or not 0 <= tags <= MOST_TAGS:
-            raise c.fail(f"an element header (type {kind}, {n} elements, {tags} tags) before")
+            raise c.fail(
+                f"an element header, got type {kind}, {n} elements and {tags} tags before it,"
+            )
         width = 1 + tags + TYPES[kind][2]
         if n > 1:
             rows = c.records(np.dtype((word, width)), n, "elements")
