@@ -41,7 +41,7 @@ def between(samples: Any, pair: Any, third: Any, at: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def bit(material: int) -> int:
+def bit(material: int) -> np.int64:
     """Return the bit of a material; beyond 62 of them some share one."""
     return np.int64(1) << np.int64(material % 62)
 

@@ -143,9 +143,10 @@ def read_atlas(
     if not (np.isfinite(reach_mm) and 0 <= reach_mm <= 50):
         raise InputError(f"reach_mm must lie between 0 and 50, got {reach_mm!r}: {path}")
     volume = read_volume(path)
+    values = _whole_numbers(volume.values, path)
     try:
         parcels = LabelImage(
-            values=_whole_numbers(volume.values, path),
+            values=values,
             affine=volume.affine,
             space=space,
             reach=reach_mm * 1e-3,

@@ -30,6 +30,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 SPACES = ("head", "MNI")
+MOST_RADIUS = 1.0  # m; millimetres taken for metres would hold every head whole
 
 
 class Membership(Protocol):
@@ -132,14 +133,14 @@ def ball(centre: ArrayLike, radius: float, *, space: str = "head", name: str = "
     Raises
     ------
     InputError
-        If the radius is not > 0 m or the centre is no finite point.
+        If the radius is not > 0 m and < 1 m or the centre is no finite point.
     """
     check_option("space", space, SPACES)
     x = np.asarray(centre, dtype=np.float64)
     if x.shape != (3,) or not np.isfinite(x).all():
         raise InputError(f"expected a centre of three finite numbers, got {centre!r}: ball")
-    if not (np.isfinite(radius) and radius > 0):
-        raise InputError(f"expected a radius > 0 m, got {radius!r}: ball")
+    if not 0 < radius < MOST_RADIUS:
+        raise InputError(f"expected a radius > 0 and < {MOST_RADIUS:g} m, got {radius!r}: ball")
     spot = ", ".join(f"{v * 1e3:g}" for v in x)
     named = name or f"{radius * 1e3:g} mm around {space} ({spot}) mm"
     return Region(name=named, membership=_Near(centre=x, radius=float(radius), space=space))

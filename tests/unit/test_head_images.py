@@ -177,12 +177,12 @@ def map_files(folder: Path, scale: float = 1.0) -> list[Path]:
 def test_head_from_spm_maps(tmp_path: Path) -> None:
     map_files(tmp_path)
     marks = {"nasion": (0.0, 42.0, 0.0)}
-    made = head_from_maps(tmp_path, edge_length_mm=4.0, columns=300, fiducials_mm=marks)
+    made = head_from_maps(tmp_path, edge_length_mm=2.5, columns=300, fiducials_mm=marks)
     names = {t.name for t in made.tissues.values()}
     assert names == {"white_matter", "grey_matter", "csf", "skull", "scalp"}
     for name, label in (("white_matter", 1), ("scalp", 5)):
         volume = made.mesh.tissue_volumes()[made.label_of(name)]
-        assert volume == pytest.approx(np.count_nonzero(head() == label) * 27e-9, rel=0.05)
+        assert volume == pytest.approx(np.count_nonzero(head() == label) * 27e-9, rel=0.005)
     assert made.provenance["maps"][5] == "outside"
     assert any("inion" in note for note in made.provenance["notes"])
     assert not made.positions

@@ -276,6 +276,8 @@ def test_refusals(head: Head) -> None:
         ball([0, 0, 0], 0.01, space="mni")
     with pytest.raises(InputError, match="radius > 0 m, got 0"):
         ball([0, 0, 0], 0)
+    with pytest.raises(InputError, match="< 1 m, got 10: ball"):
+        ball([0, 0, 0], 10)
     with pytest.raises(InputError, match="three finite numbers"):
         ball([0, np.nan, 0], 0.1)
     with pytest.raises(InputError, match="unknown tissue 'gray_matter', nearest: grey_matter"):
