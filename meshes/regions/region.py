@@ -140,7 +140,7 @@ def ball(centre: ArrayLike, radius: float, *, space: str = "head", name: str = "
     if x.shape != (3,) or not np.isfinite(x).all():
         raise InputError(f"expected a centre of three finite numbers, got {centre!r}: ball")
     if not 0 < radius < MOST_RADIUS:
-        raise InputError(f"expected a radius > 0 and < {MOST_RADIUS:g} m, got {radius!r}: ball")
+        raise InputError(f"expected 0 < radius < {MOST_RADIUS:g} m, got {radius!r}: ball")
     spot = ", ".join(f"{v * 1e3:g}" for v in x)
     named = name or f"{radius * 1e3:g} mm around {space} ({spot}) mm"
     return Region(name=named, membership=_Near(centre=x, radius=float(radius), space=space))

@@ -274,7 +274,7 @@ def test_refusals(head: Head) -> None:
     n = len(head.mesh.tets)
     with pytest.raises(InputError, match="unknown space 'mni', nearest: MNI"):
         ball([0, 0, 0], 0.01, space="mni")
-    with pytest.raises(InputError, match="radius > 0 m, got 0"):
+    with pytest.raises(InputError, match="0 < radius < 1 m, got 0"):
         ball([0, 0, 0], 0)
     with pytest.raises(InputError, match="< 1 m, got 10: ball"):
         ball([0, 0, 0], 10)
