@@ -111,7 +111,8 @@ def head_sections(
         digits = 1 if width.max() > 50 else 2
         panel.set_title(f"{NAMES[axis]} = {point[axis] * 1e3:.{digits}f} mm", fontsize=9)
         _letters(panel, i, j)
-    _legend(figure, head)
+    if image is None:
+        _legend(figure, head)
     figure.suptitle(title or _title(head), fontsize=10)
     return figure
 
