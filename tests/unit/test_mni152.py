@@ -35,7 +35,7 @@ def head(image: Template) -> Iterator[Head]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resolution", "tetrahedra"), [("coarse", 0.5e6), ("standard", 1.8e6), ("fine", 4e6)]
+    ("resolution", "tetrahedra"), [("coarse", 0.6e6), ("standard", 1.5e6), ("fine", 4e6)]
 )
 def test_each_resolution_is_closed_and_keeps_volumes(resolution: str, tetrahedra: float) -> None:
     head = build_head("mni152", resolution=resolution)
