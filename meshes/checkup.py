@@ -172,6 +172,7 @@ def _layers(head: Head) -> list[Finding]:
     if len(present) < 3:
         return [Finding(topic="layers", level="note", text="fewer than three layers to be closed")]
     touching = contacts(head)
+    nodes = {name: _nodes_of(head, labels) for name, labels in present}
     found = []
     for i, (inner, labels) in enumerate(present):
         total = sum(a for (p, q), a in touching.items() if (p in labels) != (q in labels))
@@ -181,9 +182,10 @@ def _layers(head: Head) -> list[Finding]:
                 for (p, q), a in touching.items()
                 if (p in labels and q in others) or (q in labels and p in others)
             )
+            shared = int(np.count_nonzero(nodes[inner] & nodes[outer]))
+            between = present[i + 1][0]
             if area > 0:
                 share = area / total
-                between = " and ".join(name for name, _ in present[i + 1 : i + 2])
                 found.append(
                     Finding(
                         topic="layers",
@@ -192,10 +194,30 @@ def _layers(head: Head) -> list[Finding]:
                         f"({100 * share:.2g} % of its surface): {between} has holes",
                     )
                 )
+            elif shared:
+                found.append(
+                    Finding(
+                        topic="layers",
+                        level="note",
+                        text=f"{inner} and {outer} share {shared} nodes, and current crosses "
+                        f"{between} there",
+                    )
+                )
     if not found:
         names = ", ".join(name for name, _ in present)
         found = [Finding(topic="layers", level="ok", text=f"closed from the inside out: {names}")]
     return found
+
+
+def _nodes_of(head: Head, labels: set[int]) -> NDArray[np.bool_]:
+    """Return which nodes the tetrahedra of some labels have; those of the boundary for 0."""
+    on = np.zeros(len(head.mesh.nodes), np.bool_)
+    on[
+        head.mesh.boundary()
+        if 0 in labels
+        else head.mesh.tets[np.isin(head.mesh.labels, [*labels])]
+    ] = True
+    return on
 
 
 def _labels(head: Head) -> list[Finding]:

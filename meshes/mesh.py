@@ -77,12 +77,16 @@ class TetMesh:
         ndarray, shape (n_triangles, 3)
             Node indices, counter-clockwise seen from outside.
         """
+        from rheobase.meshes._faces_numba import OUTWARD, face_table
+
         tets = self.tets if not labels else self.tets[np.isin(self.labels, labels)]
-        faces = tets[:, [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]].reshape(-1, 3)
-        key = np.sort(faces, axis=1).astype(np.int64)
         n = len(self.nodes)
-        _, first, count = np.unique(
-            (key[:, 0] * n + key[:, 1]) * n + key[:, 2], return_index=True, return_counts=True
-        )
-        triangles: NDArray[np.int32] = faces[first[count == 1]]
+        middle, high, face, first = face_table(tets, n, np.ones(n, np.bool_))
+        low = np.repeat(np.arange(n), np.diff(first))
+        twin = (low[1:] == low[:-1]) & (middle[1:] == middle[:-1]) & (high[1:] == high[:-1])
+        alone = np.ones(len(face), np.bool_)
+        alone[1:] &= ~twin
+        alone[:-1] &= ~twin
+        face = face[alone]
+        triangles: NDArray[np.int32] = tets[face[:, None] // 4, OUTWARD[face % 4]]
         return triangles

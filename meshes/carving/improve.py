@@ -35,7 +35,7 @@ SWEEPS = 3
 MORE_SWEEPS = 2
 #: What part of a volume correction arrives (guards hold nodes back) is learnt within these limits.
 ANSWERS = (0.35, 1.5)
-#: Largest part of the largest offset that one correction changes.
+#: An interface is asked to move by at most this part of the largest offset at once.
 STEP_LIMIT = 0.2
 #: Corrections end when every label is this close (relative).
 VOLUME_ERROR = 0.001
@@ -259,11 +259,13 @@ def _corrected(
     gain += gain.T
     laplacian = np.diag(gain.sum(axis=1)) - gain
     step = np.zeros(n)
+    # at most so much of each label at once; the steps of nested layers add up
+    bound = STEP_LIMIT * indicators.most * gain.sum(axis=1)
+    missing = np.clip(missing, -bound, bound)
     inner = laplacian[1:, 1:]  # a label may have no interface yet
     inner += np.diag(1e-3 * np.diag(inner) + 1e-12 * max(float(np.diag(inner).max()), 1e-300))
     step[1:] = np.linalg.solve(inner, missing[1:])
     most = indicators.most
-    step = np.clip(step, -STEP_LIMIT * most, STEP_LIMIT * most)
     return indicators.with_offsets(np.clip(indicators.offsets + step, -most, most))
 
 

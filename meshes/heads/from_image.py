@@ -185,6 +185,7 @@ def head_from_image(
         image,
         affine,
         lambda: carve_image(image, affine, edge_length_mm * 1e-3, size=size),
+        edge_length_mm=edge_length_mm,
         tissues=by_label,
         species=species,
         name=name or head_name(path),
@@ -193,7 +194,6 @@ def head_from_image(
         provenance={
             "made by": "rheobase.meshes.heads.from_image",
             "inputs": {Path(p).name: content_key(Path(p)) for p in (path, t1) if p},
-            "edge length (mm)": edge_length_mm,
             "label table": table.source,
             "labels": {str(k): t.name if t else OUTSIDE for k, t in by_raw.items()},
             "repair": ready.report,

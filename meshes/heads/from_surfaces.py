@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,6 @@ Files = Path | str | Sequence[Path | str]
 VOXELS_PER_EDGE = 2.0
 #: Exact distances reach this many edges: beyond the longest lattice edge.
 REACH = 1.5
-#: Part of a tissue's volume that may be lost or gained without a note.
-LOST = 0.05
 
 
 def head_from_surfaces(
@@ -106,12 +103,13 @@ def head_from_surfaces(
     volumes = field.volumes()
     image = field.image()
     marks = checked_landmarks(fiducials_mm, image, field.affine, species, where)
-    head = head_of_voxels(
+    return head_of_voxels(
         image,
         field.affine,
         lambda: carve_indicators(
             field.labels, field, field.bounds(), edge_mm * 1e-3, volumes=volumes
         ),
+        edge_length_mm=edge_mm,
         tissues=by_label,
         species=species,
         name=name or where.split(".")[0],
@@ -121,26 +119,10 @@ def head_from_surfaces(
             "made by": "rheobase.meshes.heads.from_surfaces",
             "inputs": {p.name: content_key(p) for paths in files.values() for p in paths},
             "surfaces": {k: [p.name for p in paths] for k, paths in files.items()},
-            "edge length (mm)": edge_mm,
             "spacing (mm)": spacing_mm,
         },
         notes=notes,
     )
-    told = [*head.provenance["notes"], *_thinned(head, volumes)]
-    return replace(head, provenance={**head.provenance, "notes": told})
-
-
-def _thinned(head: Head, volumes: Mapping[int, float]) -> list[str]:
-    """Return notes on tissues whose volume in the mesh is not that inside the surfaces."""
-    notes = []
-    got = head.mesh.tissue_volumes()
-    for label, tissue in head.tissues.items():
-        if abs(got[label] - volumes[label]) > LOST * volumes[label]:
-            notes.append(
-                f"{tissue.name} has {got[label] * 1e6:.3g} cm³ in the mesh, "
-                f"{volumes[label] * 1e6:.3g} between the surfaces: a layer is thinner than an edge"
-            )
-    return notes
 
 
 def tissue_of_file(path: Path) -> str | None:

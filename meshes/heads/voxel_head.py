@@ -28,6 +28,10 @@ from rheobase.meshes.placing.landmarks import check_landmarks, outer_voxels
 from rheobase.meshes.placing.positions import ten_ten
 from rheobase.meshes.tissues import Tissue
 
+#: A tissue whose volume in the mesh is off by more than this part of it is told.
+VOLUME_TOLD = 0.05
+#: Edges that must fit across the narrowest side of a head.
+EDGES_ACROSS = 8.0
 #: Landmarks that the 10-10 positions need.
 NEEDED = ("nasion", "inion", "lpa", "rpa")
 #: Voxels whose edges differ by more than this part are made cubes for the cortical sheet.
@@ -146,6 +150,7 @@ def head_of_voxels(
     affine: NDArray[np.float64],
     carve: Callable[[], Carved],
     *,
+    edge_length_mm: float,
     tissues: Mapping[int, Tissue],
     species: str,
     name: str,
@@ -164,6 +169,8 @@ def head_of_voxels(
         Voxel indices to world (m), shape (4, 4).
     carve
         Makes the mesh.
+    edge_length_mm
+        Mean edge that it makes (mm).
     tissues
         Tissue of each label.
     species, name
@@ -181,7 +188,13 @@ def head_of_voxels(
     -------
     Head
         In the space "scanner".
+
+    Raises
+    ------
+    InputError
+        If the edge is too long for the head.
     """
+    _check_edge(edge_length_mm, image, affine, name)
     told = list(notes)
     with stage(f"head {name}: mesh"):
         carved = carve()
@@ -205,6 +218,12 @@ def head_of_voxels(
                 f"{tissues[label].name} is lost in the mesh: its "
                 f"{np.count_nonzero(image == label)} voxels are too small for its edge"
             )
+    for label, off in carved.report.volume_errors().items():
+        if abs(off) > VOLUME_TOLD:
+            told.append(
+                f"the volume of {tissues[label].name} in the mesh is {100 * off:+.0f} % off: "
+                "it has layers thinner than an edge"
+            )
     return Head(
         name=name,
         species=cast(Species, species),
@@ -215,8 +234,26 @@ def head_of_voxels(
         positions=positions,
         cortex=cortex,
         lattice=carved.lattice,
-        provenance={**provenance, "notes": told},
+        provenance={
+            **provenance,
+            "edge length (mm)": edge_length_mm,
+            "mesh": carved.report.as_dict(),
+            "notes": told,
+        },
     )
+
+
+def _check_edge(
+    edge_length_mm: float, image: NDArray[np.uint16], affine: NDArray[np.float64], name: str
+) -> None:
+    filled = [np.flatnonzero(image.any(axis=tuple({0, 1, 2} - {k}))) for k in range(3)]
+    voxels = np.array([axis[-1] - axis[0] + 1 for axis in filled])
+    width = voxels * np.linalg.norm(affine[:3, :3], axis=0) * 1e3
+    if edge_length_mm * EDGES_ACROSS > width.min():
+        raise InputError(
+            f"edge_length_mm must be at most {width.min() / EDGES_ACROSS:.3g} for a head of "
+            f"{' x '.join(f'{w:.3g}' for w in width)} mm, got {edge_length_mm:g}: {name}"
+        )
 
 
 def _sheet(

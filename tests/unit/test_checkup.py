@@ -144,3 +144,22 @@ def test_check_size() -> None:
         check_size([0.1] * 3, "cat", "a.nii")
     with pytest.raises(InputError, match="expected a head between"):
         check_size([float("nan")] * 3, "human", "a.nii")
+
+
+def test_layers_that_share_one_node_are_told() -> None:
+    """Linear elements conduct through a single node."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])
+    nodes = np.concatenate([corners, [[-1, 0, -1], [0, -1, -1], [-1, -1, -2]]]) * 1e-2
+    tets = np.array([[0, 1, 2, 3], [0, 2, 4, 3], [0, 4, 5, 3], [6, 7, 5, 8]])
+    for names, shared in (
+        (("grey_matter", "csf", "skull", "scalp"), True),  # brain and skull meet in an edge
+        (("grey_matter", "skull", "skull", "scalp"), False),
+    ):
+        tissues = {tissue(n).label: tissue(n) for n in names}
+        labels = np.array([tissue(n).label for n in names])
+        flat = np.linalg.det(nodes[tets[:, 1:]] - nodes[tets[:, :1]]) < 0
+        turned = np.where(flat[:, None], tets[:, [0, 2, 1, 3]], tets)
+        mesh = TetMesh(nodes=nodes, tets=turned, labels=labels)
+        one = Head(name="x", species="human", space="scanner", mesh=mesh, tissues=tissues)
+        told = [f.text for f in check_up(one) if f.topic == "layers"]
+        assert any("brain and bone share 2 nodes" in t for t in told) == shared

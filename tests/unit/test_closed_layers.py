@@ -37,7 +37,8 @@ def test_layers_are_closed_and_nothing_else_changes() -> None:
     assert not closed.report.contacts
     assert len(closed.mesh.tets) >= len(open_.mesh.tets)
     errors = closed.report.volume_errors()
-    assert max(abs(e) for e in errors.values()) < 0.05
+    assert max(abs(errors[k]) for k in (4, 5)) < 0.01
+    assert abs(errors[3]) < 0.1  # 2 mm of CSF in elements of 5 mm, halved where it was open
     # told that two labels may not touch, it finds their whole interface
     between = false_contacts(closed.mesh, touching - {(2, 3)})
     radius = np.linalg.norm(between - 29.3e-3, axis=1)

@@ -177,7 +177,7 @@ def map_files(folder: Path, scale: float = 1.0) -> list[Path]:
 def test_head_from_spm_maps(tmp_path: Path) -> None:
     map_files(tmp_path)
     marks = {"nasion": (0.0, 42.0, 0.0)}
-    made = head_from_maps(tmp_path, edge_length_mm=2.5, columns=300, fiducials_mm=marks)
+    made = head_from_maps(tmp_path, edge_length_mm=4.0, columns=300, fiducials_mm=marks)
     names = {t.name for t in made.tissues.values()}
     assert names == {"white_matter", "grey_matter", "csf", "skull", "scalp"}
     for name, label in (("white_matter", 1), ("scalp", 5)):
@@ -307,3 +307,9 @@ def test_a_freesurfer_brain_gets_its_layers() -> None:
     height = volume.affine[2, 3] + 1e-3 * upper
     ours = np.count_nonzero(image[:, :, round((height - affine[2, 3]) / 1e-3) :])
     assert ours == pytest.approx(np.count_nonzero(skin[:, :, upper:]), rel=0.05)
+
+
+def test_an_edge_too_long_for_the_head_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "head.nii", head().astype(np.uint8))
+    with pytest.raises(InputError, match=r"edge_length_mm must be at most 1\d\.?\d* for a head"):
+        head_from_image(path, edge_length_mm=40.0)
