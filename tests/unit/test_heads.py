@@ -224,7 +224,7 @@ def test_images_that_are_no_head(tmp_path: Path) -> None:
 def test_head_in_metres(tmp_path: Path) -> None:
     path = write_image(tmp_path / "m.nii", ball_image(), 0.004, "meter")
     head = head_from_image(
-        path, edge_length_mm=12.0, labels={1: "white_matter", 2: "fat", 3: "fat", 5: "fat"}
+        path, edge_length_mm=8.0, labels={1: "white_matter", 2: "fat", 3: "fat", 5: "fat"}
     )
     assert np.ptp(head.mesh.nodes, axis=0).max() == pytest.approx(0.08, rel=0.05)
 
