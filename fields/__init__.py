@@ -11,9 +11,9 @@ from rheobase.fields.electrodes import (
     montage_1x1,
     montage_4x1,
 )
-from rheobase.fields.export import write_vtu
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
+from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
 from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
 from rheobase.meshes.placing.outlines import Disc, Rectangle

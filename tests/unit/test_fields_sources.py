@@ -20,8 +20,8 @@ from rheobase.fields.electrodes import (
     montage_1x1,
     montage_4x1,
 )
-from rheobase.fields.export import write_vtu
 from rheobase.fields.induction import solve_induction
+from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres

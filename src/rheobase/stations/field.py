@@ -174,7 +174,7 @@ def _field_pictures(
 
 
 def _write_vtu(book: Book, device: Device, strength: NDArray[np.float64], name: str) -> None:
-    from rheobase.fields.export import write_vtu
+    from rheobase.fields.results.vtk import write_vtu
 
     path = book.out / "field.vtu"
     write_vtu(path, device.basis, {name: strength})
