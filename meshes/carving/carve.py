@@ -18,10 +18,9 @@ from rheobase.meshes.carving.indicators import Indicators
 from rheobase.meshes.carving.lattice import Octree
 from rheobase.meshes.mesh import TetMesh
 
-#: Tetrahedra with a smaller dihedral angle (°) give up the nodes moved into thin layers near them.
-AIM_DIHEDRAL = 8.0
-#: Those with a smaller one have their part of the lattice left uncut.
-MIN_DIHEDRAL = 6.0
+#: Tetrahedra with a smaller dihedral angle (°) give up the nodes moved into thin layers near them,
+#: and if that does not help, have their part of the lattice left uncut.
+MIN_DIHEDRAL = 8.0
 #: So has, worst first, what makes more than this share of tetrahedra smaller than this angle (°).
 LOW_DIHEDRAL = 12.5
 LOW_SHARE = 0.008
@@ -86,7 +85,7 @@ def carve(
     with stage("mesh: improve"):
         better = improve(mesh, indicators, edge_length, wanted=wanted)
     rebuilds = 0
-    while (bad := _bad(better, rebuilds)).any():
+    while (bad := _bad(better)).any():
         before = lattice.nodes.copy(), lattice.material.copy()
         _give_up(lattice, frozen, mesh.parent[mesh.material > 0][bad], rebuilds)
         same = (before[0] == lattice.nodes).all(axis=1) & (before[1] == lattice.material)
@@ -197,10 +196,9 @@ def _cut(
         )
 
 
-def _bad(better: Improved, rebuilds: int) -> NDArray[np.bool_]:
+def _bad(better: Improved) -> NDArray[np.bool_]:
     """Return the tetrahedra inside whose angles are too small."""
-    least = AIM_DIHEDRAL if rebuilds < PATIENCE else MIN_DIHEDRAL
-    bad: NDArray[np.bool_] = better.worst < np.sin(np.radians(least))
+    bad: NDArray[np.bool_] = better.worst < np.sin(np.radians(MIN_DIHEDRAL))
     low = np.flatnonzero(better.worst < np.sin(np.radians(LOW_DIHEDRAL)))
     many = len(low) - int(LOW_SHARE * len(bad))
     if many > 0:  # the worst of them, so that few enough are left

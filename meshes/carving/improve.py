@@ -25,16 +25,16 @@ FIT_FLOOR = 13.0
 FREE_FLOOR = 45.0
 
 #: Tetrahedra whose smallest dihedral angle is below this (°) get so many extra attempts.
-AIM = 14.0
-ROUNDS = 12
+AIM = 17.0
+ROUNDS = 24
 
 #: Nodes farther from where they should be than this part of an edge go there at a lower floor.
 OFF = 0.01
 #: Sweeps of smoothing, and how many more may follow while volumes are off.
 SWEEPS = 3
-MORE_SWEEPS = 2
+MORE_SWEEPS = 4
 #: What part of a volume correction arrives (guards hold nodes back) is learnt within these limits.
-ANSWERS = (0.35, 1.5)
+ANSWERS = (0.8, 2.5)
 #: An interface is asked to move by at most this part of the largest offset at once.
 STEP_LIMIT = 0.2
 #: Corrections end when every label is this close (relative).

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
+from rheobase.meshes.carving.improve import FIT_FLOOR
 from rheobase.meshes.carving.lattice import Octree
 from rheobase.meshes.carving.sizing import (
     Size,
@@ -32,7 +33,7 @@ ERNIE = Path(__file__).parents[3] / "shared" / "data" / "heads" / "ernie_charm.n
 MM = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 
 
-def assert_sound(mesh: TetMesh, least: float = 6.0) -> None:
+def assert_sound(mesh: TetMesh, least: float = 8.0) -> None:
     """Conforming, nothing inverted, closed tissue surfaces, no bad angle, no unused node."""
     q = quality(mesh)
     assert q.n_inverted == 0
@@ -182,19 +183,17 @@ def test_record_tells_where_each_node_comes_from() -> None:
         assert np.where(node >= 0, own, cuts).all()
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_way_out_is_sound(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_way_out_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     from rheobase.meshes.carving import carve
 
     # nothing is ever good enough: all is given up until the plain lattice is left
-    monkeypatch.setattr(carve, "AIM_DIHEDRAL", 80.0)
-    monkeypatch.setattr(carve, "MIN_DIHEDRAL", 80.0 * share)
+    monkeypatch.setattr(carve, "MIN_DIHEDRAL", 80.0)
     image = np.random.default_rng(3).integers(0, 4, (7, 7, 7))
     result = carve_image(image, MM, 1.2e-3)
     assert_sound(result.mesh)
     assert result.report.n_rebuilds > 0
-    if share:  # the lattice has 45 degrees or more, fitting to the interfaces may take 13
-        assert result.report.quality.min_dihedral >= 12.0
+    # the lattice has 45 degrees or more, fitting its nodes to the ties stops at this floor
+    assert result.report.quality.min_dihedral >= FIT_FLOOR
 
 
 def test_sizes_combine_by_minimum() -> None:
@@ -255,7 +254,7 @@ def test_ellipsoid_image_has_no_staircase_and_keeps_its_volumes() -> None:
 def test_spheres_are_exact_closed_shells() -> None:
     radii = [0.085, 0.090, 0.095]
     mesh = mesh_spheres(radii, [1, 4, 5], 4e-3)
-    assert_sound(mesh, 8.0)
+    assert_sound(mesh, 15.0)
     for n, r in enumerate(radii):
         surface = mesh.boundary(*[1, 4, 5][: n + 1])
         assert euler(surface) == 2  # one sphere: no hole, no handle, no island
@@ -381,7 +380,7 @@ def test_real_head_keeps_its_tissue_volumes() -> None:
     table[[51, 52]] = 4
     image = table[labels]
     mesh = mesh_image(image, affine, 3e-3)
-    assert_sound(mesh, 6.0)
+    assert_sound(mesh)
     voxel = abs(np.linalg.det(affine[:3, :3]))
     for label, volume in mesh.tissue_volumes().items():
-        assert volume == pytest.approx(np.count_nonzero(image == label) * voxel, rel=0.02)
+        assert volume == pytest.approx(np.count_nonzero(image == label) * voxel, rel=0.01)
