@@ -15,7 +15,7 @@ import matplotlib as mpl
 import numpy as np
 
 from rheobase._errors import InputError
-from rheobase.fields.waveforms import tms_pulse
+from rheobase.fields.waveforms.pulses import tms_pulse
 from rheobase.meshes.cortex.layers import layer_table
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.compartments import compartments

@@ -21,7 +21,8 @@ def cpu() -> float:
 
 def measure(edge: float) -> None:
     from rheobase.fields.assembly import stiffness
-    from rheobase.fields.coils import coil, magnetic_dipole
+    from rheobase.fields.coils.coil import magnetic_dipole
+    from rheobase.fields.coils.windings import coil
     from rheobase.fields.conduction import lay_montage, solve_pads
     from rheobase.fields.electrodes import Electrode, Montage
     from rheobase.fields.induction import solve_induction

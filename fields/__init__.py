@@ -1,7 +1,9 @@
 """The physics: sources, solvers, field bases and what is computed from them."""
 
 from rheobase.fields.basis import FieldBasis, load_basis
-from rheobase.fields.coils import Coil, coil, magnetic_dipole, place_coil
+from rheobase.fields.coils.coil import Coil, magnetic_dipole
+from rheobase.fields.coils.placing import place_coil
+from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes import (
     Contact,
@@ -15,7 +17,9 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
-from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
+from rheobase.fields.waveforms.pulses import tms_pulse
+from rheobase.fields.waveforms.shapes import rectangular, sine, two_carriers
+from rheobase.fields.waveforms.waveform import Waveform
 from rheobase.meshes.placing.outlines import Disc, Rectangle
 
 __all__ = [

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.fields.basis import FieldBasis
-from rheobase.fields.coils import coil, magnetic_dipole
+from rheobase.fields.coils.coil import magnetic_dipole
+from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes import Electrode, Montage
 from rheobase.fields.induction import solve_induction

@@ -148,7 +148,7 @@ def check_names(study: Study) -> None:
             raise InputError(f"no such file {path}: [head]")
     check_head(study.head, positions_of(study))
     if isinstance(study.device, TMS):
-        from rheobase.fields.coils import load_windings
+        from rheobase.fields.coils.windings import load_windings
 
         check_option("coil", study.device.coil, load_windings(), where="device.coil")
     if study.cells:

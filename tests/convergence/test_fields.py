@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rheobase.fields.coils import magnetic_dipole
+from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.operators import assemble_stiffness
 from rheobase.fields.recovery import average_gradient, recover_gradient, split_nodes

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.fields.coils import magnetic_dipole
+from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
-from rheobase.fields.waveforms import Waveform, rectangular, sine, tms_pulse, two_carriers
+from rheobase.fields.waveforms.pulses import tms_pulse
+from rheobase.fields.waveforms.shapes import rectangular, sine, two_carriers
+from rheobase.fields.waveforms.waveform import Waveform
 
 SPHERE = LayeredSphere(radii=(0.085, 0.090, 0.095), sigma=(0.33, 0.01, 0.33))
 POLES = ([0, 0, 1], [0, 0, -1])

@@ -8,7 +8,9 @@ from scipy.special import ellipe, ellipk
 
 from rheobase._errors import InputError
 from rheobase.fields.basis import FieldBasis, load_basis
-from rheobase.fields.coils import Coil, coil, load_windings, magnetic_dipole, place_coil
+from rheobase.fields.coils.coil import Coil, magnetic_dipole
+from rheobase.fields.coils.placing import place_coil
+from rheobase.fields.coils.windings import coil, load_windings
 from rheobase.fields.conduction import delivered_currents, solve_conduction, solve_pads
 from rheobase.fields.electrodes import (
     Contact,

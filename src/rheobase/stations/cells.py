@@ -53,7 +53,7 @@ def cells_station(
     study: Study, table: Cells, tms: TMS, head: Head, device: Device, book: Book
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
-    from rheobase.fields.waveforms import tms_pulse
+    from rheobase.fields.waveforms.pulses import tms_pulse
     from rheobase.meshes.cortex.layers import layer_table
     from rheobase.neurons.activation import thresholds
     from rheobase.neurons.placement import place_in_sheet

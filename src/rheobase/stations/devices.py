@@ -145,7 +145,8 @@ def electrodes_on(head: Head, table: TES | TI) -> Device:
 
 def coil_on(head: Head, table: TMS) -> Device:
     """Place the coil on the head and solve for 1 A/s of coil current."""
-    from rheobase.fields.coils import coil, place_coil
+    from rheobase.fields.coils.placing import place_coil
+    from rheobase.fields.coils.windings import coil
     from rheobase.fields.induction import solve_induction
 
     placed = place_coil(

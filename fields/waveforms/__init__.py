@@ -1,0 +1,1 @@
+"""Waveforms: how a source varies in time."""
