@@ -11,6 +11,7 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.mesher import check_spheres
 
 _MM = 1e3  # Netgen's tolerances are absolute: it works in millimetres
 
@@ -41,11 +42,7 @@ def cad_spheres(
     InputError
         If the radii do not increase from above 0, or do not match the labels.
     """
-    r = np.asarray(radii, dtype=np.float64)
-    if r.ndim != 1 or len(r) == 0 or not (np.diff(np.concatenate([[0.0], r])) > 0).all():
-        raise InputError(f"radii must increase from above 0, got {list(radii)}")
-    if len(labels) != len(r):
-        raise InputError(f"one label per radius: got {len(labels)} labels for {len(r)} radii")
+    r = check_spheres(radii, labels)
     if not (np.isfinite(edge_length) and edge_length > 0):
         raise InputError(f"edge_length must be > 0 m, got {edge_length!r}")
     from netgen.csg import CSGeometry, Pnt, Sphere

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rheobase.meshes.contacts import SharedNodes
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import sizes
@@ -129,36 +129,6 @@ def _mesh(worth: Quality) -> list[Finding]:
     ]
 
 
-def contacts(head: Head) -> dict[tuple[int, int], float]:
-    """Return the area (m²) between each two labels that touch, 0 being the outside."""
-    from rheobase.meshes._faces_numba import interfaces
-
-    mesh, n = head.mesh, len(head.mesh.nodes)
-    triangles, pairs = interfaces(mesh.tets, mesh.labels, n, np.ones(n, np.bool_))
-    found = _summed(mesh.nodes, triangles, pairs)
-    for label in np.unique(mesh.labels).tolist():
-        own = sum(a for pair, a in found.items() if label in pair)
-        surface = mesh.boundary(label)
-        outside = float(_areas(mesh.nodes, surface).sum()) - own
-        if outside > 1e-9 * own:
-            found[0, label] = outside
-    return found
-
-
-def _areas(nodes: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
-    a, b, c = (nodes[triangles[:, k]] for k in range(3))
-    areas: NDArray[np.float64] = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    return areas
-
-
-def _summed(
-    nodes: NDArray[np.float64], triangles: NDArray[np.int32], pairs: NDArray[np.int32]
-) -> dict[tuple[int, int], float]:
-    kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
-    area = np.bincount(kind.ravel(), weights=_areas(nodes, triangles), minlength=len(kinds))
-    return {(int(a), int(b)): float(s) for (a, b), s in zip(kinds, area, strict=True)}
-
-
 def _layers(head: Head) -> list[Finding]:
     """Layers that are not neighbours must not touch: each closes off the one inside it."""
     present = [
@@ -171,8 +141,9 @@ def _layers(head: Head) -> list[Finding]:
         present.append(("outside", {0}))
     if len(present) < 3:
         return [Finding(topic="layers", level="note", text="fewer than three layers to be closed")]
-    touching = contacts(head)
-    nodes = {name: _nodes_of(head, labels) for name, labels in present}
+    meeting = SharedNodes(head.mesh, outside=True)
+    touching = {c.labels: c.area for c in meeting.contacts()}
+    nodes = {name: meeting.of(*labels) for name, labels in present}
     found = []
     for i, (inner, labels) in enumerate(present):
         total = sum(a for (p, q), a in touching.items() if (p in labels) != (q in labels))
@@ -207,17 +178,6 @@ def _layers(head: Head) -> list[Finding]:
         names = ", ".join(name for name, _ in present)
         found = [Finding(topic="layers", level="ok", text=f"closed from the inside out: {names}")]
     return found
-
-
-def _nodes_of(head: Head, labels: set[int]) -> NDArray[np.bool_]:
-    """Return which nodes the tetrahedra of some labels have; those of the boundary for 0."""
-    on = np.zeros(len(head.mesh.nodes), np.bool_)
-    on[
-        head.mesh.boundary()
-        if 0 in labels
-        else head.mesh.tets[np.isin(head.mesh.labels, [*labels])]
-    ] = True
-    return on
 
 
 def _labels(head: Head) -> list[Finding]:

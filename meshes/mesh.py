@@ -77,9 +77,14 @@ class TetMesh:
         ndarray, shape (n_triangles, 3)
             Node indices, counter-clockwise seen from outside.
         """
+        return self.outer_faces(*labels)[0]
+
+    def outer_faces(self, *labels: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the triangles of `boundary`, and the tetrahedron of each, shape (n_triangles,)."""
         from rheobase.meshes._faces_numba import OUTWARD, face_table
 
-        tets = self.tets if not labels else self.tets[np.isin(self.labels, labels)]
+        chosen = np.flatnonzero(np.isin(self.labels, labels)) if labels else None
+        tets = self.tets if chosen is None else self.tets[chosen]
         n = len(self.nodes)
         middle, high, face, first = face_table(tets, n, np.ones(n, np.bool_))
         low = np.repeat(np.arange(n), np.diff(first))
@@ -89,4 +94,4 @@ class TetMesh:
         alone[:-1] &= ~twin
         face = face[alone]
         triangles: NDArray[np.int32] = tets[face[:, None] // 4, OUTWARD[face % 4]]
-        return triangles
+        return triangles, face // 4 if chosen is None else chosen[face // 4]

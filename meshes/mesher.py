@@ -180,11 +180,7 @@ def mesh_spheres(
     >>> sorted(ball.tissue_volumes())
     [1, 5]
     """
-    r = np.asarray(radii, dtype=np.float64)
-    if r.ndim != 1 or len(r) == 0 or not (np.diff(np.concatenate([[0.0], r])) > 0).all():
-        raise InputError(f"radii must increase from above 0, got {list(radii)}")
-    if len(labels) != len(r):
-        raise InputError(f"one label per radius: got {len(labels)} labels for {len(r)} radii")
+    r = check_spheres(radii, labels)
     inner = np.concatenate([[-np.inf], r[:-1]])
 
     def shells(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,6 +191,16 @@ def mesh_spheres(
     a = _cell(edge_length, np.full(3, 2 * r[-1]))
     half = 0.5 * a * float(_cells(2 * r[-1] / a, size))
     return mesh_indicators([0, *labels], shells, [[-half] * 3, [half] * 3], edge_length, size=size)
+
+
+def check_spheres(radii: Sequence[float], labels: Sequence[int]) -> NDArray[np.float64]:
+    """Return radii that increase from above 0, one for each label, or say what is wrong."""
+    r = np.asarray(radii, dtype=np.float64)
+    if r.ndim != 1 or len(r) == 0 or not (np.diff(np.concatenate([[0.0], r])) > 0).all():
+        raise InputError(f"radii must increase from above 0, got {list(radii)}")
+    if len(labels) != len(r):
+        raise InputError(f"one label per radius: got {len(labels)} labels for {len(r)} radii")
+    return r
 
 
 def carve_image(
@@ -238,15 +244,17 @@ def carve_image(
         If the image or the affine cannot be meshed.
     """
     found = image_indicators(image, affine, smoothing)
-    return _carve_image(found, edge_length, size, keep_volumes)
+    return carve_smoothed(found, edge_length, size=size, keep_volumes=keep_volumes)
 
 
-def _carve_image(
+def carve_smoothed(
     found: ImageIndicators,
     edge_length: float,
-    size: Sizes | None,
-    keep_volumes: bool,
+    *,
+    size: Sizes | None = None,
+    keep_volumes: bool = True,
 ) -> Carved:
+    """Mesh an image that is smoothed already, as `carve_image` does after that."""
     low, high = found.bounds()
     a = _cell(edge_length, high - low)
     middle, half = (low + high) / 2, _cells((high - low) / a, size) * a / 2
@@ -319,7 +327,7 @@ def carve_maps(
         If the maps, the labels or the affine make no sense.
     """
     found = map_indicators(maps, labels, affine)
-    return _carve_image(found, edge_length, size, keep_volumes)
+    return carve_smoothed(found, edge_length, size=size, keep_volumes=keep_volumes)
 
 
 def _cells(extent: ArrayLike, size: object) -> NDArray[np.float64]:

@@ -15,30 +15,9 @@ from numpy.typing import NDArray
 from rheobase.meshes.carving.indicators import Indicators
 from rheobase.meshes.carving.lattice import Octree
 from rheobase.meshes.carving.leaves import Leaves
+from rheobase.meshes.contacts import Contact, SharedNodes
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.quality import Quality, quality
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contact:
-    """Where two labels touch that do not in the image; current crosses at a shared node already.
-
-    Parameters
-    ----------
-    labels
-        The two labels, lower first.
-    n_nodes
-        Number of nodes that they share.
-    n_faces
-        Number of faces of the mesh between them.
-    area
-        Their area (m²).
-    """
-
-    labels: tuple[int, int]
-    n_nodes: int
-    n_faces: int
-    area: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,36 +200,8 @@ def mesh_report(
         quality=found,
         wanted=dict(wanted),
         lost={k: n for k, n in voxels.items() if k not in found.volumes},
-        contacts=() if touching is None else _contacts(mesh, touching),
+        contacts=() if touching is None else SharedNodes(mesh, outside=False).contacts(touching),
         n_open=n_open,
         n_uncut=n_uncut,
         n_rebuilds=n_rebuilds,
     )
-
-
-def _contacts(mesh: TetMesh, touching: frozenset[tuple[int, int]]) -> tuple[Contact, ...]:
-    """Return the contacts inside the mesh between labels that are not in ``touching``."""
-    from rheobase.meshes._faces_numba import interfaces
-    from rheobase.meshes.carving._improve_numba import node_materials
-
-    n = len(mesh.nodes)
-    found, number = node_materials(mesh.tets, mesh.labels, n)
-    shared: dict[tuple[int, int], int] = {}
-    around = found[number >= 2]
-    for i in range(4):
-        for j in range(i):
-            both = np.sort(around[:, [i, j]][around[:, i] >= 0], axis=1)
-            kinds, counts = np.unique(both, axis=0, return_counts=True)
-            for (a, b), count in zip(kinds.tolist(), counts.tolist(), strict=True):
-                if (a, b) not in touching:
-                    shared[a, b] = shared.get((a, b), 0) + count
-    if not shared:
-        return ()
-    triangles, pairs = interfaces(mesh.tets, mesh.labels, n, number >= 2)
-    contacts = []
-    for (a, b), count in shared.items():
-        p = mesh.nodes[triangles[(pairs == (a, b)).all(axis=1)]]
-        across = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
-        area = 0.5 * float(np.linalg.norm(across, axis=1).sum())
-        contacts.append(Contact(labels=(a, b), n_nodes=count, n_faces=len(p), area=area))
-    return tuple(sorted(contacts, key=lambda c: (-c.area, -c.n_nodes, c.labels)))

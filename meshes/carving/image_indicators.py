@@ -9,12 +9,14 @@ where their weighted shares do, and the outside begins where it has more than al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 
 #: Default standard deviation of the Gaussian, in voxel edges: the least that leaves no staircase.
 SMOOTHING = 0.85
@@ -103,7 +105,7 @@ class ImageIndicators:
 
     def chosen(self, points: NDArray[np.float64], which: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the indicators of some materials (`Indicators.chosen`)."""
-        from rheobase.meshes.carving._image_numba import chosen
+        from rheobase.meshes.carving._shares_numba import chosen
 
         out = np.empty(which.shape)
         chosen(*self._image(), np.ascontiguousarray(points), which, out)
@@ -113,7 +115,7 @@ class ImageIndicators:
         self, points: NDArray[np.float64], which: NDArray[np.int32], step: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return `chosen` and its gradients; the interpolation has them, whatever the step."""
-        from rheobase.meshes.carving._image_numba import gradients
+        from rheobase.meshes.carving._shares_numba import gradients
 
         values, out = np.empty(which.shape), np.empty((*which.shape, 3))
         gradients(*self._image(), np.ascontiguousarray(points), which, values, out)
@@ -121,15 +123,16 @@ class ImageIndicators:
 
     def material(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the material at world points (m), shape (n,)."""
-        from rheobase.meshes.carving._image_numba import materials
+        from rheobase.meshes.carving._shares_numba import materials
 
         out = np.empty(len(points), np.int32)
-        materials(*self._image(), np.ascontiguousarray(points), out)
+        image, points = self._image(), np.ascontiguousarray(points)
+        in_parts(lambda some: materials(*image, points[some], out[some]), len(points))
         return out
 
     def places(self, materials: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the centre (m) of the voxel with the largest share of each, shape (n, 3)."""
-        from rheobase.meshes.carving._image_numba import largest_shares
+        from rheobase.meshes.carving._shares_numba import largest_shares
 
         wanted = np.full(len(self.labels), -1, np.int64)
         wanted[materials] = np.arange(len(materials))
@@ -168,7 +171,7 @@ def image_indicators(
         If the image is not 3-D, not of labels, empty or larger than 2 m, or the affine is
         singular.
     """
-    from rheobase.meshes.carving._image_numba import columns, neighbours, smooth
+    from rheobase.meshes.carving._image_numba import columns
 
     voxels, matrix = check_image(image, affine)
     edges = np.linalg.norm(matrix[:3, :3], axis=0)
@@ -190,14 +193,13 @@ def image_indicators(
     middle = tuple(slice(p, p + n) for p, n in zip(pad, box.shape, strict=True))
     inner = np.empty(box.shape, np.int16)
     counts = np.zeros(len(labels), np.int64)
-    columns(np.ascontiguousarray(box), table, 0, inner, counts)
+    columns(np.ascontiguousarray(box), table, inner, counts)
     column[middle] = inner
-    code, entries = smooth(column, len(labels), *kernels, MARGIN)
+    code, entries = _smoothed(column, len(labels), kernels)
     shifted = matrix.copy()
     shifted[:3, 3] += matrix[:3, :3] @ (low - pad)
     wanted = counts * abs(np.linalg.det(matrix[:3, :3]))
     wanted[0] = np.inf
-    near = np.argwhere(neighbours(column, len(labels)))
     return ImageIndicators(
         labels=labels,
         code=code,
@@ -207,8 +209,28 @@ def image_indicators(
         offsets=_balance(code, entries, column, len(labels)),
         wanted=wanted,
         voxels={label: int(n) for label, n in zip(labels[1:], counts[1:], strict=True)},
-        touching=frozenset((min(p), max(p)) for p in ((labels[a], labels[b]) for a, b in near)),
+        touching=_touching(column, labels),
     )
+
+
+def _smoothed(
+    column: NDArray[np.int16], n: int, kernels: Sequence[NDArray[np.float32]]
+) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+    """Return the sparse image of the smoothed 0/1 images of ``n`` materials, slab by slab."""
+    from rheobase.meshes.carving._image_numba import BLOCK, move, smooth
+
+    code = np.empty(column.shape, np.int32)
+
+    def slab(some: slice) -> NDArray[np.uint32]:
+        entries: NDArray[np.uint32] = smooth(
+            column, n, *kernels, MARGIN, some.start, some.stop, code
+        )
+        return entries
+
+    parts = in_parts(slab, len(column), BLOCK)
+    first = np.cumsum([0, *(len(part) for part in parts)])
+    in_parts(lambda some: move(code[some], first[some.start // BLOCK]), len(column), BLOCK)
+    return code, np.concatenate(parts)
 
 
 def map_indicators(maps: ArrayLike, labels: ArrayLike, affine: ArrayLike) -> ImageIndicators:
@@ -228,7 +250,7 @@ def map_indicators(maps: ArrayLike, labels: ArrayLike, affine: ArrayLike) -> Ima
     InputError
         If shapes, labels, probabilities or affine make no sense.
     """
-    from rheobase.meshes.carving._image_numba import neighbours, pack
+    from rheobase.meshes.carving._image_numba import pack
 
     values = np.asarray(maps)
     names = np.asarray(labels)
@@ -265,7 +287,6 @@ def map_indicators(maps: ArrayLike, labels: ArrayLike, affine: ArrayLike) -> Ima
     counts = np.bincount(column.ravel(), minlength=len(found))
     wanted = counts * abs(np.linalg.det(matrix[:3, :3]))
     wanted[0] = np.inf
-    near = np.argwhere(neighbours(column, len(found)))
     return ImageIndicators(
         labels=found,
         code=code,
@@ -275,8 +296,16 @@ def map_indicators(maps: ArrayLike, labels: ArrayLike, affine: ArrayLike) -> Ima
         offsets=np.zeros(len(found)),
         wanted=wanted,
         voxels={label: int(n) for label, n in zip(found[1:], counts[1:], strict=True)},
-        touching=frozenset((min(p), max(p)) for p in ((found[a], found[b]) for a, b in near)),
+        touching=_touching(column, found),
     )
+
+
+def _touching(column: NDArray[np.int16], labels: tuple[int, ...]) -> frozenset[tuple[int, int]]:
+    """Return the pairs of labels whose voxels share a corner; ``column`` has their materials."""
+    from rheobase.meshes.carving._image_numba import neighbours
+
+    near = np.argwhere(neighbours(column, len(labels))).tolist()
+    return frozenset((min(p), max(p)) for p in ((labels[a], labels[b]) for a, b in near))
 
 
 def _gaussian(sigma: float) -> NDArray[np.float32]:
@@ -321,7 +350,7 @@ def _balance(
     shift below a voxel). The points that would change hands between two materials within a small
     change of their offsets give the slopes.
     """
-    from rheobase.meshes.carving._image_numba import count_largest, sample_shares
+    from rheobase.meshes.carving._shares_numba import count_largest, sample_shares
 
     rng = np.random.default_rng(0)
     flat = np.flatnonzero(code.ravel() >= 0)
@@ -333,10 +362,9 @@ def _balance(
     centres = np.stack(np.unravel_index(flat, code.shape), axis=1)
     points = centres + rng.uniform(-0.5, 0.5, centres.shape)
     wanted = np.bincount(column.ravel()[flat], minlength=n).astype(np.float64)
-    first = np.zeros(len(points) + 1, np.int64)
-    used = sample_shares(code, entries, points, first, np.empty(0, np.int32), np.empty(0), n)
-    material, part = np.empty(used, np.int32), np.empty(used)
-    sample_shares(code, entries, points, first, material, part, n)
+    samples = in_parts(lambda some: sample_shares(code, entries, points[some], n), len(points))
+    number, material, part = (np.concatenate([s[k] for s in samples]) for k in range(3))
+    first = np.concatenate([[0], np.cumsum(number)])
     width = 0.1
     for _ in range(8):
         count, swaps = np.zeros(n), np.zeros((n, n))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.meshes.checkup import check_up, contacts
+from rheobase.meshes.checkup import check_up
+from rheobase.meshes.contacts import SharedNodes
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import sphere
 from rheobase.meshes.heads.sizes import check_size
@@ -81,10 +82,29 @@ def test_a_good_head_passes(head: Head) -> None:
 
 
 def test_contacts_are_areas(head: Head) -> None:
-    found = contacts(head)
+    found = {c.labels: c.area for c in SharedNodes(head.mesh, outside=True).contacts()}
     assert set(found) == {(2, 4), (4, 5), (0, 5)}
     for pair, radius in zip(((2, 4), (4, 5), (0, 5)), RADII, strict=True):
         assert found[pair] == pytest.approx(4 * np.pi * radius**2, rel=0.03)
+
+
+def test_all_labels_around_a_node_are_counted() -> None:
+    """Eight octants around one node, each a label: more than four meet there."""
+    nodes = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
+    signs = np.array([[i, j, k] for i in (1, -1) for j in (1, -1) for k in (1, -1)])
+    tets = np.column_stack([np.zeros(8, int), np.where(signs > 0, [1, 2, 3], [4, 5, 6])])
+    turned = np.where(signs.prod(axis=1)[:, None] < 0, tets[:, [0, 2, 1, 3]], tets)
+    mesh = TetMesh(nodes=nodes, tets=turned, labels=np.arange(1, 9, dtype=np.int32))
+    inside = SharedNodes(mesh, outside=False).contacts()
+    whole = SharedNodes(mesh, outside=True).contacts()
+    assert {c for c in whole if c.labels[0]} == set(inside)
+    assert len(inside) == 8 * 7 / 2
+    for c in inside:
+        n = int(np.count_nonzero(signs[c.labels[0] - 1] == signs[c.labels[1] - 1]))
+        assert (c.n_nodes, c.n_faces, c.area) == (1 + n, n == 2, 0.5 * (n == 2))
+    outer = [c for c in whole if not c.labels[0]]
+    assert [(c.n_nodes, c.n_faces) for c in outer] == [(3, 1)] * 8
+    assert sum(c.area for c in outer) == pytest.approx(4 * np.sqrt(3))
 
 
 def test_a_hole_in_a_layer_is_named(head: Head) -> None:
