@@ -23,8 +23,10 @@ def measure(edge: float) -> None:
     from rheobase.fields.assembly import stiffness
     from rheobase.fields.coils.coil import magnetic_dipole
     from rheobase.fields.coils.windings import coil
-    from rheobase.fields.conduction import lay_montage, solve_pads
-    from rheobase.fields.electrodes import Electrode, Montage
+    from rheobase.fields.conduction import solve_pads
+    from rheobase.fields.electrodes.electrode import Electrode
+    from rheobase.fields.electrodes.montage import Montage
+    from rheobase.fields.electrodes.pads import lay_montage
     from rheobase.fields.induction import solve_induction
     from rheobase.fields.recovery import recover_gradient, split_nodes
     from rheobase.fields.solver import Conductor

@@ -5,14 +5,8 @@ from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.placing import place_coil
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes import (
-    Contact,
-    Electrode,
-    Montage,
-    contact,
-    montage_1x1,
-    montage_4x1,
-)
+from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
+from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.results.vtk import write_vtu

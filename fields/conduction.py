@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
-from rheobase.fields.basis import FieldBasis, SourceReport, make_basis
-from rheobase.fields.electrodes import Montage, Pad, lay_montage
+from rheobase.fields.basis import FieldBasis, make_basis
+from rheobase.fields.electrodes.montage import Montage
+from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
 from rheobase.fields.recovery import recover_gradient, split_nodes
-from rheobase.fields.solver import Conductor, Contacts, Solve
+from rheobase.fields.report import SourceReport
+from rheobase.fields.solver import Conductor, Solve
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
@@ -79,33 +81,6 @@ def solve_pads(
     b = pad_load(conductor, pads, currents)
     V, solves = conductor.solve(b, contacts=pad_contacts(pads))
     return V[0], solves[0]
-
-
-def pad_load(
-    conductor: Conductor, pads: Sequence[Pad], currents: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the nodal currents sum_l (I_l / A_l) m_l (A), shape (n_nodes,)."""
-    b = np.zeros(len(conductor.mesh.nodes))
-    for pad, current in zip(pads, currents, strict=True):
-        np.add.at(b, pad.nodes, current / pad.area * pad.m)
-    return b
-
-
-def pad_contacts(pads: Sequence[Pad]) -> Contacts:
-    """Return the operator sum_l g_l (M_l - m_l m_l^T / A_l) of the pads."""
-    from scipy.sparse import csr_array
-
-    nodes = np.unique(np.concatenate([pad.nodes for pad in pads]))
-    B = csr_array((len(nodes), len(nodes)))
-    W = np.zeros((len(pads), len(nodes)))
-    for row, pad in zip(W, pads, strict=True):
-        place = np.searchsorted(nodes, pad.nodes)
-        spread = csr_array(
-            (np.ones(len(place)), (place, np.arange(len(place)))), shape=(len(nodes), len(place))
-        )
-        B = B + pad.g * (spread @ pad.M @ spread.T)
-        row[place] = np.sqrt(pad.g / pad.area) * pad.m
-    return Contacts(nodes=nodes, B=B.tocsr(), W=W)
 
 
 def delivered_currents(

@@ -17,10 +17,11 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
-from rheobase.fields.basis import FieldBasis, SourceReport, make_basis
+from rheobase.fields.basis import FieldBasis, make_basis
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.placing import check_clear
 from rheobase.fields.recovery import recover_gradient, split_nodes
+from rheobase.fields.report import SourceReport
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp

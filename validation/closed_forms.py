@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.conduction import pad_contacts, pad_load
-from rheobase.fields.electrodes import Contact, Electrode, lay
+from rheobase.fields.electrodes.electrode import Contact, Electrode
+from rheobase.fields.electrodes.pads import lay, pad_contacts, pad_load
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.locate import Locator

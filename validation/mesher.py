@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes import Electrode, Montage
+from rheobase.fields.electrodes.electrode import Electrode
+from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import LayeredSphere
 from rheobase.meshes.cad import cad_spheres

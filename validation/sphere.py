@@ -14,7 +14,8 @@ from rheobase.fields.basis import FieldBasis
 from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes import Electrode, Montage
+from rheobase.fields.electrodes.electrode import Electrode
+from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor

@@ -12,16 +12,9 @@ from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.placing import place_coil
 from rheobase.fields.coils.windings import coil, load_windings
 from rheobase.fields.conduction import delivered_currents, solve_conduction, solve_pads
-from rheobase.fields.electrodes import (
-    Contact,
-    Electrode,
-    Montage,
-    contact,
-    lay,
-    lay_montage,
-    montage_1x1,
-    montage_4x1,
-)
+from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
+from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
+from rheobase.fields.electrodes.pads import lay, lay_montage
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor

@@ -298,7 +298,8 @@ def test_head_keeps_the_record_of_its_lattice(image_head: Carved, tmp_path: Path
 def test_field_does_not_feel_a_body_of_the_same_tissue(sphere: Carved) -> None:
     """Same conductivity: same potential; kept tetrahedra have the same element matrices."""
     from rheobase.fields.conduction import solve_pads
-    from rheobase.fields.electrodes import Electrode, lay
+    from rheobase.fields.electrodes.electrode import Electrode
+    from rheobase.fields.electrodes.pads import lay
     from rheobase.fields.solver import Conductor
 
     body = Body(

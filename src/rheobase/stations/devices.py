@@ -76,13 +76,9 @@ def _direction(head: Head, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pads_of(head: Head, table: TES | TI) -> list[Any]:
-    """Return the montages of a study's electrodes (``rheobase.fields.electrodes.Montage``)."""
-    from rheobase.fields.electrodes import (
-        Electrode,
-        Montage,
-        contact,
-        montage_1x1,
-    )
+    """Return the montages of a study's electrodes (`Montage`)."""
+    from rheobase.fields.electrodes.electrode import Electrode, contact
+    from rheobase.fields.electrodes.montage import Montage, montage_1x1
     from rheobase.meshes.placing.outlines import Disc, Rectangle
 
     if isinstance(table, TI):
@@ -121,7 +117,7 @@ def pads_of(head: Head, table: TES | TI) -> list[Any]:
 def electrodes_on(head: Head, table: TES | TI) -> Device:
     """Lay the electrodes on the head and solve for a unit current of each montage."""
     from rheobase.fields.conduction import solve_conduction
-    from rheobase.fields.electrodes import lay_montage
+    from rheobase.fields.electrodes.pads import lay_montage
     from rheobase.meshes.placing.scalp import Scalp
 
     montages = pads_of(head, table)

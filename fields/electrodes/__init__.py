@@ -1,0 +1,1 @@
+"""Electrodes on the scalp, the montages they make, and how they are laid on a mesh."""

@@ -1,0 +1,157 @@
+"""Montages: electrodes with the current through each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._errors import InputError
+from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
+from rheobase.meshes.head import Head
+from rheobase.meshes.placing.outlines import Disc, Rectangle
+from rheobase.meshes.placing.scalp import Scalp
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Montage:
+    """Electrodes and the current into the head through each.
+
+    Parameters
+    ----------
+    name
+        Name of the montage ("C3-Fp2").
+    electrodes
+        At least two, with different names.
+    currents
+        Current (A) into the head through each electrode; they sum to zero.
+
+    Raises
+    ------
+    InputError
+        If the currents do not sum to zero or are all zero, or names repeat.
+    """
+
+    name: str
+    electrodes: tuple[Electrode, ...]
+    currents: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check the currents and the names."""
+        object.__setattr__(self, "electrodes", tuple(self.electrodes))
+        object.__setattr__(self, "currents", tuple(float(c) for c in self.currents))
+        if len(self.electrodes) != len(self.currents) or len(self.electrodes) < 2:
+            raise InputError(
+                "expected two or more electrodes with one current each, got "
+                f"{len(self.electrodes)} and {len(self.currents)}: montage {self.name!r}"
+            )
+        names = [e.name for e in self.electrodes]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"two electrodes are called {name!r}: montage {self.name!r}")
+        total, size = sum(self.currents), sum(abs(c) for c in self.currents)
+        if not size > 0:
+            raise InputError(f"every current is 0 mA: montage {self.name!r}")
+        if not abs(total) <= 1e-9 * size:
+            raise InputError(
+                f"current sums to {total * 1e3:g} mA, must be 0: montage {self.name!r}"
+            )
+
+    @property
+    def amplitude(self) -> float:
+        """Total current into the head (A): the amplitude of this montage in its basis."""
+        return sum(c for c in self.currents if c > 0)
+
+
+def montage_1x1(
+    head: Head,
+    *,
+    anode: str,
+    cathode: str,
+    current: float,
+    shape: Disc | Rectangle | None = None,
+    contact: Contact | None = None,
+) -> Montage:
+    """Return two equal pads at 10-10 positions.
+
+    Parameters
+    ----------
+    head
+        The head.
+    anode, cathode
+        10-10 names.
+    current
+        Current (A) from anode to cathode.
+    shape
+        Outline of both pads, a disc of 12 mm radius if None.
+    contact
+        Contact layer of both pads, gel if None.
+
+    Raises
+    ------
+    InputError
+        If the head has no such position.
+    """
+    pads = tuple(_pad(name, head.position(name), shape, contact) for name in (anode, cathode))
+    return Montage(name=f"{anode}-{cathode}", electrodes=pads, currents=(current, -current))
+
+
+def montage_4x1(
+    head: Head,
+    *,
+    centre: str,
+    current: float,
+    ring: float | Sequence[str] = 0.05,
+    shape: Disc | Rectangle | None = None,
+    contact: Contact | None = None,
+) -> Montage:
+    """Return a centre electrode and four around it that return a quarter of the current each.
+
+    Parameters
+    ----------
+    head
+        The head.
+    centre
+        10-10 name.
+    current
+        Current (A) into the head at the centre.
+    ring
+        Four 10-10 names, or the distance (m) along the scalp: the returns are then in front, on
+        the left, behind and on the right.
+    shape, contact
+        As in `montage_1x1`; a disc of 6 mm radius if None.
+
+    Raises
+    ------
+    InputError
+        If a position is not known, the ring leaves the head, or ``ring`` does not hold four names.
+    """
+    shape = shape or Disc(radius_mm=6.0)
+    pads = [_pad(centre, head.position(centre), shape, contact)]
+    if isinstance(ring, (int, float)):
+        frame = Scalp(head.mesh).frame(head.position(centre), where=f"electrode {centre!r}")
+        for k, side in enumerate(("front", "left", "back", "right")):
+            angle = np.pi / 2 * (k + 1)
+            uv = ring * np.array([np.cos(angle), np.sin(angle)])
+            point = frame.point(uv, where=f"{side} of the ring around {centre!r}")
+            pads.append(_pad(f"{centre} {side}", point, shape, contact))
+    elif len(ring) == 4:
+        pads += [_pad(name, head.position(name), shape, contact) for name in ring]
+    else:
+        raise InputError(f"expected four ring positions, got {len(ring)}: ring around {centre!r}")
+    return Montage(
+        name=f"{centre} 4x1", electrodes=tuple(pads), currents=(current, *[-current / 4] * 4)
+    )
+
+
+def _pad(
+    name: str,
+    centre: NDArray[np.float64],
+    shape: Disc | Rectangle | None,
+    layer: Contact | None,
+) -> Electrode:
+    return Electrode(
+        name=name, centre=centre, shape=shape or Disc(), contact=layer or contact("gel")
+    )
