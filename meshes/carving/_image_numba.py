@@ -1,4 +1,4 @@
-"""Kernels that smooth a label image sparsely, and evaluate what comes out.
+"""Kernels that make the sparse image of a label image or of probability maps.
 
 A voxel holds either one material (a negative code, -1 - material) or a list of (material, share):
 the code is then where its list begins. An entry is one integer, with the material in its upper
@@ -17,9 +17,7 @@ BLOCK = 16
 #: Shares are stored in units of 1/65535.
 UNIT = 65535.0
 LAST = np.int64(1) << 31
-
-_SHARES = np.int64(0xFFFF)
-_MATERIALS = np.int64(0x7FFF)
+SHARES = np.int64(0xFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -138,8 +136,9 @@ def _thin(column: Any, i: int, j: int, k: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: float) -> Any:
-    """Smooth each material's 0/1 image with a separable kernel.
+def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: float, begin: int,
+           end: int, code: Any) -> Any:  # fmt: skip
+    """Smooth each material's 0/1 image with a separable kernel, in a slab of the image.
 
     Parameters
     ----------
@@ -151,15 +150,18 @@ def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: flo
         Kernel along each axis (odd lengths, sum 1), float32.
     margin
         By how much a voxel of a sheet, a thread or a speck keeps the largest share.
+    begin, end
+        First index of the slab along x, a multiple of ``BLOCK``, and the one after its last.
+    code
+        Written in the slab: as above, int32 of the image's shape.
 
     Returns
     -------
-    code, entries
-        As above; int32 of the image's shape, and uint32.
+    ndarray
+        The entries of the slab, uint32.
     """
     nx, ny, nz = column.shape
     rx, ry, rz = kx.size // 2, ky.size // 2, kz.size // 2
-    code = np.empty(column.shape, np.int32)
     entries = np.empty(1024, np.uint32)
     used = 0
     seen = np.zeros(n_materials, np.bool_)
@@ -168,11 +170,11 @@ def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: flo
     b = np.empty((BLOCK + 2 * rx, BLOCK, BLOCK), np.float32)
     share = np.empty((4, BLOCK, BLOCK, BLOCK), np.float32)
     low = np.empty(3, np.int64)
-    for i0 in range(0, nx, BLOCK):
+    for i0 in range(begin, end, BLOCK):
         for j0 in range(0, ny, BLOCK):
             for k0 in range(0, nz, BLOCK):
                 low[0], low[1], low[2] = i0, j0, k0
-                ni, nj, nk = min(BLOCK, nx - i0), min(BLOCK, ny - j0), min(BLOCK, nz - k0)
+                ni, nj, nk = min(BLOCK, end - i0), min(BLOCK, ny - j0), min(BLOCK, nz - k0)
                 count = 0
                 for i in range(max(0, i0 - rx), min(nx, i0 + ni + rx)):
                     for j in range(max(0, j0 - ry), min(ny, j0 + nj + ry)):
@@ -229,7 +231,7 @@ def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: flo
                                 f = (1.0 - keep) * share[n, i, j, k]
                                 if here[n] == own:
                                     f += keep
-                                whole = min(np.int64(f * UNIT + 0.5), _SHARES)
+                                whole = min(np.int64(f * UNIT + 0.5), SHARES)
                                 if whole > 0:
                                     entries[used] = (here[n] << 16) | whole
                                     used += 1
@@ -239,7 +241,17 @@ def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: flo
                             else:
                                 entries[used - 1] |= LAST
                                 code[i0 + i, j0 + j, k0 + k] = start
-    return code, entries[:used].copy()
+    return entries[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def move(code: Any, first: int) -> None:
+    """Let lists of entries begin ``first`` later."""
+    for i in range(code.shape[0]):
+        for j in range(code.shape[1]):
+            for k in range(code.shape[2]):
+                if code[i, j, k] >= 0:
+                    code[i, j, k] += first
 
 
 @njit(cache=True, nogil=True)
@@ -265,7 +277,7 @@ def pack(maps: Any, order: Any, code: Any, entries: Any) -> int:
                 start = used
                 first = 0
                 for m in range(n + 1):
-                    whole = min(np.int64(share[m] * UNIT + 0.5), _SHARES)
+                    whole = min(np.int64(share[m] * UNIT + 0.5), SHARES)
                     if whole > 0:
                         material = order[m - 1] if m else 0
                         if used == start:
@@ -281,313 +293,6 @@ def pack(maps: Any, order: Any, code: Any, entries: Any) -> int:
                         entries[used - 1] |= LAST
                     code[i, j, k] = start
     return used
-
-
-@njit(cache=True, nogil=True)
-def _gather(code: Any, entries: Any, x: float, y: float, z: float, share: Any, found: Any) -> int:
-    """Add up the shares of the materials at a point (voxel indices); list which have any.
-
-    ``share`` (n_materials,) must come as zeros; the caller clears what it finds in ``found``.
-    """
-    nx, ny, nz = code.shape
-    x = min(max(x, 0.0), nx - 1.0)
-    y = min(max(y, 0.0), ny - 1.0)
-    z = min(max(z, 0.0), nz - 1.0)
-    i, j, k = min(int(x), nx - 2), min(int(y), ny - 2), min(int(z), nz - 2)
-    u, v, w = x - i, y - j, z - k
-    first = code[i, j, k]
-    if (
-        first < 0
-        and first == code[i, j, k + 1]
-        and first == code[i, j + 1, k]
-        and first == code[i, j + 1, k + 1]
-        and first == code[i + 1, j, k]
-        and first == code[i + 1, j, k + 1]
-        and first == code[i + 1, j + 1, k]
-        and first == code[i + 1, j + 1, k + 1]
-    ):
-        found[0] = -1 - first
-        share[found[0]] = 1.0
-        return 1
-    count = 0
-    for di in range(2):
-        for dj in range(2):
-            for dk in range(2):
-                weight = (u if di else 1.0 - u) * (v if dj else 1.0 - v) * (w if dk else 1.0 - w)
-                if weight == 0.0:
-                    continue
-                n = np.int64(code[i + di, j + dj, k + dk])
-                if n < 0:
-                    m = -1 - n
-                    if share[m] == 0.0:
-                        found[count] = m
-                        count += 1
-                    share[m] += weight
-                    continue
-                weight /= UNIT
-                while True:
-                    entry = np.int64(entries[n])
-                    m = (entry >> 16) & _MATERIALS
-                    if share[m] == 0.0:
-                        found[count] = m
-                        count += 1
-                    share[m] += weight * (entry & _SHARES)
-                    if entry & LAST:
-                        break
-                    n += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _index(inverse: Any, points: Any, n: int) -> Any:
-    """Return a world point in voxel indices."""
-    p, q, r = points[n, 0], points[n, 1], points[n, 2]
-    return (
-        inverse[0, 0] * p + inverse[0, 1] * q + inverse[0, 2] * r + inverse[0, 3],
-        inverse[1, 0] * p + inverse[1, 1] * q + inverse[1, 2] * r + inverse[1, 3],
-        inverse[2, 0] * p + inverse[2, 1] * q + inverse[2, 2] * r + inverse[2, 3],
-    )
-
-
-@njit(cache=True, nogil=True)
-def _weigh(share: Any, found: Any, count: int, weight: Any) -> Any:
-    """Return the weighted sum over the tissues found, and the largest of them and which it is."""
-    total, most, best = 0.0, 0.0, 0
-    for n in range(count):
-        m = found[n]
-        if m > 0:
-            g = share[m] * weight[m]
-            total += g
-            if g > most or (g == most and m < best):
-                most, best = g, m
-    return total, most, best
-
-
-@njit(cache=True, nogil=True)
-def chosen(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, which: Any,
-           out: Any) -> None:  # fmt: skip
-    """Write the indicators of the materials ``which`` (n, k; -1: none) at world points (n, 3)."""
-    share = np.zeros(weight.size)
-    found = np.empty(weight.size, np.int64)
-    for n in range(points.shape[0]):
-        x, y, z = _index(inverse, points, n)
-        count = _gather(code, entries, x, y, z, share, found)
-        total, most, _ = _weigh(share, found, count, weight)
-        for c in range(which.shape[1]):
-            m = which[n, c]
-            if m > 0:
-                out[n, c] = share[m] * weight[m] - most + total
-            elif m == 0:
-                out[n, c] = share[0]
-            else:
-                out[n, c] = 0.0
-        for c in range(count):
-            share[found[c]] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def _gather_slopes(code: Any, entries: Any, x: float, y: float, z: float, share: Any, slope: Any,
-                   found: Any) -> int:  # fmt: skip
-    """Do what `_gather` does, and the derivatives along the voxel axes (n_materials, 3) too."""
-    nx, ny, nz = code.shape
-    x = min(max(x, 0.0), nx - 1.0)
-    y = min(max(y, 0.0), ny - 1.0)
-    z = min(max(z, 0.0), nz - 1.0)
-    i, j, k = min(int(x), nx - 2), min(int(y), ny - 2), min(int(z), nz - 2)
-    u, v, w = x - i, y - j, z - k
-    count = 0
-    for di in range(2):
-        for dj in range(2):
-            for dk in range(2):
-                fx, fy, fz = u if di else 1.0 - u, v if dj else 1.0 - v, w if dk else 1.0 - w
-                sx = fy * fz * (1.0 if di else -1.0)
-                sy = fx * fz * (1.0 if dj else -1.0)
-                sz = fx * fy * (1.0 if dk else -1.0)
-                n = np.int64(code[i + di, j + dj, k + dk])
-                while True:
-                    if n < 0:
-                        m, part = -1 - n, 1.0
-                    else:
-                        entry = np.int64(entries[n])
-                        m = (entry >> 16) & _MATERIALS
-                        part = (entry & _SHARES) / UNIT
-                    # one more than the share marks what was found
-                    if share[m] == 0.0:
-                        found[count] = m
-                        count += 1
-                        share[m] = 1.0
-                    share[m] += part * fx * fy * fz
-                    slope[m, 0] += part * sx
-                    slope[m, 1] += part * sy
-                    slope[m, 2] += part * sz
-                    if n < 0 or entry & LAST:
-                        break
-                    n += 1
-    for c in range(count):
-        share[found[c]] -= 1.0
-    return count
-
-
-@njit(cache=True, nogil=True)
-def gradients(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, which: Any,
-              values: Any, out: Any) -> None:  # fmt: skip
-    """Write what `chosen` writes to ``values``, and its gradients to ``out`` (n, k, 3)."""
-    share = np.zeros(weight.size)
-    slope = np.zeros((weight.size, 3))
-    found = np.empty(weight.size, np.int64)
-    whole, g = np.empty(3), np.empty(3)
-    for n in range(points.shape[0]):
-        x, y, z = _index(inverse, points, n)
-        count = _gather_slopes(code, entries, x, y, z, share, slope, found)
-        total, most, best = _weigh(share, found, count, weight)
-        whole[:] = 0.0
-        for c in range(count):
-            m = found[c]
-            if m > 0:
-                for d in range(3):
-                    whole[d] += weight[m] * slope[m, d]
-        for c in range(which.shape[1]):
-            m = which[n, c]
-            values[n, c] = 0.0
-            if m > 0:
-                values[n, c] = share[m] * weight[m] - most + total
-            elif m == 0:
-                values[n, c] = share[0]
-            for d in range(3):
-                g[d] = 0.0
-                if m > 0:
-                    g[d] = weight[m] * slope[m, d] + whole[d]
-                    if best > 0:
-                        g[d] -= weight[best] * slope[best, d]
-                elif m == 0:
-                    g[d] = slope[0, d]
-            for d in range(3):
-                out[n, c, d] = g[0] * inverse[0, d] + g[1] * inverse[1, d] + g[2] * inverse[2, d]
-        for c in range(count):
-            share[found[c]] = 0.0
-            for d in range(3):
-                slope[found[c], d] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def materials(code: Any, entries: Any, weight: Any, inverse: Any, points: Any, out: Any) -> None:
-    """Write the material with the largest indicator at world points (n, 3)."""
-    share = np.zeros(weight.size)
-    found = np.empty(weight.size, np.int64)
-    for n in range(points.shape[0]):
-        x, y, z = _index(inverse, points, n)
-        count = _gather(code, entries, x, y, z, share, found)
-        total, _, best = _weigh(share, found, count, weight)
-        out[n] = best if total > share[0] else 0
-        for c in range(count):
-            share[found[c]] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def sample_shares(code: Any, entries: Any, points: Any, first: Any, material: Any, part: Any,
-                  n_materials: int) -> int:  # fmt: skip
-    """Write the materials and shares at points (voxel indices); count only if they are empty."""
-    share = np.zeros(n_materials)
-    found = np.empty(n_materials, np.int64)
-    used = 0
-    for n in range(points.shape[0]):
-        count = _gather(code, entries, points[n, 0], points[n, 1], points[n, 2], share, found)
-        for c in range(count):
-            if material.size > 0:
-                material[used + c] = found[c]
-                part[used + c] = share[found[c]]
-            share[found[c]] = 0.0
-        used += count
-        first[n + 1] = used
-    return used
-
-
-@njit(cache=True, nogil=True)
-def count_largest(first: Any, material: Any, part: Any, weight: Any, width: float, count: Any,
-                  swaps: Any) -> None:  # fmt: skip
-    """Count the points of `sample_shares` that each material wins.
-
-    ``swaps`` counts, by winner and runner-up, those within ``width`` of changing hands (relative).
-    """
-    for n in range(first.size - 1):
-        outside = total = most = second = 0.0
-        best = other = 0
-        for c in range(first[n], first[n + 1]):
-            m = material[c]
-            g = part[c] * weight[m]
-            if m == 0:
-                outside = part[c]
-                continue
-            total += g
-            if g > most:
-                second, other = most, best
-                most, best = g, m
-            elif g > second:
-                second, other = g, m
-        if total <= outside:
-            count[0] += 1
-            if best > 0 and outside < total * (1.0 + width):
-                swaps[0, best] += 1
-        else:
-            count[best] += 1
-            if total < outside * (1.0 + width):
-                swaps[best, 0] += 1
-            elif other > 0 and most < second * (1.0 + width):
-                swaps[best, other] += 1
-
-
-@njit(cache=True, nogil=True)
-def largest_shares(code: Any, entries: Any, wanted: Any, n: int) -> Any:
-    """Return the (flat) voxel with the largest share of each of ``n`` materials, -1 for none.
-
-    ``wanted`` gives the number of each material, -1 for those not asked for.
-    """
-    best = np.zeros(n)
-    where = np.full(n, -1, np.int64)
-    flat = code.ravel()
-    for v in range(flat.size):
-        at = np.int64(flat[v])
-        while True:
-            if at < 0:
-                m, share = -1 - at, UNIT
-            else:
-                entry = np.int64(entries[at])
-                m, share = (entry >> 16) & _MATERIALS, float(entry & _SHARES)
-            w = wanted[m]
-            if w >= 0 and share > best[w]:
-                best[w] = share
-                where[w] = v
-            if at < 0 or entry & LAST:
-                break
-            at += 1
-    return where
-
-
-@njit(cache=True, nogil=True)
-def winners(code: Any, entries: Any, weight: Any, out: Any) -> None:
-    """Write the material that each voxel centre has."""
-    flat, target = code.ravel(), out.ravel()
-    for v in range(flat.size):
-        at = np.int64(flat[v])
-        if at < 0:
-            target[v] = -1 - at
-            continue
-        outside = total = most = 0.0
-        best = 0
-        while True:
-            entry = np.int64(entries[at])
-            m = (entry >> 16) & _MATERIALS
-            share = (entry & _SHARES) * weight[m]
-            if m == 0:
-                outside = share
-            else:
-                total += share
-                if share > most:
-                    most, best = share, int(m)
-            if entry & LAST:
-                break
-            at += 1
-        target[v] = best if total > outside else 0
 
 
 @njit(cache=True, nogil=True)
@@ -612,10 +317,10 @@ def neighbours(column: Any, n: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def columns(voxels: Any, table: Any, lowest: int, out: Any, count: Any) -> None:
+def columns(voxels: Any, table: Any, out: Any, count: Any) -> None:
     """Write the material of each voxel and count the voxels of each."""
     source, target = voxels.ravel(), out.ravel()
     for n in range(source.size):
-        m = table[source[n] - lowest]
+        m = table[source[n]]
         target[n] = m
         count[m] += 1

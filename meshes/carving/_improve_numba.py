@@ -115,12 +115,10 @@ def _worth(nodes: Any, tets: Any, t: int, inside: bool) -> float:
 
 
 @njit(cache=True, nogil=True)
-def qualities(nodes: Any, tets: Any, inside: Any) -> Any:
-    """Return `tet_quality` of each tetrahedron, 2 for a positive one that is not ``inside``."""
-    out = np.empty(tets.shape[0])
+def write_qualities(nodes: Any, tets: Any, inside: Any, out: Any) -> None:
+    """Write `tet_quality` of each tetrahedron, 2 for a positive one that is not ``inside``."""
     for t in range(tets.shape[0]):
         out[t] = _worth(nodes, tets, t, inside[t])
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -186,7 +184,8 @@ def newton_steps(points: Any, gradient: Any, f: Any, walls: Any, most: float) ->
     are at most ``most`` long and keep to the walls.
     """
     j = np.empty((3, 3))
-    r = np.empty(3)
+    r, step = np.empty(3), np.empty(3)
+    gram = np.empty((3, 3))
     k = f.shape[1] - 1
     for n in range(points.shape[0]):
         trace = 0.0
@@ -199,16 +198,40 @@ def newton_steps(points: Any, gradient: Any, f: Any, walls: Any, most: float) ->
         if not trace > 0.0:
             continue
         if k == 1:
-            step = (-r[0] / trace) * j[0]
+            r[0] /= trace
         else:
-            gram = j[:k] @ j[:k].T
             for a in range(k):
+                for b in range(a + 1):
+                    gram[a, b] = j[a, 0] * j[b, 0] + j[a, 1] * j[b, 1] + j[a, 2] * j[b, 2]
                 gram[a, a] += 1e-3 * trace
-            step = -(j[:k].T @ np.linalg.solve(gram, r[:k].copy()))
-        length = np.sqrt((step * step).sum())
+            _solve(gram, r, k)
+        square = 0.0
+        for d in range(3):
+            step[d] = 0.0
+            for a in range(k):
+                step[d] -= r[a] * j[a, d]
+            square += step[d] * step[d]
+        length = np.sqrt(square)
         part = min(1.0, most / length) if length > 0.0 else 0.0
         for d in range(3):
             points[n, d] += part * step[d]
+
+
+@njit(cache=True, nogil=True)
+def _solve(a: Any, x: Any, n: int) -> None:
+    """Solve a positive definite system of ``n`` unknowns in place (Cholesky, lower half)."""
+    for i in range(n):
+        for j in range(i + 1):
+            for k in range(j):
+                a[i, j] -= a[i, k] * a[j, k]
+            a[i, j] = np.sqrt(a[i, i]) if i == j else a[i, j] / a[j, j]
+        for k in range(i):
+            x[i] -= a[i, k] * x[k]
+        x[i] /= a[i, i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            x[i] -= a[k, i] * x[k]
+        x[i] /= a[i, i]
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ from rheobase._progress import stage
 from rheobase.meshes.carving.carved import Carved, LatticeRecord, mesh_report
 from rheobase.meshes.carving.closing import close_layers, keep_small
 from rheobase.meshes.carving.cut import CutMesh, cut_lattice
-from rheobase.meshes.carving.improve import Improved, improve
+from rheobase.meshes.carving.improve import Improved, improve, qualities
 from rheobase.meshes.carving.indicators import Indicators
 from rheobase.meshes.carving.lattice import Octree
 from rheobase.meshes.mesh import TetMesh
@@ -246,7 +246,7 @@ def _carry_over(
     fixed
         Nodes too far from any change to move again, shape (n_new,).
     """
-    from rheobase.meshes.carving._improve_numba import near, qualities
+    from rheobase.meshes.carving._improve_numba import near
 
     n = len(new.snapped)
     source = np.full(len(new.nodes), -1, np.int64)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._threads import in_parts
 from rheobase.meshes.carving.indicators import Indicators
 
 #: A cut closer to a vertex than this part of its edge snaps it, for axis-parallel (long) lattice
@@ -125,7 +126,13 @@ def cut_lattice(
     if known is not None:
         place, match = _rows(known[0], edges, n)
         found[match], fresh[match] = known[1][place[match]], False
-    found[fresh] = ties(start[fresh], along[fresh], pair[fresh], indicators)
+    rows = np.flatnonzero(fresh)
+
+    def find(some: slice) -> None:
+        mine = rows[some]
+        found[mine] = ties(start[mine], along[mine], pair[mine], indicators)
+
+    in_parts(find, len(rows))
     t = found
     length = np.sqrt((along * along).sum(axis=1))
     is_long = np.abs(along).max(axis=1) > 0.9 * length
@@ -156,12 +163,17 @@ def cut_lattice(
     rank = np.empty(len(middle), np.int64)
     rank[np.lexsort((middle, ~is_long[alive]))] = np.arange(len(middle))
 
-    arguments = (tets[split], cut, rank, wild, material, n)
-    none = np.empty(0, np.int32)
-    count = subdivide(*arguments, np.empty((0, 4), np.int32), none, none)
-    pieces = np.empty((count, 4), np.int32)
-    label, parent = np.empty(count, np.int32), np.empty(count, np.int32)
-    subdivide(*arguments, pieces, label, parent)
+    crossed, none = tets[split], np.empty(0, np.int32)
+
+    def pieces_of(some: slice) -> tuple[NDArray[np.int32], ...]:
+        given = (crossed[some], cut[some], rank, wild, material, n)
+        count = subdivide(*given, np.empty((0, 4), np.int32), none, none)
+        made = np.empty((count, 4), np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+        subdivide(*given, *made)
+        return made[0], made[1], made[2] + np.int32(some.start)
+
+    parts = in_parts(pieces_of, len(split)) or [(crossed, none, none)]
+    pieces, label, parent = (np.concatenate([part[k] for part in parts]) for k in range(3))
     all_nodes = np.concatenate([warped, points[alive]])
     unknown = np.flatnonzero(label < 0)
     if len(unknown):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._threads import in_parts
 from rheobase.meshes.carving.cut import CutMesh
 from rheobase.meshes.carving.indicators import Indicators
 
@@ -108,7 +109,7 @@ def improve(
     draft
         Only one sweep, to learn the offsets.
     """
-    from rheobase.meshes.carving._improve_numba import interior_targets, qualities, relax
+    from rheobase.meshes.carving._improve_numba import interior_targets, relax
 
     nodes = mesh.nodes.copy()
     held = np.zeros(len(nodes), np.bool_) if fixed is None else fixed
@@ -140,8 +141,10 @@ def improve(
         relax(nodes, *guard, on[off], target, 2, _sine(FIT_FLOOR))
         if sweep < SWEEPS and not draft:
             target = np.empty((len(free), 3))
-            interior_targets(
-                nodes, around.tets, around.first, around.members, around.walls, free, target
+            given = (nodes, around.tets, around.first, around.members, around.walls)
+            in_parts(
+                lambda some: interior_targets(*given, free[some], target[some]),  # noqa: B023
+                len(free),
             )
             relax(nodes, *guard, free, target, 3, _sine(FREE_FLOOR))
     if draft and wanted is not None:
@@ -167,6 +170,22 @@ def improve(
         indicators=indicators,
         worst=qualities(nodes, inside, np.ones(len(inside), np.bool_)),
     )
+
+
+def qualities(
+    nodes: NDArray[np.float64], tets: NDArray[np.int32], inside: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the sine of the smallest dihedral angle of tetrahedra, -1 where the volume is not > 0.
+
+    Those that are not ``inside`` (shape (n,)) have 2 where it is.
+    """
+    from rheobase.meshes.carving._improve_numba import write_qualities
+
+    out = np.empty(len(tets))
+    in_parts(
+        lambda some: write_qualities(nodes, tets[some], inside[some], out[some]), len(tets), 1 << 17
+    )
+    return out
 
 
 def _sine(degrees: float) -> float:
@@ -297,9 +316,23 @@ def project(
     One Gauss-Newton step and at most two more with the same gradients, until one is short; steps
     are limited to half an edge. Nodes with more than four materials stay.
     """
+    out = points.copy()
+    in_parts(
+        lambda some: _project(out[some], around, which[some], indicators, edge_length), len(out)
+    )
+    return out
+
+
+def _project(
+    out: NDArray[np.float64],
+    around: _Around,
+    which: NDArray[np.int64],
+    indicators: Indicators,
+    edge_length: float,
+) -> None:
+    """Do what `project` does to some points, in place."""
     from rheobase.meshes.carving._improve_numba import newton_steps
 
-    out = points.copy()
     for k in (2, 3, 4):
         rows = np.flatnonzero(around.number[which] == k)
         if len(rows) == 0:
@@ -318,4 +351,3 @@ def project(
             rows, m, gradient, walls = rows[far], m[far], gradient[far], walls[far]
             some = some[far]
             f = indicators.chosen(some, m)
-    return out

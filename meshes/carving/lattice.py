@@ -14,11 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._threads import in_parts
+
 #: Mean edge of a BCC tetrahedron in units of the cube edge: two edges 1, four edges sqrt(3)/2.
 MEAN_EDGE = (2.0 + 4.0 * np.sqrt(0.75)) / 6.0
 
 #: Largest leaf of a graded lattice: 2**3 cells, eight times the finest edge.
 MAX_LEVEL = 3
+
+#: Layers of cells whose tetrahedra are made at once; the largest leaves fit in.
+SLAB = 1 << MAX_LEVEL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -73,11 +78,22 @@ class Octree:
         """
         from rheobase.meshes.carving._lattice_numba import emit_tets
 
-        whole = (np.zeros(3, np.int64), np.array(self.level.shape, np.int64))
-        arguments = (self.level, self.corners, self.centres, material, self.xyz, *whole)
-        count = emit_tets(*arguments, np.empty((0, 4), np.int32))
-        tets = np.empty((count, 4), np.int32)
-        emit_tets(*arguments, tets)
+        def emit(some: slice, tets: NDArray[np.int32]) -> int:
+            begin, end = np.zeros(3, np.int64), np.array(self.level.shape, np.int64)
+            begin[0], end[0] = some.start, some.stop
+            grids = (self.level, self.corners, self.centres, material, self.xyz)
+            return int(emit_tets(*grids, begin, end, tets))
+
+        none = np.empty((0, 4), np.int32)
+        counts = in_parts(lambda some: emit(some, none), len(self.level), SLAB)
+        first = np.cumsum([0, *counts])
+        tets = np.empty((first[-1], 4), np.int32)
+
+        def write(some: slice) -> None:
+            n = some.start // SLAB
+            emit(some, tets[first[n] : first[n + 1]])
+
+        in_parts(write, len(self.level), SLAB)
         return tets
 
 

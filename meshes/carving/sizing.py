@@ -213,7 +213,7 @@ def size_by_label(
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
-    from rheobase.meshes.carving._image_numba import winners
+    from rheobase.meshes.carving._shares_numba import winners
 
     for label in by_label:
         if label not in found.labels:
