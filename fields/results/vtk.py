@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._files import room_for, whole_file
 from rheobase.fields.basis import FieldBasis
+from rheobase.meshes.files.foreign import LENGTH_UNIT
 
 
 def to_grid(basis: FieldBasis, quantities: Mapping[str, NDArray[np.float64]] | None = None) -> Any:
@@ -49,6 +50,7 @@ def to_grid(basis: FieldBasis, quantities: Mapping[str, NDArray[np.float64]] | N
         cells.ravel(), np.full(n, pv.CellType.TETRA, np.uint8), basis.split_position
     )
     grid.cell_data["label"] = basis.mesh.labels
+    grid.field_data[LENGTH_UNIT] = ["m"]
     for name, values in quantities.items():
         if len(values) != len(basis.split_node):
             raise ValueError(f"{name} must have {len(basis.split_node)} values, got {len(values)}")

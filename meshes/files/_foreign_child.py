@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.meshes.files.foreign import LENGTH_UNIT
+
 Found = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 VTK_TETRA, VTK_QUADRATIC_TETRA = 10, 24
@@ -92,9 +94,11 @@ def _by_vtk(path: Path) -> Found:
     arrays["points"] = np.asarray(found.points, np.float64)
     arrays["tets"] = np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
     counts = Counter(kinds.tolist())
+    unit = found.field_data.get(LENGTH_UNIT)
     return arrays, {
         "volumes": {v: counts[k] for k, v in VTK_VOLUMES.items() if counts[k]},
         "quadratic": counts[VTK_QUADRATIC_TETRA],
+        "unit": None if unit is None else " ".join(str(u) for u in unit),
     }
 
 

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 
+#: Name of the text in a VTK file, beside its arrays, that says what its coordinates are in.
+LENGTH_UNIT = "length unit"
 #: Address space of the child: what its libraries map, and that much per byte of the file.
 BASE, PER_BYTE = 6 << 30, 100
 
@@ -42,6 +44,8 @@ def read_foreign(
     -------
     arrays : dict
     remarks : dict
+        "volumes", "quadratic", "names" and "unit" of a grid (the latter None where unknown),
+        "joined" of a surface.
 
     Raises
     ------

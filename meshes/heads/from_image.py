@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import content_key
+from rheobase._files import input_keys
 from rheobase._progress import stage
 from rheobase.meshes.files.volumes import LARGEST as LARGEST_HEAD
 from rheobase.meshes.files.volumes import SMALLEST as SMALLEST_HEAD
@@ -193,7 +193,7 @@ def head_from_image(
         columns=columns,
         provenance={
             "made by": "rheobase.meshes.heads.from_image",
-            "inputs": {Path(p).name: content_key(Path(p)) for p in (path, t1) if p},
+            "inputs": input_keys(path, t1),
             "label table": table.source,
             "labels": {str(k): t.name if t else OUTSIDE for k, t in by_raw.items()},
             "repair": ready.report,

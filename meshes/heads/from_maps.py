@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import content_key
+from rheobase._files import input_keys
 from rheobase._progress import stage
 from rheobase.meshes.carving.carved import Carved
 from rheobase.meshes.files.volumes import Volume, read_volume
@@ -142,7 +142,7 @@ def head_from_maps(
         columns=columns,
         provenance={
             "made by": "rheobase.meshes.heads.from_maps",
-            "inputs": {p.name: content_key(p) for p in files},
+            "inputs": input_keys(*files, t1),
             "maps": list(kinds),
             "repair": ready.report,
         },

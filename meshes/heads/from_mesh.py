@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._progress import stage
-from rheobase.meshes.files.foreign import read_foreign
+from rheobase.meshes.files.foreign import LENGTH_UNIT, read_foreign
 from rheobase.meshes.files.surfaces import UNITS
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.from_msh import head_from_msh
@@ -51,7 +51,7 @@ def head_from_mesh(
     path: Path | str,
     *,
     tags: str | None = None,
-    unit: str = "mm",
+    unit: str | None = None,
     labels: LabelOption = None,
     tissues: Mapping[str, Tissue] | None = None,
     species: str = "human",
@@ -70,7 +70,8 @@ def head_from_mesh(
         numbers, or the first of the usual names ("tissue", "label", "material", "medit:ref", …);
         named sets (Abaqus) that cover every tetrahedron once count as an array "sets".
     unit
-        Unit of the coordinates: "mm", "cm", "m" or "um".
+        Unit of the coordinates: "mm", "cm", "m" or "um". If None, what the file says (the VTK files
+        that rheobase writes do), else "mm".
     labels
         Tissue name (or "outside") of each tag, as in `head_from_image`. If None, the names of the
         sets where they name tissues, else SimNIBS's numbers.
@@ -92,9 +93,10 @@ def head_from_mesh(
         may hold the tags, a tag without tissue, or a size that no head has.
     """
     path = Path(path)
-    check_option("unit", unit, UNITS, where=str(path))
+    if unit is not None:
+        check_option("unit", unit, UNITS, where=str(path))
     if path.suffix.lower() == ".msh":
-        if tags is not None or unit != "mm":
+        if tags is not None or unit not in (None, "mm"):
             raise InputError(
                 f"a Gmsh mesh has its own tags, in mm; tags and unit are for others: {path}"
             )
@@ -111,6 +113,9 @@ def head_from_mesh(
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(f"expected a mesh file ({', '.join(SUFFIXES)}, .msh), got {path}")
         arrays, remarks = read_foreign("grid", path)
+        if unit is None:
+            unit = remarks.get("unit") or "mm"
+            check_option("unit", unit, UNITS, where=f"{LENGTH_UNIT!r} in {path}")
         raw, chosen = _tagged(path, arrays, remarks, tags, UNITS[unit])
         return head_of_tets(
             raw,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import content_key
+from rheobase._files import input_keys
 from rheobase._progress import stage
 from rheobase.meshes.files.closed import closed
 from rheobase.meshes.files.nested import nested
@@ -87,7 +87,7 @@ def head_from_surfaces(
             group = found[known[tissue].label] = []
             for path in paths:
                 s = closed(read_surface(path, unit=unit), str(path))
-                notes += [f"{path.name}: {note}" for note in s.notes]
+                notes += [f"{path}: {note}" for note in s.notes]
                 group.append(s)
     every = np.concatenate([s.points for group in found.values() for s in group])
     check_size(np.ptp(every, axis=0), species, where)
@@ -117,8 +117,8 @@ def head_from_surfaces(
         columns=columns,
         provenance={
             "made by": "rheobase.meshes.heads.from_surfaces",
-            "inputs": {p.name: content_key(p) for paths in files.values() for p in paths},
-            "surfaces": {k: [p.name for p in paths] for k, paths in files.items()},
+            "inputs": input_keys(*(p for paths in files.values() for p in paths)),
+            "surfaces": {k: [str(p) for p in paths] for k, paths in files.items()},
             "spacing (mm)": spacing_mm,
         },
         notes=notes,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import content_key
+from rheobase._files import input_keys
 from rheobase.meshes.head import Head, Species
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import check_size, sizes
@@ -124,7 +124,7 @@ def head_of_tets(
         positions=positions_of(mesh, marks, notes),
         provenance={
             "made by": made_by,
-            "inputs": {path.name: content_key(path)},
+            "inputs": input_keys(path),
             "labels": {
                 str(k): t.name if (t := table[k]) else OUTSIDE for k in label_counts(raw.tags)
             },

@@ -110,3 +110,11 @@ def content_key(*parts: Any) -> str:
             digest.update(json.dumps(part, sort_keys=True).encode())
         digest.update(b"\0")
     return digest.hexdigest()[:16]
+
+
+def input_keys(*paths: Path | str | None) -> dict[str, str]:
+    """Return the content key of each file by its path as given, for a provenance.
+
+    None (an optional file that was not given) is left out.
+    """
+    return {str(path): content_key(Path(path)) for path in paths if path is not None}

@@ -343,11 +343,13 @@ def _write_vtu(path: Path, head: Head) -> None:
     import pyvista as pv
 
     from rheobase._files import room_for, whole_file
+    from rheobase.meshes.files.foreign import LENGTH_UNIT
 
     mesh = head.mesh
     grid = pv.UnstructuredGrid({pv.CellType.TETRA: mesh.tets.astype(np.int64)}, mesh.nodes)
     grid.cell_data["label"] = mesh.labels
     grid.cell_data["conductivity (S/m)"] = head.sigma()
+    grid.field_data[LENGTH_UNIT] = ["m"]
     with whole_file(path) as part:
         room_for(part, mesh.nodes.nbytes + 2 * mesh.tets.nbytes + 12 * len(mesh.tets))
         grid.save(part)

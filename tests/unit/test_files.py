@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import cache_dir, content_key, keep, room_for, whole_file
+from rheobase._files import (
+    cache_dir,
+    content_key,
+    input_keys,
+    keep,
+    room_for,
+    whole_file,
+)
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -41,6 +48,16 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*result\.txt: No space left"):
         full()
     assert not list(tmp_path.iterdir())
+
+
+def test_inputs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    files = [tmp_path / side / "central.gii" for side in ("left", "right")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name, encoding="utf-8")
+    found = input_keys(files[0], None, str(files[1]))
+    assert found == {str(file): content_key(file) for file in files}
+    assert len(set(found.values())) == 2
 
 
 def test_keys_follow_content(tmp_path: Path) -> None:

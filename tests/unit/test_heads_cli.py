@@ -64,6 +64,11 @@ def test_build_writes_head_and_meshes(tmp_path: Path) -> None:
     grid = pv.read(files[2])
     np.testing.assert_array_equal(grid.cell_data["label"], head.mesh.labels)
     assert set(grid.cell_data["conductivity (S/m)"]) == {0.3, 1.0}
+    back = read_head(files[2])  # in metres, as the file says
+    assert back.provenance["unit"] == "m"
+    np.testing.assert_array_equal(back.mesh.nodes, head.mesh.nodes)
+    np.testing.assert_array_equal(back.mesh.tets, head.mesh.tets)
+    np.testing.assert_array_equal(back.mesh.labels, head.mesh.labels)
     record = json.loads(run("build", "sphere", *SMALL, "--json"))
     assert record["quality"]["n_tets"] == len(head.mesh.tets)
 

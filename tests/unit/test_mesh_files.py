@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase._files import content_key
 from rheobase.meshes.files.caps import read_cap
 from rheobase.meshes.files.msh import Msh, write_msh
 from rheobase.meshes.heads.from_m2m import head_from_m2m
@@ -182,6 +183,17 @@ def test_choice_of_the_tags(tmp_path: Path, mesh: Msh) -> None:
     grid.save(path)
     head = head_from_mesh(path, unit="m")
     assert head.provenance["tags"] == "part"  # the only one of whole numbers
+    assert head.provenance["inputs"] == {str(path): content_key(path)}
+    with pytest.raises(InputError, match="are its numbers metres"):
+        head_from_mesh(path)
+    grid.field_data["length unit"] = ["m"]
+    grid.save(path)
+    np.testing.assert_array_equal(head_from_mesh(path).mesh.nodes, head.mesh.nodes)
+    grid.field_data["length unit"] = ["inch"]
+    grid.save(path)
+    with pytest.raises(InputError, match=r"unknown unit 'inch'.*'length unit' in .*a\.vtu"):
+        head_from_mesh(path)
+    np.testing.assert_array_equal(head_from_mesh(path, unit="m").mesh.nodes, head.mesh.nodes)
     found: dict[str, NDArray[Any]] = {"part": mesh.tet_tags, "number": np.arange(len(mesh.tets))}
     with pytest.raises(InputError, match=r"got number, part; name one with tags="):
         chosen_tags(found, None, path)

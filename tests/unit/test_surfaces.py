@@ -270,6 +270,7 @@ def test_head_from_surfaces(tmp_path: Path) -> None:
     ends = {"nasion": (3, 58, 1), "inion": (3, -62, 1), "lpa": (-57, -2, 1), "rpa": (63, -2, 1)}
     head = head_from_surfaces(tmp_path, edge_length_mm=6.0, fiducials_mm=ends, columns=500)
     assert {t.name for t in head.tissues.values()} == set(radii)
+    assert set(head.provenance["inputs"]) == {str(p) for p in tmp_path.glob("*.gii")}
     volumes = head.mesh.tissue_volumes()
     inner = 0.0
     for name, radius in radii.items():
