@@ -5,7 +5,8 @@ from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.placing import place_coil
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
+from rheobase.fields.electrodes.electrode import Electrode, Layer, layer, place_electrode
+from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
@@ -14,27 +15,32 @@ from rheobase.fields.solver import Conductor
 from rheobase.fields.waveforms.pulses import tms_pulse
 from rheobase.fields.waveforms.shapes import rectangular, sine, two_carriers
 from rheobase.fields.waveforms.waveform import Waveform
-from rheobase.meshes.placing.outlines import Disc, Rectangle
+from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, Ring
 
 __all__ = [
     "Coil",
     "Conductor",
-    "Contact",
     "Disc",
     "Electrode",
     "FieldBasis",
+    "Layer",
+    "MeshedElectrodes",
     "Montage",
+    "Polygon",
     "Rectangle",
+    "Ring",
     "Waveform",
     "coil",
-    "contact",
     "envelope_along",
     "envelope_max",
+    "layer",
     "load_basis",
     "magnetic_dipole",
+    "mesh_electrodes",
     "montage_1x1",
     "montage_4x1",
     "place_coil",
+    "place_electrode",
     "rectangular",
     "sine",
     "solve_conduction",

@@ -27,6 +27,9 @@ from rheobase.meshes.regions.statistics import weighted_percentiles
 
 Unit = Literal["A", "A/s"]
 
+#: Of the files of `FieldBasis.save`.
+FORMAT = "rheobase field basis 2"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Peak:
@@ -208,7 +211,7 @@ class FieldBasis:
         import h5py
 
         with whole_file(path) as part, h5py.File(part, "w") as file:
-            file.attrs["format"] = "rheobase field basis 1"
+            file.attrs["format"] = FORMAT
             file.attrs["unit"] = self.unit
             file.attrs["names"] = json.dumps(self.names)
             file.attrs["report"] = json.dumps([asdict(r) for r in self.report])
@@ -227,21 +230,27 @@ def load_basis(path: Path) -> FieldBasis:
     Raises
     ------
     InputError
-        If there is no such file or it is not a field basis.
+        If there is no such file, it is not a field basis, or one of an older format.
     """
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != "rheobase field basis 1":
-                raise InputError(f"expected a field basis, got another HDF5 file: {path}")
+            kind = str(file.attrs.get("format", ""))
+            if kind != FORMAT:
+                raise InputError(
+                    f"expected a file of format {FORMAT!r}, got an older one, {kind!r}: "
+                    f"solve anew: {path}"
+                    if kind.startswith(FORMAT[:-1])
+                    else f"expected a field basis, got another HDF5 file: {path}"
+                )
             mesh = TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")})
             arrays = {n: file[n][:] for n in _ARRAYS}
             return FieldBasis(
                 mesh=mesh,
                 names=tuple(json.loads(file.attrs["names"])),
                 unit=cast(Unit, file.attrs["unit"]),
-                report=tuple(SourceReport(**r) for r in json.loads(file.attrs["report"])),
+                report=tuple(SourceReport.from_dict(r) for r in json.loads(file.attrs["report"])),
                 **arrays,
             )
     except InputError:

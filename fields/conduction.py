@@ -2,8 +2,10 @@
 
     -div(sigma grad V) = 0 in the head,  sigma dV/dn = 0 on the bare surface,
 
-with the complete electrode model on the pads (`rheobase.fields.electrodes`). Every montage is
-solved for a total current of 1 A; all share one matrix and one preconditioner.
+with the electrodes' models on the pads (`rheobase.fields.electrodes.pads`). Every montage is solved
+for a total current of 1 A; all share one matrix and one preconditioner. A montage of n electrodes
+takes n - 1 right-hand sides, from each electrode to the last one: the montage is a sum of
+them, and they give the impedance of every pair.
 """
 
 from __future__ import annotations
@@ -16,22 +18,26 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis, make_basis
+from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
 from rheobase.fields.recovery import recover_gradient, split_nodes
-from rheobase.fields.report import SourceReport
+from rheobase.fields.report import DELIVERY, SourceReport
 from rheobase.fields.solver import Conductor, Solve
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
 
-def solve_conduction(head: Head | Conductor, montages: Sequence[Montage] | Montage) -> FieldBasis:
+def solve_conduction(
+    head: Head | Conductor | MeshedElectrodes, montages: Sequence[Montage] | Montage
+) -> FieldBasis:
     """Solve for the field of each montage at a total current of 1 A.
 
     Parameters
     ----------
     head
-        The head, or a conductor made from one (which saves its set-up).
+        The head, or a conductor made from one (which saves its set-up), or a head in which the
+        layers of electrodes are meshed already.
     montages
         One montage or several.
 
@@ -39,13 +45,14 @@ def solve_conduction(head: Head | Conductor, montages: Sequence[Montage] | Monta
     -------
     FieldBasis
         Unit "A": V/m per ampere of total current. The field of the montage as asked is that times
-        `Montage.amplitude`.
+        `Montage.amplitude`. Its mesh has the layers of electrodes whose model is "meshed".
 
     Raises
     ------
     InputError
-        If an electrode is off the head, pads overlap, or a pad sits on a part of the mesh that is
-        not connected to the others.
+        Before any matrix is assembled: if an electrode is off the head, pads overlap, or layers are
+        to be meshed in a conductor. If a pad sits on a part of the mesh that is not connected to
+        the others.
     """
     montages = [montages] if isinstance(montages, Montage) else list(montages)
     if not montages:
@@ -53,19 +60,61 @@ def solve_conduction(head: Head | Conductor, montages: Sequence[Montage] | Monta
     names = [m.name for m in montages]
     if len(set(names)) < len(names):
         raise InputError(f"montage names must differ, got {', '.join(names)}")
-    conductor = head if isinstance(head, Conductor) else Conductor(head)
-    scalp = Scalp(conductor.mesh)
-    laid = [lay_montage(m, scalp) for m in montages]
+    conductor, laid = _laid(head, montages)
     V = np.empty((len(montages), len(conductor.mesh.nodes)))
     report = []
     for k, (montage, pads) in enumerate(zip(montages, laid, strict=True)):
         currents = np.array(montage.currents) / montage.amplitude
-        V[k], solve = solve_pads(conductor, pads, currents)
-        report.append(_report(conductor, pads, currents, V[k], solve))
+        units, solves = solve_units(conductor, pads)
+        V[k] = currents[:-1] @ units
+        report.append(_report(conductor, pads, currents, units, V[k], solves))
     with stage("recovering the field"):
         split = split_nodes(conductor.mesh)
         E = -recover_gradient(conductor.mesh, split, V)
     return make_basis(conductor.mesh, split, names=names, unit="A", E=E, potential=V, report=report)
+
+
+def _laid(
+    head: Head | Conductor | MeshedElectrodes, montages: Sequence[Montage]
+) -> tuple[Conductor, list[list[Pad]]]:
+    """Lay every montage, with all checks, and only then make the conductor."""
+    if isinstance(head, MeshedElectrodes):
+        return Conductor(head.head), [head.lay(m) for m in montages]
+    scalp = Scalp(head.mesh)
+    laid = [lay_montage(m, scalp) for m in montages]
+    if not any(e.model == "meshed" for m in montages for e in m.electrodes):
+        return head if isinstance(head, Conductor) else Conductor(head), laid
+    if isinstance(head, Conductor):
+        raise InputError(
+            "expected the head, not a conductor made from it, to mesh the layers of electrodes: "
+            + ", ".join(m.name for m in montages)
+        )
+    return _laid(mesh_electrodes(head, montages), montages)
+
+
+def solve_units(
+    conductor: Conductor, pads: Sequence[Pad]
+) -> tuple[NDArray[np.float64], list[Solve]]:
+    """Solve for 1 A from each pad but the last into the last.
+
+    Returns
+    -------
+    V : ndarray, shape (n_pads - 1, n_nodes)
+        Potential (V).
+    solves : list of Solve
+
+    Raises
+    ------
+    InputError
+        If the pads sit on parts of the mesh that are not connected.
+    """
+    b = np.stack([pad_load(conductor, pads, unit) for unit in _units(len(pads))])
+    return conductor.solve(b, contacts=pad_contacts(pads))
+
+
+def _units(n: int) -> NDArray[np.float64]:
+    """Return the unit currents of n electrodes: one row each but the last, shape (n - 1, n)."""
+    return np.column_stack([np.eye(n - 1), -np.ones(n - 1)])
 
 
 def solve_pads(
@@ -84,39 +133,110 @@ def solve_pads(
 
 
 def delivered_currents(
-    conductor: Conductor, pads: Sequence[Pad], V: NDArray[np.float64]
+    conductor: Conductor,
+    pads: Sequence[Pad],
+    currents: NDArray[np.float64],
+    V: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the current (A) into the head through each pad, found from the potential alone.
+    """Return the current (A) into the head through each electrode, found from the potential.
 
-    It is the flux of the solution, sum over the pad's nodes of (K V)_i: what the finite elements
-    carry away, which equals the asked current only where the equations are solved.
+    It is the flux of the solution, the sum of (K V)_i over the nodes that a surface around the
+    electrode encloses: what the finite elements carry away, which equals the asked current only
+    where the equations are solved. For meshed layers that surface is the skin under them. What
+    reaches shared nodes through a neighbouring pad, by that pad's model, is the neighbour's.
+
+    Parameters
+    ----------
+    conductor
+        The conductor.
+    pads
+        The electrodes, n of them.
+    currents
+        Current asked of each (A), shape (n,).
+    V
+        Potential (V), shape (n_nodes,).
     """
     out = conductor.apply(V)
-    return np.array([out[pad.nodes].sum() for pad in pads])
+    through = [pad.flux(V[pad.nodes], float(i)) for pad, i in zip(pads, currents, strict=True)]
+    delivered = np.empty(len(pads))
+    for k, pad in enumerate(pads):
+        delivered[k] = out[pad.enclosed].sum()
+        for other, flux in zip(pads, through, strict=True):
+            if other is not pad:
+                delivered[k] -= flux[np.isin(other.nodes, pad.enclosed)].sum()
+    return delivered
 
 
 def _report(
     conductor: Conductor,
     pads: Sequence[Pad],
     currents: NDArray[np.float64],
+    units: NDArray[np.float64],
     V: NDArray[np.float64],
-    solve: Solve,
+    solves: Sequence[Solve],
 ) -> SourceReport:
-    delivered = delivered_currents(conductor, pads, V)
+    """Say what the sum ``V`` of unit solutions is worth."""
+    delivered = delivered_currents(conductor, pads, currents, V)
+    voltages = _voltages(pads, V, currents)
     heat = float(V @ conductor.apply(V))
-    fed = 0.0
-    lost = 0.0  # in the contact layers
-    for pad, current in zip(pads, currents, strict=True):
-        U = pad.voltage(V[pad.nodes], float(current))
-        fed += float(current) * U
-        drop = U - V[pad.nodes]
-        lost += pad.g * float(drop @ pad.M @ drop)
-    return SourceReport(
-        asked=float(currents[currents > 0].sum()),
-        delivered=float(delivered[currents > 0].sum()),
+    lost = sum(pad.heat(V[pad.nodes], float(i)) for pad, i in zip(pads, currents, strict=True))
+    fed = float(currents @ voltages)
+    pairs, asymmetry = impedances(pads, units)
+    report = SourceReport(
         power=heat,
         energy_balance=abs(fed - heat - lost) / fed,
+        iterations=max(s.iterations for s in solves),
+        residual=max(s.residual for s in solves),
+        electrodes=tuple(pad.name for pad in pads),
+        asked=tuple(currents.tolist()),
+        delivered=tuple(delivered.tolist()),
+        voltages=tuple((voltages - voltages.mean()).tolist()),
         impedance=fed,
-        iterations=solve.iterations,
-        residual=solve.residual,
+        pair_impedance=tuple(map(tuple, pairs.tolist())),
+        asymmetry=asymmetry,
     )
+    if not (report.mismatch <= DELIVERY and asymmetry <= DELIVERY):
+        raise RuntimeError(
+            f"delivered currents are {100 * report.mismatch:.2g} % off and impedances "
+            f"{100 * asymmetry:.2g} % asymmetric, more than {100 * DELIVERY:g} %"
+        )
+    return report
+
+
+def _voltages(
+    pads: Sequence[Pad], V: NDArray[np.float64], currents: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the voltage of each electrode (V), shape (n_pads,)."""
+    return np.array(
+        [pad.voltage(V[pad.nodes], float(i)) for pad, i in zip(pads, currents, strict=True)]
+    )
+
+
+def impedances(
+    pads: Sequence[Pad], units: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return the impedance of each pair of electrodes and how asymmetric the measured ones are.
+
+    Parameters
+    ----------
+    pads
+        The electrodes, n of them.
+    units
+        Solutions of `solve_units` (V), shape (n - 1, n_nodes).
+
+    Returns
+    -------
+    pairs : ndarray, shape (n, n)
+        Voltage between two electrodes per current from one to the other (ohm).
+    asymmetry : float
+        Largest difference between the voltage of a pair (k, last) per current of a pair (l, last)
+        and the other way round, relative to the largest of them.
+    """
+    n = len(pads)
+    U = np.stack([_voltages(pads, V, i) for V, i in zip(units, _units(n), strict=True)])
+    Z = np.zeros((n, n))
+    Z[:-1, :-1] = U[:, :-1] - U[:, -1:]
+    asymmetry = float(np.abs(Z - Z.T).max() / np.abs(Z).max())
+    Z = (Z + Z.T) / 2
+    own = np.diag(Z)
+    return own[:, None] + own[None, :] - 2 * Z, asymmetry

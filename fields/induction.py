@@ -47,8 +47,6 @@ def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> Fie
     InputError
         If a coil reaches into the head.
     """
-    from rheobase.fields._assembly_numba import joule_by_tet, vector_load
-
     coils = [coils] if isinstance(coils, Coil) else list(coils)
     if not coils:
         raise InputError("expected at least one coil, got none")
@@ -57,10 +55,9 @@ def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> Fie
     scalp = Scalp(mesh)
     for c in coils:
         check_clear(c, scalp)
-    sigma = conductor.sigma_of_tet
     with stage("vector potential of the coil"):
         A = np.stack([c.vector_potential(mesh.nodes) for c in coils])
-        b = vector_load(mesh.nodes, mesh.tets, sigma, A)
+        b = conductor.induced_load(A)
     V, solves = conductor.solve(b)
     with stage("recovering the field"):
         split = split_nodes(mesh)
@@ -68,16 +65,13 @@ def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> Fie
         E -= A[:, split.node]
     report = []
     for k, solve in enumerate(solves):
-        heat = float(sigma @ joule_by_tet(mesh.nodes, mesh.tets, V[k], A[k]))
-        whole = float(sigma @ joule_by_tet(mesh.nodes, mesh.tets, np.zeros_like(V[k]), A[k]))
+        heat = conductor.heat(V[k], A[k])
+        whole = conductor.heat(np.zeros_like(V[k]), A[k])
         fed = whole - float(V[k] @ conductor.apply(V[k]))
         report.append(
             SourceReport(
-                asked=0.0,
-                delivered=0.0,
                 power=heat,
                 energy_balance=abs(fed - heat) / heat,
-                impedance=0.0,
                 iterations=solve.iterations,
                 residual=solve.residual,
             )

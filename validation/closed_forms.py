@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.electrodes.electrode import Contact, Electrode
+from rheobase.fields.electrodes.electrode import Electrode, Layer
 from rheobase.fields.electrodes.pads import lay, pad_contacts, pad_load
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
@@ -76,10 +76,10 @@ def disk_half_space() -> list[Row]:
     a, sigma, far, n = 1e-3, 0.3, 0.008, 8
     mesh = half_space(a, far, n)
     c = Conductor(mesh, {1: sigma})
-    metal = Contact(sigma=1e4, thickness_mm=1.0)  # 1e7 S/m²: 3e4 times sigma/a
+    metal = Layer(name="metal", sigma=1e4, thickness_mm=1.0)  # 1e7 S/m²: 3e4 times sigma/a
     inscribed = 1e3 * a * np.cos(np.pi / (8 * n))  # the circle of edges has 8 n sides
     electrode = Electrode(
-        name="disk", centre=np.zeros(3), shape=Disc(radius_mm=inscribed), contact=metal
+        name="disk", centre=np.zeros(3), shape=Disc(radius_mm=inscribed), layers=(metal,)
     )
     pad = lay(electrode, Scalp(mesh))
 

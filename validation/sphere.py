@@ -100,7 +100,9 @@ def tdcs(edge: float = EDGE) -> list[Row]:
     )
     report = pads.report[0]
     source = "conservation of charge and of energy"
-    rows.append(row("current through a disc of 12 mm", report.delivered, report.asked, 1e-3, "A"))
+    rows.append(
+        row("current through a disc of 12 mm", report.delivered[0], report.asked[0], 1e-3, "A")
+    )
     rows.append(row("energy balance with two discs", report.energy_balance, 0.0, 1e-6, "1"))
     return rows
 

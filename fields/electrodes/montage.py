@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
+from rheobase.fields.electrodes.electrode import Electrode, Layer, Model, place_electrode
 from rheobase.meshes.head import Head
-from rheobase.meshes.placing.outlines import Disc, Rectangle
+from rheobase.meshes.placing.outlines import Disc, Outline
 from rheobase.meshes.placing.scalp import Scalp
 
 
@@ -71,10 +71,11 @@ def montage_1x1(
     anode: str,
     cathode: str,
     current: float,
-    shape: Disc | Rectangle | None = None,
-    contact: Contact | None = None,
+    shape: Outline | None = None,
+    layers: Sequence[Layer] | None = None,
+    model: Model = "complete",
 ) -> Montage:
-    """Return two equal pads at 10-10 positions.
+    """Return two equal electrodes at 10-10 positions.
 
     Parameters
     ----------
@@ -84,17 +85,18 @@ def montage_1x1(
         10-10 names.
     current
         Current (A) from anode to cathode.
-    shape
-        Outline of both pads, a disc of 12 mm radius if None.
-    contact
-        Contact layer of both pads, gel if None.
+    shape, layers, model
+        Of both electrodes, as in `place_electrode`.
 
     Raises
     ------
     InputError
         If the head has no such position.
     """
-    pads = tuple(_pad(name, head.position(name), shape, contact) for name in (anode, cathode))
+    pads = tuple(
+        place_electrode(head, name, shape=shape, layers=layers, model=model)
+        for name in (anode, cathode)
+    )
     return Montage(name=f"{anode}-{cathode}", electrodes=pads, currents=(current, -current))
 
 
@@ -104,8 +106,10 @@ def montage_4x1(
     centre: str,
     current: float,
     ring: float | Sequence[str] = 0.05,
-    shape: Disc | Rectangle | None = None,
-    contact: Contact | None = None,
+    rotation_deg: float = 0.0,
+    shape: Outline | None = None,
+    layers: Sequence[Layer] | None = None,
+    model: Model = "complete",
 ) -> Montage:
     """Return a centre electrode and four around it that return a quarter of the current each.
 
@@ -120,8 +124,10 @@ def montage_4x1(
     ring
         Four 10-10 names, or the distance (m) along the scalp: the returns are then in front, on
         the left, behind and on the right.
-    shape, contact
-        As in `montage_1x1`; a disc of 6 mm radius if None.
+    rotation_deg
+        Turns a ring that is given by its distance, anticlockwise seen from outside.
+    shape, layers, model
+        Of all electrodes, as in `place_electrode`; a disc of 6 mm radius if ``shape`` is None.
 
     Raises
     ------
@@ -129,29 +135,23 @@ def montage_4x1(
         If a position is not known, the ring leaves the head, or ``ring`` does not hold four names.
     """
     shape = shape or Disc(radius_mm=6.0)
-    pads = [_pad(centre, head.position(centre), shape, contact)]
+    positions: list[str | NDArray[np.float64]] = [centre]
+    names = [centre]
     if isinstance(ring, (int, float)):
         frame = Scalp(head.mesh).frame(head.position(centre), where=f"electrode {centre!r}")
+        frame = frame.turned(np.deg2rad(rotation_deg))
         for k, side in enumerate(("front", "left", "back", "right")):
             angle = np.pi / 2 * (k + 1)
             uv = ring * np.array([np.cos(angle), np.sin(angle)])
-            point = frame.point(uv, where=f"{side} of the ring around {centre!r}")
-            pads.append(_pad(f"{centre} {side}", point, shape, contact))
+            positions.append(frame.point(uv, where=f"{side} of the ring around {centre!r}"))
+            names.append(f"{centre} {side}")
     elif len(ring) == 4:
-        pads += [_pad(name, head.position(name), shape, contact) for name in ring]
+        positions += ring
+        names += ring
     else:
         raise InputError(f"expected four ring positions, got {len(ring)}: ring around {centre!r}")
-    return Montage(
-        name=f"{centre} 4x1", electrodes=tuple(pads), currents=(current, *[-current / 4] * 4)
+    pads = tuple(
+        place_electrode(head, at, name=name, shape=shape, layers=layers, model=model)
+        for at, name in zip(positions, names, strict=True)
     )
-
-
-def _pad(
-    name: str,
-    centre: NDArray[np.float64],
-    shape: Disc | Rectangle | None,
-    layer: Contact | None,
-) -> Electrode:
-    return Electrode(
-        name=name, centre=centre, shape=shape or Disc(), contact=layer or contact("gel")
-    )
+    return Montage(name=f"{centre} 4x1", electrodes=pads, currents=(current, *[-current / 4] * 4))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.placing.cover import Cover, cover
 
 NORMAL_RADIUS = 0.010  # the normal is the mean over this distance (m): more than a triangle
-OFF_HEAD = 0.010  # a centre further from the scalp than this (m) is an error
+OFF_HEAD = 0.010  # a place further from the scalp than this (m) is an error unless told otherwise
 
 
 class Scalp:
@@ -56,7 +57,12 @@ class Scalp:
         )
 
     def frame(
-        self, point: NDArray[np.float64], *, where: str, radius: float = NORMAL_RADIUS
+        self,
+        point: NDArray[np.float64],
+        *,
+        where: str,
+        radius: float = NORMAL_RADIUS,
+        limit: float = OFF_HEAD,
     ) -> Frame:
         """Return the tangent frame at the scalp point nearest to ``point``.
 
@@ -68,16 +74,19 @@ class Scalp:
             What is being placed, for the error.
         radius
             The normal is averaged over this distance (m).
+        limit
+            How far off the scalp the point may be (m).
 
         Raises
         ------
         InputError
-            If the scalp is further than 10 mm away.
+            If it is further away.
         """
         origin, distance = self.nearest(point)
-        if distance > OFF_HEAD:
+        if distance > limit:
             raise InputError(
-                f"expected a place on the scalp, got one {distance * 1e3:.1f} mm off it: {where}"
+                f"expected a place within {limit * 1e3:g} mm of the scalp, "
+                f"got one {distance * 1e3:.1f} mm off it: {where}"
             )
         near = ((self.centroids - origin) ** 2).sum(1) < max(radius, self.edge) ** 2
         normal = self.normals[near].sum(0)
@@ -101,53 +110,8 @@ class Scalp:
         uv: NDArray[np.float64],
         outside: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> Cover:
-        """Integrate the hat functions over the part of each triangle inside an outline.
-
-        Triangles that the outline crosses are divided in 64, and each part is clipped along the
-        straight line through the zeros of the signed distance.
-
-        Parameters
-        ----------
-        triangles
-            Indices into ``triangles``, shape (n,).
-        uv
-            In-plane coordinates of their corners (m), shape (n, 3, 2).
-        outside
-            Signed distance (m) of in-plane points, < 0 inside.
-        """
-        n = len(triangles)
-        area = np.linalg.norm(self.normals[triangles], axis=1)
-        parts = _subdivide(3)  # (64, 3, 3) barycentric corners
-        corner = np.einsum("pqc,tcd->tpqd", parts, uv)
-        level = outside(corner.reshape(-1, 2)).reshape(n, len(parts), 3)
-        m = np.zeros((n, 3))
-        M = np.zeros((n, 3, 3))
-        t, p = np.nonzero((level < 0).any(axis=2))
-        for weights in _clip(parts[p], level[t, p]):
-            size = area[t] * np.abs(np.linalg.det(weights))
-            total = weights.sum(axis=1)
-            np.add.at(m, t, size[:, None] * total / 3)
-            both = np.einsum("nqa,nqb->nab", weights, weights)
-            both += total[:, :, None] * total[:, None, :]
-            np.add.at(M, t, size[:, None, None] * both / 12)
-        return Cover(fraction=m.sum(1) / area, m=m, M=M)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Cover:
-    """Integrals over the covered part of n triangles.
-
-    Parameters
-    ----------
-    fraction
-        Covered fraction, shape (n,).
-    m, M
-        ∫ phi_a (m²), shape (n, 3), and ∫ phi_a phi_b (m²), shape (n, 3, 3).
-    """
-
-    fraction: NDArray[np.float64]
-    m: NDArray[np.float64]
-    M: NDArray[np.float64]
+        """Integrate over the part of ``triangles`` (indices) inside an outline: see `cover`."""
+        return cover(np.linalg.norm(self.normals[triangles], axis=1), uv, outside)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -166,6 +130,29 @@ class Frame:
     right: NDArray[np.float64]
     front: NDArray[np.float64]
     normal: NDArray[np.float64]
+
+    def turned(self, angle: float) -> Frame:
+        """Return the frame turned by ``angle`` (rad), anticlockwise seen from outside."""
+        c, s = np.cos(angle), np.sin(angle)
+        return replace(
+            self, right=c * self.right + s * self.front, front=c * self.front - s * self.right
+        )
+
+    def bearing(self, point: NDArray[np.float64], *, where: str) -> float:
+        """Return the angle (rad) by which ``front`` turns towards a point (m), shape (3,).
+
+        Raises
+        ------
+        InputError
+            If the point lies above or below the origin, within a tenth of a millimetre.
+        """
+        d = point - self.origin
+        u, v = float(d @ self.right), float(d @ self.front)
+        if not np.hypot(u, v) > 1e-4:
+            raise InputError(
+                f"expected a point to turn to away from the place itself, got {point}: {where}"
+            )
+        return float(np.arctan2(-u, v))
 
     def coordinates(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the in-plane coordinates (m) of points (n, 3) of the scalp, shape (n, 2)."""
@@ -248,49 +235,6 @@ def _carry(normal: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.diag([1.0, -1.0, -1.0])
     h = 1 / (1 + z)
     return np.array([[1 - h * x * x, -h * x * y, x], [-h * x * y, 1 - h * y * y, y], [-x, -y, z]])
-
-
-def _subdivide(levels: int) -> NDArray[np.float64]:
-    """Return the barycentric corners of a triangle halved ``levels`` times, (4^levels, 3, 3)."""
-    parts = np.eye(3)[None]
-    for _ in range(levels):
-        a, b, c = parts[:, 0], parts[:, 1], parts[:, 2]
-        ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
-        parts = np.concatenate(
-            [np.stack(q, axis=1) for q in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
-        )
-    return parts
-
-
-def _clip(
-    corner: NDArray[np.float64], level: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the part of triangles where a linear level is < 0, as two triangles each.
-
-    Parameters
-    ----------
-    corner
-        Corners in any linear coordinates, shape (n, 3, d).
-    level
-        Level at the corners, shape (n, 3); negative at one at least.
-    """
-    n_in = (level < 0).sum(axis=1)
-    # Turn each triangle so that the corner alone on its side of the line comes first.
-    lone = np.where(n_in == 1, (level < 0).argmax(1), (level >= 0).argmax(1))
-    turn = (lone[:, None] + np.arange(3)) % 3
-    row = np.arange(len(corner))[:, None]
-    p, f = corner[row, turn], level[row, turn]
-    step = f[:, :1] - f[:, 1:]
-    t = np.divide(f[:, :1], step, out=np.ones_like(step), where=step != 0)
-    q1 = p[:, 0] + t[:, :1] * (p[:, 1] - p[:, 0])
-    q2 = p[:, 0] + t[:, 1:] * (p[:, 2] - p[:, 0])
-    one, two, all_ = ((n_in == k)[:, None, None] for k in (1, 2, 3))
-    first = np.where(
-        one, np.stack([p[:, 0], q1, q2], 1), np.where(two, np.stack([q1, p[:, 1], p[:, 2]], 1), p)
-    )
-    nothing = np.repeat(p[:, :1], 3, axis=1)
-    second = np.where(two & ~all_, np.stack([q1, p[:, 2], q2], 1), nothing)
-    return first, second
 
 
 def _nearest_on_triangles(

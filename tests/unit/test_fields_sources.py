@@ -1,7 +1,8 @@
-"""Electrodes, coils, bases: geometry, conservation, errors."""
+"""Coils and bases: geometry, conservation, errors."""
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.special import ellipe, ellipk
@@ -11,17 +12,13 @@ from rheobase.fields.basis import FieldBasis, load_basis
 from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.placing import place_coil
 from rheobase.fields.coils.windings import coil, load_windings
-from rheobase.fields.conduction import delivered_currents, solve_conduction, solve_pads
-from rheobase.fields.electrodes.electrode import Contact, Electrode, contact
-from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
-from rheobase.fields.electrodes.pads import lay, lay_montage
+from rheobase.fields.conduction import solve_conduction
+from rheobase.fields.electrodes.montage import montage_1x1, montage_4x1
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
-from rheobase.meshes.placing.outlines import Disc, Rectangle
-from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.tissues import tissue
 
 R = 0.095
@@ -72,102 +69,6 @@ def basis(head: Head, conductor: Conductor) -> FieldBasis:
     )
 
 
-def test_disc_covers_its_cap(head: Head) -> None:
-    scalp = Scalp(head.mesh)
-    for radius in (4.0, 12.0, 30.0):
-        pad = lay(
-            Electrode(name="a", centre=on_sphere(0.4, 1.0), shape=Disc(radius_mm=radius)), scalp
-        )
-        cap = 2 * np.pi * R**2 * (1 - np.cos(radius * 1e-3 / R))
-        assert pad.area == pytest.approx(cap, rel=0.01)
-        assert pad.M.sum() == pytest.approx(pad.area, rel=1e-12)
-
-
-def test_pad_has_no_staircase(head: Head) -> None:
-    scalp = Scalp(head.mesh)
-    areas = [
-        lay(Electrode(name="a", centre=on_sphere(0.4, phi), shape=Disc(radius_mm=6.0)), scalp).area
-        for phi in np.linspace(0, 0.3, 12)
-    ]
-    assert np.ptp(areas) < 0.02 * np.mean(areas)
-
-
-def test_rectangle_turns_anticlockwise(head: Head) -> None:
-    frame = Scalp(head.mesh).frame(on_sphere(0, 0), where="test")
-    assert np.allclose([frame.right, frame.front, frame.normal], np.eye(3), atol=0.02)
-    shape = Rectangle(width_mm=20, height_mm=60, rotation_deg=90)
-    inside = shape.outside(np.array([[0.029, 0.0], [0.0, 0.029], [-0.029, 0.009]]))
-    assert (inside < 0).tolist() == [True, False, True]
-    shape = Rectangle(width_mm=20, height_mm=60, rotation_deg=30)
-    along = 0.029 * np.array([-np.sin(np.pi / 6), np.cos(np.pi / 6)])
-    assert shape.outside(along[None])[0] < 0 < shape.outside(along[None] * [-1, 1])[0]
-
-
-def test_currents_are_delivered_and_energy_balances(basis: FieldBasis) -> None:
-    for report in basis.report:
-        assert report.asked == pytest.approx(1.0)
-        assert report.delivered == pytest.approx(report.asked, rel=1e-6)
-        assert report.energy_balance < 1e-9
-        assert report.residual <= 1e-8
-    assert basis.names == ("C3-Fp2", "C4 4x1")
-
-
-def test_each_return_of_the_ring_carries_a_quarter(head: Head, conductor: Conductor) -> None:
-    montage = montage_4x1(head, centre="C4", current=1e-3, ring=0.04)
-    pads = lay_montage(montage, Scalp(head.mesh))
-    V, _ = solve_pads(conductor, pads, np.array(montage.currents))
-    assert np.allclose(delivered_currents(conductor, pads, V), montage.currents, atol=1e-10)
-    centre = montage.electrodes[0].centre
-    angles = [e.centre @ centre / R**2 for e in montage.electrodes[1:]]
-    assert np.arccos(angles) == pytest.approx(0.04 / R, rel=0.02)
-    front, left, back, right = (e.centre - centre for e in montage.electrodes[1:])
-    assert front[1] > 0.03 > -0.03 > back[1]
-    assert left[0] < 0 < right[0]
-
-
-def test_contact_only_adds_its_resistance(head: Head, conductor: Conductor) -> None:
-    scalp = Scalp(head.mesh)
-
-    def impedance(layer: Contact) -> float:
-        pads = [
-            lay(Electrode(name=n, centre=head.position(n), contact=layer), scalp)
-            for n in ("C3", "C4")
-        ]
-        V, _ = solve_pads(conductor, pads, np.array([1.0, -1.0]))
-        U = [p.voltage(V[p.nodes], i) for p, i in zip(pads, (1.0, -1.0), strict=True)]
-        return float(U[0] - U[1])
-
-    thick, thin = Contact(sigma=0.01, thickness_mm=3.0), Contact(sigma=0.02, thickness_mm=3.0)
-    area = lay(Electrode(name="C3", centre=head.position("C3")), scalp).area
-    added = 2 / area * (1 / thick.conductance - 1 / thin.conductance)
-    # a resistive layer spreads the flux evenly, so only its own resistance changes
-    assert impedance(thick) - impedance(thin) == pytest.approx(added, rel=0.01)
-    ideal = Contact(sigma=1e4, thickness_mm=1.0)
-    assert impedance(ideal) < impedance(contact("gel")) < impedance(thin)
-
-
-def test_errors_say_what_and_where(head: Head, conductor: Conductor) -> None:
-    a, b = (Electrode(name=n, centre=head.position(n)) for n in ("C3", "C4"))
-    with pytest.raises(InputError, match=r"current sums to 0\.4 mA, must be 0: montage 'F3-F4'"):
-        Montage(name="F3-F4", electrodes=(a, b), currents=(2e-3, -1.6e-3))
-    with pytest.raises(InputError, match="two electrodes are called 'C3'"):
-        Montage(name="x", electrodes=(a, a), currents=(1e-3, -1e-3))
-    with pytest.raises(InputError, match=r"unknown electrode position 'C33', nearest: C3"):
-        montage_1x1(head, anode="C33", cathode="C4", current=1e-3)
-    near = Electrode(name="n", centre=a.centre + np.array([0.0, 0.015, 0.0]))
-    with pytest.raises(InputError, match="electrodes 'C3' and 'n' overlap: montage 'x'"):
-        solve_conduction(conductor, Montage(name="x", electrodes=(a, near), currents=(1, -1)))
-    off = Electrode(name="n", centre=np.array([0.0, 0.0, 0.13]))
-    with pytest.raises(InputError, match=r"35\.\d mm off it: electrode 'n'"):
-        lay(off, Scalp(head.mesh))
-    with pytest.raises(InputError, match="radius_mm must be > 0"):
-        Disc(radius_mm=0)
-    with pytest.raises(InputError, match="unknown coil"):
-        coil("magstim")
-    with pytest.raises(InputError, match="unknown contact"):
-        contact("glue")
-
-
 def test_superposition_and_statistics(basis: FieldBasis) -> None:
     both = basis.combine([2e-3, -1e-3])
     assert np.allclose(both, 2e-3 * basis.E[0] - 1e-3 * basis.E[1])
@@ -206,6 +107,14 @@ def test_basis_survives_the_file(basis: FieldBasis, tmp_path: Path) -> None:
     assert (again.mesh.tets == basis.mesh.tets).all()
     with pytest.raises(InputError, match="cannot read a field basis"):
         load_basis(tmp_path / "none.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["format"] = "rheobase field basis 1"
+    with pytest.raises(InputError, match=r"got an older one, 'rheobase field basis 1': solve anew"):
+        load_basis(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["format"] = "rheobase head 2"
+    with pytest.raises(InputError, match="got another HDF5 file"):
+        load_basis(path)
 
 
 def test_vtu_holds_the_field(basis: FieldBasis, tmp_path: Path) -> None:
@@ -293,6 +202,8 @@ def test_coil_may_not_cut_the_head(head: Head, conductor: Conductor) -> None:
         solve_induction(conductor, tool.moved(pose))
     with pytest.raises(InputError, match="inside the head"):
         solve_induction(conductor, magnetic_dipole([0, 0, 0.05], [1, 0, 0]))
+    with pytest.raises(InputError, match="unknown coil"):
+        coil("magstim")
     with pytest.raises(InputError, match="distance_mm must be >= 0"):
         place_coil(tool, head, position="C3", distance_mm=-1)
     with pytest.raises(InputError, match="expected a rotation"):

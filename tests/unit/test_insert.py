@@ -256,7 +256,7 @@ def test_what_cannot_be_inserted(sphere: Carved) -> None:
     frame = Scalp(sphere.mesh).frame(on_top(sphere.mesh), where="here")
     with pytest.raises(InputError, match="outer > inner"):
         ScalpLayer(frame=frame, outline=Disc(radius_mm=4), inner=2e-3, outer=1e-3)
-    with pytest.raises(InputError, match="no area"):
+    with pytest.raises(InputError, match="cross or touch"):
         Polygon(corners_mm=[(0, 0), (1, 0), (2, 0)])
 
 

@@ -77,7 +77,7 @@ def _direction(head: Head, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def pads_of(head: Head, table: TES | TI) -> list[Any]:
     """Return the montages of a study's electrodes (`Montage`)."""
-    from rheobase.fields.electrodes.electrode import Electrode, contact
+    from rheobase.fields.electrodes.electrode import layer, place_electrode
     from rheobase.fields.electrodes.montage import Montage, montage_1x1
     from rheobase.meshes.placing.outlines import Disc, Rectangle
 
@@ -93,15 +93,15 @@ def pads_of(head: Head, table: TES | TI) -> list[Any]:
             for p in table.pairs
         ]
     pads = [
-        Electrode(
+        place_electrode(
+            head,
+            e.position,
             name=e.name,
-            centre=head.position(e.position),
             shape=Disc(radius_mm=e.radius_mm)
             if e.shape == "disc"
-            else Rectangle(
-                width_mm=e.size_mm[0], height_mm=e.size_mm[1], rotation_deg=e.rotation_deg
-            ),
-            contact=contact(e.contact),
+            else Rectangle(width_mm=e.size_mm[0], height_mm=e.size_mm[1]),
+            rotation_deg=e.rotation_deg,
+            layers=[layer(e.contact)],
         )
         for e in table.electrodes
     ]

@@ -57,18 +57,18 @@ def field_station(study: Study, head: Head, book: Book) -> Device:
     )
     book.tables[f"{name} ({unit}) by tissue, volume-weighted"] = statistics
     solved = Table(
-        columns=(
-            "source",
-            "asked (A)",
-            "delivered (A)",
-            "impedance (Ω)",
-            "energy balance",
-            "iterations",
-            "residual",
-        ),
+        columns=("source", "impedance (Ω)", "energy balance", "iterations", "residual"),
         rows=[
-            (n, r.asked, r.delivered, r.impedance, r.energy_balance, r.iterations, r.residual)
+            (n, r.impedance, r.energy_balance, r.iterations, r.residual)
             for n, r in zip(basis.names, basis.report, strict=True)
+        ],
+    )
+    delivered = Table(
+        columns=("source", "electrode", "asked (A)", "delivered (A)"),
+        rows=[
+            (n, *row)
+            for n, r in zip(basis.names, basis.report, strict=True)
+            for row in zip(r.electrodes, r.asked, r.delivered, strict=True)
         ],
     )
     hot = hot_spot(head, device, strength)
@@ -88,7 +88,7 @@ def field_station(study: Study, head: Head, book: Book) -> Device:
                 f"({where}) mm."
             ],
             figures=pictures,
-            tables=[statistics, solved],
+            tables=[statistics, solved, *([delivered] if delivered.rows else [])],
         )
     )
     book.notes.extend(device.notes)
