@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase.meshes.contacts import SharedNodes
+from rheobase.meshes.cortex.layers import quadratic
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152 import on_surface
 from rheobase.meshes.heads.sizes import sizes
@@ -24,6 +26,11 @@ MOST_CONTACT = 1e-3
 FEW_TETS = 50
 #: Farthest that a landmark or an electrode may lie from the surface, relative to the head's width.
 FAR = 0.03
+#: Share of the grey matter that the columns of a cortical sheet should fill; the deep nuclei have
+#: none.
+LEAST_COVERED = 0.7
+#: Slices of each column that are looked at.
+SLICES = 5
 
 #: Layers from the inside out; what is not named here (vessels, eyes …) may touch anything.
 LAYERS = (
@@ -294,11 +301,25 @@ def _cortex(head: Head) -> list[Finding]:
     from rheobase.meshes.locate import Locator
 
     sheet = head.cortex
-    tet, _ = Locator(head.mesh).locate(sheet.points(0.5))
-    grey = {k for k, t in head.tissues.items() if t.name == "grey_matter"}
-    inside = np.isin(np.where(tet >= 0, head.mesh.labels[tet], 0), list(grey)).mean()
+    grey = [k for k, t in head.tissues.items() if t.name == "grey_matter"]
+    locator = Locator(head.mesh)
+
+    def in_grey(depth: float) -> NDArray[np.bool_]:
+        tet, _ = locator.locate(sheet.points(depth))
+        return np.isin(np.where(tet >= 0, head.mesh.labels[tet], 0), grey)
+
+    inside = in_grey(0.5).mean()
+    filled = 0.0
+    a, b, c = quadratic(sheet.sections())
+    for k in range(SLICES):
+        top, end = k / SLICES, (k + 1) / SLICES
+        across = a * (end - top) + b * (end**2 - top**2) / 2 + c * (end**3 - top**3) / 3
+        filled += float((sheet.thickness * across)[in_grey((top + end) / 2)].sum())
+    volumes = head.mesh.tissue_volumes()
+    whole = sum(volumes.get(k, 0.0) for k in grey)
+    share = filled / whole if whole else 0.0
     low, middle, high = np.percentile(sheet.thickness, [5, 50, 95]) * 1e3
-    return [
+    found = [
         Finding(
             topic="cortex",
             level="ok" if inside > 0.8 else "fails" if grey else "note",
@@ -307,6 +328,21 @@ def _cortex(head: Head) -> list[Finding]:
             "middles lie in grey matter",
         )
     ]
+    if whole:
+        found.append(
+            Finding(
+                topic="cortex",
+                level="ok" if share >= LEAST_COVERED else "note",
+                text=f"the columns fill {100 * share:.0f} % of the grey matter"
+                + (
+                    ""
+                    if share >= LEAST_COVERED
+                    else f", less than {100 * LEAST_COVERED:.0f} %: the rest has no depth, layers "
+                    "or cells"
+                ),
+            )
+        )
+    return found
 
 
 def _values(head: Head) -> list[Finding]:

@@ -9,6 +9,7 @@ import pytest
 from rheobase._errors import InputError
 from rheobase.meshes.checkup import check_up
 from rheobase.meshes.contacts import SharedNodes
+from rheobase.meshes.cortex.sheet import sheet_from_pairs
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import sphere
 from rheobase.meshes.heads.sizes import check_size
@@ -164,6 +165,18 @@ def test_check_size() -> None:
         check_size([0.1] * 3, "cat", "a.nii")
     with pytest.raises(InputError, match="expected a head between"):
         check_size([float("nan")] * 3, "human", "a.nii")
+
+
+@pytest.mark.parametrize("inner", [0.02, 0.057])
+def test_the_grey_matter_that_the_columns_fill(head: Head, inner: float) -> None:
+    """The innermost ball is grey matter; columns go in from its surface."""
+    points, triangles = sphere.unit_sphere(4)
+    sheet = sheet_from_pairs(RADII[0] * points, inner * points, triangles)
+    (found,) = (f for f in check_up(replace(head, cortex=sheet)) if "columns fill" in f.text)
+    filled = 1 - (inner / RADII[0]) ** 3
+    assert float(found.text.split()[3]) == pytest.approx(100 * filled, abs=1.5)
+    assert found.level == ("ok" if filled > 0.7 else "note")
+    assert ("less than 70 %" in found.text) == (filled < 0.7)
 
 
 def test_layers_that_share_one_node_are_told() -> None:
