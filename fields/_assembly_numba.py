@@ -27,6 +27,18 @@ def gradients(nodes: Any, tet: Any, g: Any) -> float:
 
 
 @njit(cache=True)
+def turned(R: Any, row: int, x: float, y: float, z: float) -> Any:
+    """Return the vector (x, y, z) times the tensor in ``row`` of R (m, 6), itself if row < 0."""
+    if row < 0:
+        return x, y, z
+    return (
+        R[row, 0] * x + R[row, 1] * y + R[row, 2] * z,
+        R[row, 1] * x + R[row, 3] * y + R[row, 4] * z,
+        R[row, 2] * x + R[row, 4] * y + R[row, 5] * z,
+    )
+
+
+@njit(cache=True)
 def tets_of_nodes(n_nodes: int, tets: Any, tissue: Any, n_tissues: int) -> Any:
     """Return the tetrahedra around each node, grouped by tissue, as (indptr, tets)."""
     start = np.zeros(n_tissues + 1, np.int64)
@@ -85,9 +97,20 @@ def count_entries(tets: Any, tissue: Any, ptr: Any, around: Any) -> Any:
 
 @njit(cache=True)
 def assemble_entries(
-    nodes: Any, tets: Any, tissue: Any, ptr: Any, around: Any, rows: Any, entries: Any
+    nodes: Any,
+    tets: Any,
+    tissue: Any,
+    tensor: Any,
+    R: Any,
+    ptr: Any,
+    around: Any,
+    rows: Any,
+    entries: Any,
 ) -> Any:
-    """Return columns of the pattern, and place, tissue and value of each (row, tissue) entry."""
+    """Return columns of the pattern, and place, tissue and value of each (row, tissue) entry.
+
+    ``tensor`` is the row of each tetrahedron in R (m, 6), -1 where it is isotropic.
+    """
     n = len(nodes)
     indices = np.empty(rows[n], np.int32)
     place = np.empty(entries[n], np.int32)
@@ -129,6 +152,7 @@ def assemble_entries(
             a = 0
             while tets[t, a] != i:
                 a += 1
+            fx, fy, fz = turned(R, tensor[t], g[a, 0], g[a, 1], g[a, 2])
             for b in range(4):
                 j = tets[t, b]
                 if mine[j] < start:
@@ -136,9 +160,7 @@ def assemble_entries(
                     place[e] = where[j]
                     tissue_of[e] = last
                     e += 1
-                value[mine[j]] += volume * (
-                    g[a, 0] * g[b, 0] + g[a, 1] * g[b, 1] + g[a, 2] * g[b, 2]
-                )
+                value[mine[j]] += volume * (fx * g[b, 0] + fy * g[b, 1] + fz * g[b, 2])
     return indices, place, tissue_of, value
 
 
@@ -152,8 +174,8 @@ def weighted_sum(n: int, place: Any, tissue_of: Any, value: Any, sigma: Any) -> 
 
 
 @njit(cache=True)
-def vector_load(nodes: Any, tets: Any, sigma: Any, A: Any) -> Any:
-    """Return -∫ sigma A · grad(phi_i) for k vector fields given at the nodes, shape (k, n)."""
+def vector_load(nodes: Any, tets: Any, sigma: Any, tensor: Any, R: Any, A: Any) -> Any:
+    """Return -∫ sigma R A · grad(phi_i) for k vector fields given at the nodes, shape (k, n)."""
     b = np.zeros((A.shape[0], len(nodes)))
     g = np.empty((4, 3))
     for t in range(len(tets)):
@@ -165,28 +187,33 @@ def vector_load(nodes: Any, tets: Any, sigma: Any, A: Any) -> Any:
                 sx += A[k, i, 0]
                 sy += A[k, i, 1]
                 sz += A[k, i, 2]
+            sx, sy, sz = turned(R, tensor[t], sx, sy, sz)
             for a in range(4):
                 b[k, tets[t, a]] += factor * (g[a, 0] * sx + g[a, 1] * sy + g[a, 2] * sz)
     return b
 
 
 @njit(cache=True)
-def joule_by_tet(nodes: Any, tets: Any, V: Any, A: Any) -> Any:
-    """Return ∫ |grad V + A|² over each tetrahedron (V² m), A linear in it, shape (n_tets,)."""
+def joule_by_tet(nodes: Any, tets: Any, tensor: Any, R: Any, V: Any, A: Any) -> Any:
+    """Return ∫ x · R x, x = grad V + A, over each tetrahedron (V² m), A linear in it, (n_tets,)."""
     out = np.empty(len(tets))
     g = np.empty((4, 3))
+    e = np.empty(3)
+    x = np.empty(3)
+    s = np.empty(3)
     for t in range(len(tets)):
         volume = gradients(nodes, tets[t], g)
-        total = 0.0
         for j in range(3):
-            e = 0.0
+            e[j] = s[j] = 0.0
             for a in range(4):
-                e += V[tets[t, a]] * g[a, j]
-            s = s2 = 0.0
-            for a in range(4):
-                x = e + A[tets[t, a], j]
-                s += x
-                s2 += x * x
-            total += (s2 + s * s) / 20.0
-        out[t] = volume * total
+                e[j] += V[tets[t, a]] * g[a, j]
+        total = 0.0
+        for a in range(4):
+            for j in range(3):
+                x[j] = e[j] + A[tets[t, a], j]
+                s[j] += x[j]
+            fx, fy, fz = turned(R, tensor[t], x[0], x[1], x[2])
+            total += fx * x[0] + fy * x[1] + fz * x[2]
+        fx, fy, fz = turned(R, tensor[t], s[0], s[1], s[2])
+        out[t] = volume * (total + fx * s[0] + fy * s[1] + fz * s[2]) / 20.0
     return out

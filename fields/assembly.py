@@ -1,9 +1,10 @@
 """Linear finite-element stiffness matrix, kept per tissue.
 
 Strong form: -div(sigma grad V) = 0 in the head. Weak form: sum_T ∫_T sigma grad(V) · grad(w) = …
-for every linear hat function w. The conductivity is constant in a tissue, so
+for every linear hat function w. The conductivity is sigma_t R_T, constant in a tissue but for the
+relative tensor R of a tetrahedron (`rheobase.fields.tensors`; 1 where isotropic), so
 
-    K = sum_t sigma_t K_t,      (K_t)_ij = sum_{T in t} |T| grad(phi_i) · grad(phi_j),
+    K = sum_t sigma_t K_t,      (K_t)_ij = sum_{T in t} |T| grad(phi_i) · R_T grad(phi_j),
 
 with the closed-form gradients of the linear tetrahedron. The K_t share one sparsity pattern;
 only the entries that a tissue touches are stored, so a new set of conductivities costs one pass.
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.fields.tensors import Tensors, isotropic
 from rheobase.meshes.mesh import TetMesh
 
 if TYPE_CHECKING:
@@ -103,26 +105,43 @@ def tissue_index(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[
     return distinct, index[labels]
 
 
-def stiffness(mesh: TetMesh) -> Stiffness:
+def stiffness(mesh: TetMesh, tensors: Tensors | None = None) -> Stiffness:
     """Assemble the linear stiffness matrix of ``mesh``, tissue by tissue.
 
     Parameters
     ----------
     mesh
         The tetrahedra; labels must be >= 0.
+    tensors
+        Relative conductivity tensors; isotropic if None.
 
     Returns
     -------
     Stiffness
         K_t (m) of every label on one pattern.
+
+    Raises
+    ------
+    InputError
+        If a tensor is of a tetrahedron that the mesh lacks.
     """
     from rheobase.fields import _assembly_numba as kernel
+
+    tensors = tensors or isotropic()
 
     labels, tissue = tissue_index(mesh.labels)
     ptr, around = kernel.tets_of_nodes(len(mesh.nodes), mesh.tets, tissue, len(labels))
     rows, entries = kernel.count_entries(mesh.tets, tissue, ptr, around)
     indices, place, tissue_of, value = kernel.assemble_entries(
-        mesh.nodes, mesh.tets, tissue, ptr, around, rows, entries
+        mesh.nodes,
+        mesh.tets,
+        tissue,
+        tensors.rows(len(mesh.tets)),
+        tensors.values,
+        ptr,
+        around,
+        rows,
+        entries,
     )
     return Stiffness(
         labels=labels, indptr=rows, indices=indices, place=place, tissue=tissue_of, value=value

@@ -4,53 +4,38 @@
 
 K is symmetric and positive definite once one node of each connected part of the mesh is held at
 0 V (the ground: the part's node nearest to its centre, so never under an electrode). The system is
-solved by conjugate gradients with smoothed-aggregation multigrid (PETSc GAMG), whose threshold
-keeps the aggregates from crossing the skull.
+solved by conjugate gradients with smoothed-aggregation multigrid (`rheobase.fields.multigrid`),
+whose threshold keeps the aggregates from crossing the skull. Many right-hand sides go in lock-step
+blocks, one block a thread. Electrodes add an operator on few nodes (`rheobase.fields.contacts`) and
+share the multigrid of the bare head.
 
-Electrodes add a symmetric positive semi-definite operator C that vanishes on constants and acts on
-few nodes (`Contacts`). Nothing is set up again for it: with S the exact solution on those nodes
-alone and M the multigrid of K, the symmetric multiplicative combination
-
-    S + (1 - S A) M (1 - A S),   A = K + C,
-
-preconditions A whatever the contact conductance (hybrid Schwarz; Mandel 1993).
-
-References: Mandel, Commun Numer Methods Eng 9:233 (1993), doi:10.1002/cnm.1640090307;
-Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
-Balay et al., PETSc/TAO users manual (GAMG).
+Reference: Hestenes & Stiefel, J Res Natl Bur Stand 49:409 (1952), doi:10.6028/jres.049.044.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._progress import stage, track
+from rheobase._progress import stage
+from rheobase._threads import in_parts
 from rheobase.fields.assembly import Stiffness, sigma_of_labels, stiffness, tissue_index
+from rheobase.fields.contacts import ContactMultigrid, Contacts
+from rheobase.fields.multigrid import WIDTH, Multigrid
+from rheobase.fields.tensors import Tensors, isotropic, matrices
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_OPTIONS: Mapping[str, str | float | int] = {  # measured on nested spheres with head contrasts
-    "ksp_type": "cg",
-    "ksp_norm_type": "unpreconditioned",
-    "ksp_max_it": 500,
-    "pc_type": "gamg",
-    "pc_gamg_threshold": 0.04,
-    "pc_gamg_threshold_scale": 0.5,
-    "mg_levels_ksp_type": "richardson",
-    "mg_levels_ksp_max_it": 1,
-    "mg_levels_pc_type": "sor",
-}
-_prefixes = count()
+_MAX_ITERATIONS = 500
+_FEWEST = 3  # right-hand sides that are worth a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,30 +54,6 @@ class Solve:
     residual: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contacts:
-    """Electrode contacts as an operator on a few nodes: C = B - W^T W, with C 1 = 0.
-
-    Parameters
-    ----------
-    nodes
-        The nodes it acts on, distinct, shape (p,).
-    B
-        Symmetric sparse part (S), shape (p, p).
-    W
-        One row per electrode (S^½), shape (n_electrodes, p).
-    """
-
-    nodes: NDArray[np.int32]
-    B: csr_array
-    W: NDArray[np.float64]
-
-    def apply(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return C x at the nodes (A) from the potential x at the nodes (V), shape (p,)."""
-        out: NDArray[np.float64] = self.B @ x - self.W.T @ (self.W @ x)
-        return out
-
-
 class Conductor:
     """A head as a volume conductor, ready to solve.
 
@@ -102,6 +63,8 @@ class Conductor:
         A head, or a mesh with ``sigma``.
     sigma
         Conductivity (S/m) by mesh label; that of the head's tissues if None.
+    tensors
+        Anisotropy (`rheobase.fields.anisotropy` makes it from images); isotropic if None.
     rtol
         Largest true relative residual of every solution.
 
@@ -111,6 +74,8 @@ class Conductor:
         The mesh.
     sigma
         Conductivity (S/m) by mesh label.
+    tensors
+        Relative conductivity tensors.
     stiffness
         The matrices of the tissues.
     part
@@ -121,7 +86,7 @@ class Conductor:
     Raises
     ------
     InputError
-        If a tissue has no conductivity > 0.
+        If a tissue has no conductivity > 0, or a tensor is of a tetrahedron that the mesh lacks.
     """
 
     def __init__(
@@ -129,6 +94,7 @@ class Conductor:
         head: Head | TetMesh,
         sigma: Mapping[int, float] | None = None,
         *,
+        tensors: Tensors | None = None,
         rtol: float = 1e-8,
     ) -> None:
         if isinstance(head, Head):
@@ -141,63 +107,19 @@ class Conductor:
         if not 0 < rtol < 1:
             raise InputError(f"rtol must be between 0 and 1, got {rtol!r}")
         self.sigma = dict(sigma)
+        self.tensors = tensors or isotropic()
         self.rtol = rtol
         with stage("assembling"):
-            self.stiffness: Stiffness = stiffness(self.mesh)
-            K = self.stiffness.matrix(self.sigma)
-        self.part, self.grounds = _grounds(K, self.mesh.nodes)
+            self.stiffness: Stiffness = stiffness(self.mesh, self.tensors)
+            self._K = self.stiffness.matrix(self.sigma)
+        self.part, self.grounds = _grounds(self._K, self.mesh.nodes)
         with stage("setting up multigrid"):
-            self._set_up(K)
-
-    def _set_up(self, K: Any) -> None:
-        PETSc = _petsc()
-        self._K = K
-        n = K.shape[0]
-        pinned = K.copy()
-        _pin(pinned, self.grounds)
-        self._pinned = pinned
-        self._matrix = PETSc.Mat().createAIJ(
-            size=(n, n), csr=(pinned.indptr, pinned.indices, pinned.data), comm=PETSc.COMM_SELF
-        )
-        self._matrix.setOption(PETSc.Mat.Option.SPD, True)
-        prefix = f"rheobase_{next(_prefixes)}_"
-        options = PETSc.Options()
-        for key, value in _OPTIONS.items():
-            options[prefix + key] = value
-        self._ksp = PETSc.KSP().create(PETSc.COMM_SELF)
-        self._ksp.setOptionsPrefix(prefix)
-        self._ksp.setOperators(self._matrix, self._matrix)
-        self._ksp.setFromOptions()
-        self._ksp.setErrorIfNotConverged(True)
-        self._ksp.setUp()
-        for key in _OPTIONS:
-            options.delValue(prefix + key)
-        self._ksp.getPC().setReusePreconditioner(True)
-        self._b, self._x = self._matrix.createVecRight(), self._matrix.createVecLeft()
-
-    def _with_contacts(self, contacts: Contacts) -> Any:
-        """Return a solver for K + C that reuses the multigrid of K."""
-        PETSc = _petsc()
-        n = len(self.mesh.nodes)
-        shell = PETSc.Mat().createPython(
-            (n, n), _ContactMatrix(self._matrix, contacts), comm=PETSc.COMM_SELF
-        )
-        shell.setUp()
-        ksp = PETSc.KSP().create(PETSc.COMM_SELF)
-        ksp.setOperators(shell, shell)
-        ksp.setType("cg")
-        ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
-        ksp.setTolerances(max_it=int(_OPTIONS["ksp_max_it"]))
-        ksp.setErrorIfNotConverged(True)
-        ksp.getPC().setType("python")
-        ksp.getPC().setPythonContext(
-            _ContactPreconditioner(self._pinned, contacts, self._ksp.getPC())
-        )
-        return ksp
+            self._pinned = _pinned(self._K, self.grounds)
+            self._multigrid = Multigrid(self._pinned)
 
     @property
     def sigma_of_tet(self) -> NDArray[np.float64]:
-        """Conductivity of each tetrahedron (S/m), shape (n_tets,)."""
+        """Conductivity of the tissue of each tetrahedron (S/m), tensors left out, (n_tets,)."""
         labels, index = tissue_index(self.mesh.labels)
         return sigma_of_labels(labels, self.sigma)[index]
 
@@ -205,6 +127,61 @@ class Conductor:
         """Return K V: the current (A) that leaves the conductor at each node, shape (n_nodes,)."""
         current: NDArray[np.float64] = self._K @ V
         return current
+
+    def flux(self, E: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the current density sigma E (A/m²) of the field E (V/m) in each tetrahedron.
+
+        Parameters
+        ----------
+        E
+            Field (V/m), shape (n_tets, 3).
+
+        Returns
+        -------
+        ndarray, shape (n_tets, 3)
+        """
+        J = self.sigma_of_tet[:, None] * E
+        tets = self.tensors.tets
+        J[tets] = np.einsum("tij,tj->ti", matrices(self.tensors.values), J[tets])
+        return J
+
+    def induced_load(self, A: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return -∫ sigma dA/dt · grad(phi_i): the right-hand side (A) of an induced field.
+
+        Parameters
+        ----------
+        A
+            dA/dt at the nodes (V/m), shape (k, n_nodes, 3).
+
+        Returns
+        -------
+        ndarray, shape (k, n_nodes)
+        """
+        from rheobase.fields._assembly_numba import vector_load
+
+        mesh = self.mesh
+        tensor = self.tensors.rows(len(mesh.tets))
+        load: NDArray[np.float64] = vector_load(
+            mesh.nodes, mesh.tets, self.sigma_of_tet, tensor, self.tensors.values, A
+        )
+        return load
+
+    def heat(self, V: NDArray[np.float64], A: NDArray[np.float64]) -> float:
+        """Return the power (W) that E = -grad V - dA/dt turns into heat.
+
+        Parameters
+        ----------
+        V
+            Potential (V), shape (n_nodes,).
+        A
+            dA/dt at the nodes (V/m), shape (n_nodes, 3).
+        """
+        from rheobase.fields._assembly_numba import joule_by_tet
+
+        mesh = self.mesh
+        tensor = self.tensors.rows(len(mesh.tets))
+        joule = joule_by_tet(mesh.nodes, mesh.tets, tensor, self.tensors.values, V, A)
+        return float(self.sigma_of_tet @ joule)
 
     def solve(
         self, rhs: NDArray[np.float64], *, contacts: Contacts | None = None
@@ -215,7 +192,7 @@ class Conductor:
         ----------
         rhs
             Nodal currents (A), shape (k, n_nodes) or (n_nodes,); each must sum to zero over every
-            connected part of the mesh.
+            connected part of the mesh. Three or more go in blocks of eight, a block a thread.
         contacts
             Electrode contacts to add to K.
 
@@ -243,94 +220,98 @@ class Conductor:
                     "currents must sum to 0 A in each connected part of the mesh, "
                     f"got {net[np.abs(net).argmax()]:.3g} A"
                 )
-        ksp = self._ksp if contacts is None else self._with_contacts(contacts)
-        V = np.empty_like(b)
-        solves = []
-        for i in track(range(len(b)), "solving", total=len(b)):
-            V[i], solve = self._solve_one(ksp, b[i], contacts)
-            solves.append(solve)
-        if contacts is not None:
-            ksp.destroy()
+        V = np.zeros_like(b)
+        solves = [Solve(iterations=0, residual=0.0)] * len(b)
+        chosen = np.flatnonzero(b.any(axis=1))
+        if len(chosen) == 0:
+            return V, solves
+        system = _System(self._K, self._pinned, self._multigrid, contacts, self.grounds)
+        if len(chosen) >= _FEWEST:
+            self._multigrid.prepare_blocks()
+
+        def work(some: slice) -> None:
+            rows = chosen[some]
+            for group in [rows] if len(rows) >= _FEWEST else rows[:, None]:
+                block = np.zeros((b.shape[1], WIDTH if len(group) > 1 else 1))
+                block[:, : len(group)] = b[group].T
+                x, found = system.solve(block, self.rtol)
+                for k, i in enumerate(group):
+                    V[i], solves[i] = x[:, k], found[k]
+
+        with stage("solving"):
+            in_parts(work, len(chosen), WIDTH)
+        worst = max(solve.residual for solve in solves)
+        if not worst <= self.rtol:
+            raise RuntimeError(f"relative residual {worst:.2e} misses {self.rtol:.0e}")
         return V, solves
 
-    def _solve_one(
-        self, ksp: Any, b: NDArray[np.float64], contacts: Contacts | None
-    ) -> tuple[NDArray[np.float64], Solve]:
-        size = float(np.linalg.norm(b))
-        if size == 0.0:
-            return np.zeros_like(b), Solve(iterations=0, residual=0.0)
-        pinned = b.copy()
-        pinned[self.grounds] = 0.0
-        self._b.setArray(pinned)
-        ksp.setTolerances(rtol=0.5 * self.rtol, atol=0.0)
-        ksp.solve(self._b, self._x)
-        x = self._x.getArray(readonly=True).copy()
-        r = b - self._K @ x
-        if contacts is not None:
-            r[contacts.nodes] -= contacts.apply(x[contacts.nodes])
-        residual = float(np.linalg.norm(r)) / size
-        if not residual <= self.rtol:
-            raise RuntimeError(f"relative residual {residual:.2e} misses {self.rtol:.0e}")
-        return x, Solve(iterations=int(ksp.getIterationNumber()), residual=residual)
 
+class _System:
+    """K + C of one call, and its preconditioner."""
 
-class _ContactMatrix:
-    """Matrix of the conductor plus electrode contacts, for PETSc."""
-
-    def __init__(self, matrix: Any, contacts: Contacts) -> None:
-        self.matrix = matrix
-        self.contacts = contacts
-
-    def mult(self, _: Any, x: Any, y: Any) -> None:
-        """Write (K + C) x into y."""
-        self.matrix.mult(x, y)
-        nodes = self.contacts.nodes
-        added = self.contacts.apply(x.getArray(readonly=True)[nodes])
-        y.getArray()[nodes] += added
-
-
-class _ContactPreconditioner:
-    """S + (1 - S A) M (1 - A S), for PETSc: M the multigrid of K, S exact on the contacts."""
-
-    def __init__(self, K: csr_array, contacts: Contacts, multigrid: Any) -> None:
-        from scipy.sparse.linalg import splu
-
-        nodes = contacts.nodes
-        self.contacts = contacts
+    def __init__(
+        self,
+        K: csr_array,
+        pinned: csr_array,
+        multigrid: Multigrid,
+        contacts: Contacts | None,
+        grounds: NDArray[np.int64],
+    ) -> None:
+        self.K = K
+        self.pinned = pinned
         self.multigrid = multigrid
-        self.rows = K[nodes, :]
-        self.columns = self.rows.T.tocsr()
-        self.factor = splu((self.rows[:, nodes] + contacts.B).tocsc())
-        self.Z = self.factor.solve(np.ascontiguousarray(contacts.W.T))
-        self.capacitance = np.eye(len(contacts.W)) - contacts.W @ self.Z
+        self.contacts = contacts
+        self.grounds = grounds
+        self.preconditioner: Multigrid | ContactMultigrid = multigrid
+        if contacts is not None:
+            self.preconditioner = ContactMultigrid(pinned, multigrid, contacts)
 
-    def exact(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Solve (K + C) s = r on the contact nodes (Woodbury)."""
-        s = self.factor.solve(r)
-        s += self.Z @ np.linalg.solve(self.capacitance, self.contacts.W @ s)
-        return np.asarray(s, dtype=np.float64)
+    def apply(self, A: csr_array, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        """Write (A + C) x into ``y``, both (n, k)."""
+        from rheobase.fields._multigrid_numba import product
 
-    def apply(self, _: Any, x: Any, y: Any) -> None:
-        """Write the preconditioned x into y."""
-        nodes, contacts = self.contacts.nodes, self.contacts
-        r = x.getArray(readonly=True).copy()
-        s = self.exact(r[nodes])
-        r -= self.columns @ s
-        r[nodes] -= contacts.apply(s)
-        work = x.duplicate()
-        work.setArray(r)
-        self.multigrid.apply(work, y)
-        work.destroy()
-        z = y.getArray()
-        z[nodes] += s - self.exact(self.rows @ z + contacts.apply(z[nodes]))
+        if x.shape[1] == WIDTH:
+            product(A.indptr, A.indices, A.data, x, y)
+        else:
+            y[:] = A @ x
+        if self.contacts is not None:
+            nodes = self.contacts.nodes
+            y[nodes] += self.contacts.apply(x[nodes])
+
+    def solve(self, b: NDArray[np.float64], rtol: float) -> tuple[NDArray[np.float64], list[Solve]]:
+        """Solve (K + C) x = b, shape (n, k), by conjugate gradients in lock-step."""
+        from rheobase.fields import _multigrid_numba as kernel
+
+        size = np.sqrt(kernel.dots(b, b))
+        r = b.copy()
+        r[self.grounds] = 0.0
+        x, p, q, z = np.zeros_like(b), np.zeros_like(b), np.empty_like(b), np.empty_like(b)
+        rz = np.ones(b.shape[1])
+        iterations = np.zeros(b.shape[1], dtype=np.int64)
+        open_ = size > 0
+        while open_.any() and iterations.max() < _MAX_ITERATIONS:
+            self.preconditioner.apply(r, z)
+            before, rz = rz, kernel.dots(r, z)
+            kernel.turn(_ratio(rz, before, open_), z, p)
+            self.apply(self.pinned, p, q)
+            alpha = _ratio(rz, kernel.dots(p, q), open_)
+            iterations[open_] += 1
+            open_ = open_ & (np.sqrt(kernel.advance(alpha, p, q, x, r)) > 0.5 * rtol * size)
+        self.apply(self.K, x, r)
+        r -= b
+        with np.errstate(invalid="ignore"):
+            residual = np.where(size > 0, np.sqrt(kernel.dots(r, r)) / np.maximum(size, 1e-300), 0)
+        return x, [
+            Solve(iterations=int(n), residual=float(e))
+            for n, e in zip(iterations, residual, strict=True)
+        ]
 
 
-def _petsc() -> Any:
-    """Return PETSc; the wheel's libraries must be loaded before it."""
-    import dolfinx_solver  # noqa: F401
-    from petsc4py import PETSc
-
-    return PETSc
+def _ratio(
+    a: NDArray[np.float64], b: NDArray[np.float64], where: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return a/b, and 0 for the columns that are done."""
+    return np.divide(a, b, out=np.zeros_like(a), where=where)
 
 
 def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -345,14 +326,18 @@ def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDA
     return part.astype(np.int32), order[first].astype(np.int64)
 
 
-def _pin(K: Any, grounds: NDArray[np.int64]) -> None:
-    """Clear row and column of each ground in place, keeping the symmetric pattern."""
+def _pinned(K: csr_array, grounds: NDArray[np.int64]) -> csr_array:
+    """Return K with row and column of each ground cleared, on the same pattern."""
+    from scipy.sparse import csr_array
+
+    data = K.data.copy()
     for g in grounds:
         lo, hi = K.indptr[g], K.indptr[g + 1]
         columns = K.indices[lo:hi]
         diagonal = columns == g
         for j in columns[~diagonal]:
             row = slice(K.indptr[j], K.indptr[j + 1])
-            K.data[row][K.indices[row] == g] = 0.0
-        scale = K.data[lo:hi][diagonal][0]
-        K.data[lo:hi] = np.where(diagonal, scale if scale > 0 else 1.0, 0.0)
+            data[row][K.indices[row] == g] = 0.0
+        scale = data[lo:hi][diagonal][0]
+        data[lo:hi] = np.where(diagonal, scale if scale > 0 else 1.0, 0.0)
+    return csr_array((data, K.indices, K.indptr), shape=K.shape)
