@@ -6,6 +6,7 @@ Every length that a file states is compared with the bytes it has left before it
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,19 +122,19 @@ class Cursor:
         return Binary(self) if self.binary else Text(self, section, whole=whole)
 
 
-class Numbers:
+class Numbers(ABC):
     """Numbers of a section, to be taken one after the other."""
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
+    @abstractmethod
     def left(self) -> int:
         """Return how many numbers there can be at most from here on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, kind: Kind, n: int, what: str) -> NDArray[Any]:
         """Return the next ``n`` numbers: float64 or int64."""
-        raise NotImplementedError
 
     def whole(self, kind: Kind, what: str) -> int:
         """Return the next whole number."""
