@@ -1,6 +1,10 @@
-"""Cost and quality of the mesher: ``python benchmarks/mesher.py [LABELS.nii.gz] [--edge-mm 3]``.
+"""Cost and quality of the mesher.
 
-Without a file it meshes a folded ellipsoid of five labels (180 x 220 x 180 voxels of 1 mm).
+``python benchmarks/mesher.py [LABELS] [--labels TABLE] [--edge-mm 3] [--voxel-mm 1]``
+
+Without a file it meshes a folded ellipsoid of five labels (180 x 220 x 180 voxels of 1 mm). The
+file is an image that `read_labels` reads, or a .mat file with one array of labels. ``--labels``
+groups its labels to tissues, as `head_from_image` does: a known table, a CSV file or "auto".
 """
 
 from __future__ import annotations
@@ -10,9 +14,13 @@ import resource
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 
+from rheobase.meshes.heads.from_image import read_labels, relabelled
+from rheobase.meshes.heads.tissue_labels import image_tissues
 from rheobase.meshes.mesher import carve_image
+from rheobase.meshes.tissues import load_tissues
 
 
 def folded_head() -> np.ndarray:
@@ -30,31 +38,44 @@ def folded_head() -> np.ndarray:
     return image
 
 
+def opened(path: Path, voxel_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and affine (m) of a file; a .mat file has no affine."""
+    if path.suffix != ".mat":
+        return read_labels(path)
+    from scipy.io import loadmat
+
+    (image,) = (x for x in loadmat(path).values() if isinstance(x, np.ndarray) and x.ndim == 3)
+    return image, np.diag([*3 * [voxel_mm * 1e-3], 1.0])
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("labels", type=Path, nargs="?")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--labels", metavar="TABLE")
+    parser.add_argument("--voxel-mm", type=float, default=1.0, help="of a .mat file")
     parser.add_argument("--edge-mm", type=float, default=3.0)
     chosen = parser.parse_args()
-    if chosen.labels is None:
+    if chosen.file is None:
         image, affine = folded_head(), np.diag([1e-3, 1e-3, 1e-3, 1.0])
     else:
-        import nibabel as nib
-
-        file = nib.load(chosen.labels)
-        image, affine = np.asarray(file.dataobj).squeeze(), file.affine.copy()
-        affine[:3] *= 1e-3
-    if not np.issubdtype(image.dtype, np.integer):
-        image = image.astype(np.int32)
+        image, affine = opened(chosen.file, chosen.voxel_mm)
+    if chosen.labels is not None:
+        table, _, reason = image_tissues(chosen.labels, image, chosen.file, load_tissues())
+        print(reason)
+        image = relabelled(image, table, "voxels", str(chosen.file))
     middle = tuple(slice(n // 2 - 8, n // 2 + 8) for n in image.shape)
-    carve_image(image[middle], affine, 3e-3)  # compiles
-    start = time.process_time()
+    carve_image(image[middle], affine, chosen.edge_mm * 1e-3)  # compiles
+    start, wall = time.process_time(), time.perf_counter()
     carved = carve_image(image, affine, chosen.edge_mm * 1e-3)
-    cpu = time.process_time() - start
+    cpu, wall = time.process_time() - start, time.perf_counter() - wall
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     mesh = carved.mesh
     print(carved.report)
     print(
-        f"{cpu:.1f} CPU-s, {1e6 * cpu / len(mesh.tets):.1f} CPU-s per million tetrahedra, "
+        f"{cpu:.1f} CPU-s ({wall:.1f} s with {numba.get_num_threads()} threads), "
+        f"{1e6 * cpu / len(mesh.tets):.1f} CPU-s per million tetrahedra, "
         f"{memory:.0f} MB at the peak"
     )
 

@@ -13,7 +13,6 @@ from rheobase.meshes.heads.added_layers import add_layers, head_outline, thickne
 from rheobase.meshes.heads.from_image import head_from_image
 from rheobase.meshes.heads.from_maps import head_from_maps
 from rheobase.meshes.heads.tissue_labels import image_tissues, named_tissues
-from rheobase.meshes.heads.voxel_head import BRAIN
 from rheobase.meshes.images.voxels import resampled
 from rheobase.meshes.placing.landmarks import check_landmarks, landmarks_from_mni, outer_voxels
 
@@ -249,14 +248,20 @@ def digimouse(folder: Path) -> Path:
     return save(folder / "b.nii.gz", values[:, :140], np.diag([0.2, -0.2, 0.2, 1.0]))  # the head
 
 
+#: Tissues of less than this part of a head's volume may be off by more than 1 %.
+SMALL = 0.005
+#: Marrow in many pieces, 2.1 mm thick on average (2 V / S): elements of 3 mm lose 2.6 % of it.
+UNRESOLVED = {("ernie", "spongy_bone"): 0.03}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "edge_length_mm", "litres"),
     [
-        ("ernie", 5.0, 4.78),
-        ("colin27", 5.0, 3.91),
+        ("ernie", 3.0, 4.78),
+        ("colin27", 3.0, 3.91),
         ("digimouse", 0.5, 0.00290),
-        ("ants", 5.0, 3.66),
+        ("ants", 3.0, 3.66),
     ],
 )
 def test_real_heads(tmp_path: Path, kind: str, edge_length_mm: float, litres: float) -> None:
@@ -281,9 +286,10 @@ def test_real_heads(tmp_path: Path, kind: str, edge_length_mm: float, litres: fl
         assert v == pytest.approx(before[name], rel=0.06), name
     meshed = {t.name: volumes[k] for k, t in made.tissues.items()}
     assert set(meshed) == set(after)
-    for group in (BRAIN, {"skull", "compact_bone", "spongy_bone"}, {"scalp", "fat"}):
-        total = sum(meshed.get(n, 0.0) for n in group)
-        assert total == pytest.approx(sum(after.get(n, 0.0) for n in group), rel=0.06), group
+    for name, volume in meshed.items():
+        if after[name] > SMALL * sum(after.values()):
+            bound = UNRESOLVED.get((kind, name), 0.01)
+            assert volume == pytest.approx(after[name], rel=bound), name
     if species == "human":
         assert made.cortex is not None
         assert 2.5e-3 < np.median(made.cortex.thickness) < 4.5e-3
