@@ -9,6 +9,11 @@ g1, g2 the angles to source and sink. Both bases are at most 1, and the layers a
 admittance sigma r V'/V, so nothing overflows at any degree. The point source is
 J = I/(4 pi R²) sum_n (2n + 1) P_n. Without n = 0, V has zero mean on the sphere.
 
+An even current density over a cap of half-angle alpha is the point source with each degree weighted
+by the mean of P_n over the cap (Funk-Hecke formula),
+w_n = (P_(n-1) - P_(n+1))(cos alpha) / ((2n + 1)(1 - cos alpha)); a ring is a cap without a cap. The
+mean of V over a cap takes w_n once more.
+
 Reference: Rush & Driscoll, IEEE Trans Biomed Eng 16:15 (1969), doi:10.1109/TBME.1969.4502598.
 
 **Induction.** By reciprocity with the magnetic field of a current dipole, which no radial
@@ -92,11 +97,84 @@ class LayeredSphere:
         >>> print(f"{V[0]:.9f} {-E[0, 2]:.8f}")
         0.014951845 0.42776818
         """
+        return self._series(points, source, sink, np.full(n_terms, current))
+
+    def even_electrodes(
+        self,
+        points: ArrayLike,
+        source: ArrayLike,
+        sink: ArrayLike,
+        *,
+        radius: float,
+        inner_radius: float = 0.0,
+        current: float = 1.0,
+        n_terms: int = 300,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return potential and field of a current between two discs or rings of even density.
+
+        Parameters
+        ----------
+        points, source, sink, current, n_terms
+            As in `point_electrodes`; the electrodes lie around the directions.
+        radius, inner_radius
+            Radii (m) along the sphere; a disc if the inner one is 0.
+
+        Returns
+        -------
+        V : ndarray, shape (n,)
+            Potential (V), zero on average over the sphere.
+        E : ndarray, shape (n, 3)
+            Field (V/m).
+        """
+        weights = self._weights(radius, inner_radius, n_terms)
+        return self._series(points, source, sink, current * weights)
+
+    def even_impedance(
+        self,
+        source: ArrayLike,
+        sink: ArrayLike,
+        *,
+        radius: float,
+        inner_radius: float = 0.0,
+        n_terms: int = 3000,
+    ) -> float:
+        """Return the difference of mean potentials (V) of two discs or rings per current (A).
+
+        Parameters are those of `even_electrodes`; the terms fall off as n^-3.
+        """
+        a, b = self._coefficients(n_terms)
+        q = 0.0 if len(self.radii) == 1 else self.radii[-2] / self.radii[-1]
+        n = np.arange(1, n_terms + 1)
+        surface = a[:, -1] + b[:, -1] * q ** (n + 1)
+        one, other = (np.asarray(d, dtype=np.float64) for d in (source, sink))
+        c = float(one @ other) / float(np.linalg.norm(one) * np.linalg.norm(other))
+        apart = 1 - _legendre(c, n_terms)[1:-1]
+        w = self._weights(radius, inner_radius, n_terms)
+        return float(2 * (surface * w**2) @ apart)
+
+    def _weights(self, radius: float, inner_radius: float, n_terms: int) -> NDArray[np.float64]:
+        """Return the mean of P_n over a cap or ring, n from 1, shape (n_terms,)."""
+        if not 0 <= inner_radius < radius < np.pi * self.radii[-1]:
+            raise ValueError(f"expected 0 <= inner_radius < radius, got {inner_radius}, {radius}")
+        n = np.arange(1, n_terms + 1)
+        integral = np.zeros(n_terms)  # of P_n over the cosine
+        size = 0.0
+        for r, sign in ((radius, 1.0), (inner_radius, -1.0)):
+            alpha = r / self.radii[-1]
+            P = _legendre(np.cos(alpha), n_terms)
+            integral += sign * (P[:-2] - P[2:]) / (2 * n + 1)
+            size += sign * 2 * np.sin(alpha / 2) ** 2
+        return integral / size
+
+    def _series(
+        self, points: ArrayLike, source: ArrayLike, sink: ArrayLike, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum the series whose degree n has the current ``weights[n - 1]`` (A)."""
         p = np.atleast_2d(np.asarray(points, dtype=np.float64))
         r = np.linalg.norm(p, axis=1)
         R = np.asarray(self.radii, dtype=np.float64)
         layer = np.minimum(np.searchsorted(R, r * (1 - 1e-12)), len(R) - 1)
-        a, b = self._coefficients(n_terms)
+        a, b = self._coefficients(len(weights))
         inner = np.concatenate([[0.0], R[:-1]])
         x = r / R[layer]
         y = np.divide(inner[layer], r, out=np.zeros_like(r), where=r > 0)
@@ -105,7 +183,7 @@ class LayeredSphere:
         np.divide(p, r[:, None], out=up, where=r[:, None] > 0)
         V = np.zeros(len(p))
         grad = np.zeros((len(p), 3))
-        for direction, sign in ((source, current), (sink, -current)):
+        for direction, side in ((source, 1.0), (sink, -1.0)):
             u = np.asarray(direction, dtype=np.float64)
             u = u / np.linalg.norm(u)
             c = up @ u
@@ -113,18 +191,18 @@ class LayeredSphere:
             radial, tangential = np.zeros_like(c), np.zeros_like(c)
             x_n = np.ones_like(x)  # x^(n-1)
             y_n = y * y  # y^(n+1)
-            for n in range(1, n_terms + 1):
+            for n, weight in enumerate(side * weights, 1):
                 an, bn = a[n - 1, layer], b[n - 1, layer]
                 rise = an * x_n / R[layer]  # f/r, each part, finite at the centre
                 fall = np.divide(bn * y_n, r, out=np.zeros_like(r), where=r > 0)
-                V += sign * (rise + fall) * r * p1
-                radial += (n * rise - (n + 1) * fall) * p1
-                tangential += (rise + fall) * d1
+                V += weight * (rise + fall) * r * p1
+                radial += weight * (n * rise - (n + 1) * fall) * p1
+                tangential += weight * (rise + fall) * d1
                 x_n *= x
                 y_n *= y
                 p0, p1 = p1, ((2 * n + 1) * c * p1 - n * p0) / (n + 1)
                 d0, d1 = d1, d0 + (2 * n + 1) * p0
-            grad += sign * (radial[:, None] * up + tangential[:, None] * (u - c[:, None] * up))
+            grad += radial[:, None] * up + tangential[:, None] * (u - c[:, None] * up)
         return V, -grad
 
     def _coefficients(self, n_terms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -147,6 +225,15 @@ class LayeredSphere:
             a[s - 1] = a[s] * q[s] ** n * (1 + beta[s]) / (1 + back[s - 1])
         b = beta * q[:, None] ** n * a
         return a.T, b.T
+
+
+def _legendre(x: float, n: int) -> NDArray[np.float64]:
+    """Return P_0(x) to P_(n+1)(x), shape (n + 2,)."""
+    P = np.empty(n + 2)
+    P[:2] = 1.0, x
+    for k in range(1, n + 1):
+        P[k + 1] = ((2 * k + 1) * x * P[k] - k * P[k - 1]) / (k + 1)
+    return P
 
 
 def magnetic_dipole_field(

@@ -222,10 +222,15 @@ def _metal(
     scalp = frame.scalp
     near, _ = frame.within(1.5 * electrode.shape.reach + 2 * scalp.edge)
     skin = SurfaceTree.of_triangles(scalp.nodes[scalp.triangles[near]])
-    up = corner.mean(axis=1) - skin.nearest(corner.mean(axis=1))
+    feet = skin.nearest(corner.reshape(-1, 3)).reshape(-1, 3, 3)
+    height = np.linalg.norm(corner - feet, axis=2)
+    up = (corner - feet).sum(axis=1)
+    last = electrode.layers[-1].thickness_mm * 1e-3
+    above = sum(one.thickness_mm for one in electrode.layers) * 1e-3 - 0.5 * last
     top = (up * normal).sum(axis=1) > UPWARDS * area * np.linalg.norm(up, axis=1)
+    top &= height.min(axis=1) > above  # at its rim a layer may slope down to the skin
     faces, area = faces[top], area[top]
-    uv = frame.coordinates(skin.nearest(corner[top].reshape(-1, 3))).reshape(-1, 3, 2)
+    uv = frame.coordinates(feet[top].reshape(-1, 3)).reshape(-1, 3, 2)
     connector = electrode.connector
     covered = cover(
         area, uv, (lambda p: -np.ones(len(p))) if connector is None else connector.outside

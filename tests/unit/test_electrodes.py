@@ -14,6 +14,7 @@ from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
 from rheobase.fields.electrodes.pads import Pad, lay, lay_montage, pad_contacts
 from rheobase.fields.report import SourceReport
 from rheobase.fields.solver import Conductor
+from rheobase.fields.spheres import LayeredSphere
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
 from rheobase.meshes.placing.outlines import Disc, Outline, Polygon, Rectangle, Ring
@@ -352,6 +353,34 @@ def test_ideal_pads_have_no_operator(head: Head, scalp: Scalp) -> None:
     contacts = pad_contacts(mixed)
     assert contacts is not None
     assert (contacts.nodes == mixed[1].nodes).all()
+
+
+def test_even_discs_on_a_sphere_are_means_of_points() -> None:
+    sphere = LayeredSphere(radii=(0.07, 0.08, R), sigma=(0.33, 0.01, 0.4))
+    radius, inner = 0.02, 0.012
+    z, weight = np.polynomial.legendre.leggauss(12)
+    turn = 2 * np.pi * np.arange(40) / 40
+    x = np.array([[0.01, 0.02, 0.06], [0.0, 0.0, 0.0], [-0.03, 0.01, 0.07]])
+    around = np.concatenate([x @ turned(2, a)[:3, :3] for a in turn])
+    up, down = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])
+    for shape in ({"radius": radius}, {"radius": radius, "inner_radius": inner}):
+        ends = np.cos(radius / R), np.cos(shape.get("inner_radius", 0.0) / R)
+        cosine = np.mean(ends) + 0.5 * np.diff(ends) * z
+        points = np.stack([np.sqrt(1 - cosine**2), 0 * cosine, cosine], axis=1)
+        V, E = sphere.even_electrodes(x, up, down, **shape)
+        # the mean over a ring of sources is that over a ring of points under one source
+        mean_V, mean_E = np.zeros(3), np.zeros(3)
+        for p, w in zip(points, weight / 2, strict=True):
+            v, e = sphere.point_electrodes(around, p, -p)
+            mean_V += w * v.reshape(40, 3).mean(axis=0)
+            mean_E += w * e.reshape(40, 3, 3)[..., 2].mean(axis=0)
+        assert np.allclose(V, mean_V, rtol=1e-6, atol=1e-9 * np.abs(V).max())
+        assert np.allclose(E[:, 2], mean_E, rtol=1e-6)
+        surface, _ = sphere.even_electrodes(R * points, up, down, n_terms=2000, **shape)
+        Z = sphere.even_impedance(up, down, **shape)
+        assert pytest.approx(weight @ surface, rel=1e-3) == Z
+    with pytest.raises(ValueError, match="inner_radius < radius"):
+        sphere.even_impedance(up, down, radius=0.01, inner_radius=0.01)
 
 
 # errors
