@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 from rheobase.fields._assembly_numba import gradients
+
+NEARNESS = 0.3  # weights of the fit are 1/(NEARNESS + (d/h)²), h the size of the patch
 
 
 @njit(cache=True)
@@ -58,162 +60,259 @@ def tets_of_splits(n: int, split_of_tet: Any) -> Any:
     return indptr, around
 
 
-@njit(cache=True)
-def average(nodes: Any, tets: Any, split_of_tet: Any, n: int, V: Any) -> Any:
-    """Return the volume-weighted mean of the element gradients at split nodes, (k, n, 3)."""
-    out = np.zeros((V.shape[0], n, 3))
-    weight = np.zeros(n)
+@njit(cache=True, nogil=True)
+def neighbours(n: int, split_of_tet: Any, ptr: Any, around: Any) -> Any:
+    """Return the split nodes that share a tetrahedron with each of ``n``, as (indptr, indices)."""
+    indptr = np.zeros(n + 1, np.int64)
+    indices = np.empty(0, np.int32)
+    for fill in (False, True):
+        seen = np.full(n, -1, np.int32)
+        for s in range(n):
+            seen[s] = s
+            end = indptr[s]
+            for k in range(ptr[s], ptr[s + 1]):
+                for a in range(4):
+                    j = split_of_tet[around[k], a]
+                    if seen[j] != s:
+                        seen[j] = s
+                        if fill:
+                            indices[end] = j
+                        end += 1
+            indptr[s + 1] = end
+        if not fill:
+            indices = np.empty(indptr[n], np.int32)
+    return indptr, indices
+
+
+@njit(cache=True, nogil=True)
+def patch(
+    s: int,
+    points: Any,
+    indptr: Any,
+    indices: Any,
+    seen: Any,
+    found: Any,
+    least: int,
+    near: Any,
+    distance: Any,
+) -> int:
+    """Write the nodes nearest to ``s`` of its own tissue into ``near``, itself first.
+
+    Candidates are the first two rings of neighbours, and a third where those hold fewer than
+    ``least``; of these the nearest, as many as ``near`` holds. Returns how many, and their squared
+    distances (m²) in ``distance``.
+    """
+    x, y, z = points[s, 0], points[s, 1], points[s, 2]
+    near[0] = found[0] = s
+    distance[0] = 0.0
+    seen[s] = s
+    n = 1
+    m = 1
+    first = 0
+    for ring in range(3):
+        if ring == 2 and n >= least:
+            break
+        last = n
+        for q in range(first, last):
+            for k in range(indptr[found[q]], indptr[found[q] + 1]):
+                j = indices[k]
+                if seen[j] == s or n == len(found):
+                    continue
+                seen[j] = s
+                found[n] = j
+                n += 1
+                dx, dy, dz = points[j, 0] - x, points[j, 1] - y, points[j, 2] - z
+                d = dx * dx + dy * dy + dz * dz
+                if m < len(near):
+                    m += 1
+                elif d >= distance[m - 1]:
+                    continue
+                place = m - 1
+                while distance[place - 1] > d:
+                    distance[place] = distance[place - 1]
+                    near[place] = near[place - 1]
+                    place -= 1
+                distance[place] = d
+                near[place] = j
+        first = last
+    return m
+
+
+@njit(cache=True, nogil=True)
+def polynomials(x: float, y: float, z: float, w: float, harmonic: bool, B: Any, q: int) -> None:
+    """Write the polynomials of the fit, times ``w``, into column ``q`` of ``B``.
+
+    Harmonic ones to the third degree (16), or all to the second (10, the harmonic ones first).
+    """
+    B[0, q] = w
+    B[1, q] = w * x
+    B[2, q] = w * y
+    B[3, q] = w * z
+    B[4, q] = w * x * y
+    B[5, q] = w * y * z
+    B[6, q] = w * z * x
+    B[7, q] = w * (x * x - y * y)
+    B[8, q] = w * (2 * z * z - x * x - y * y)
+    if harmonic:
+        B[9, q] = w * x * (x * x - 3 * y * y)
+        B[10, q] = w * y * (3 * x * x - y * y)
+        B[11, q] = w * z * (x * x - y * y)
+        B[12, q] = w * x * y * z
+        B[13, q] = w * x * (4 * z * z - x * x - y * y)
+        B[14, q] = w * y * (4 * z * z - x * x - y * y)
+        B[15, q] = w * z * (2 * z * z - 3 * x * x - 3 * y * y)
+    else:
+        B[9, q] = w * (x * x + y * y + z * z)
+
+
+@njit(cache=True, nogil=True)
+def cholesky(M: Any, n: int) -> int:
+    """Factor the leading (n, n) lower triangle of ``M`` in place, as far as it goes.
+
+    Returns the number of columns done: the rest depend on the ones before, to 1e-3 of their
+    square (1e-12 in the first four, which any tetrahedron determines).
+    """
+    for a in range(n):
+        for b in range(a):
+            total = M[a, b]
+            for q in range(b):
+                total -= M[a, q] * M[b, q]
+            M[a, b] = total / M[b, b]
+        whole = M[a, a]
+        total = whole
+        for q in range(a):
+            total -= M[a, q] * M[a, q]
+        if not total > (1e-3 if a > 3 else 1e-12) * whole:
+            return a
+        M[a, a] = np.sqrt(total)
+    return n
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath={"reassoc", "contract"})
+def fit_weights(
+    points: Any,
+    mesh_node: Any,
+    rows: Any,
+    indptr: Any,
+    indices: Any,
+    harmonic: Any,
+    degree: int,
+    width: int,
+    n_parts: int,
+) -> Any:
+    """Return the patch of each row and the weights that make its potentials a gradient.
+
+    A patch holds mesh nodes, shape (n_rows, width), padded by its own; weights (1/m) have shape
+    (n_rows, width, 3). The fit is the one of the highest degree (up to ``degree``) that the patch
+    determines with a fourth of nodes to spare; of the first where it determines no other.
+    """
+    n = len(rows)
+    node = np.empty((n, width), np.int32)
+    weight = np.zeros((n, width, 3))
+    for part in prange(n_parts):
+        seen = np.full(len(points), -1, np.int32)
+        found = np.empty(4096, np.int32)
+        near = np.empty(width, np.int32)
+        distance = np.empty(width)
+        w = np.empty(width)
+        B = np.empty((16, width))
+        M = np.empty((16, 16))
+        c = np.empty(16)
+        for row in range(n * part // n_parts, n * (part + 1) // n_parts):
+            s = rows[row]
+            m = patch(s, points, indptr, indices, seen, found, 20, near, distance)
+            h2 = distance[m - 1]
+            h = np.sqrt(h2)
+            for q in range(m):
+                j = near[q]
+                w[q] = 1.0 / np.sqrt(NEARNESS + distance[q] / h2)
+                polynomials(
+                    (points[j, 0] - points[s, 0]) / h,
+                    (points[j, 1] - points[s, 1]) / h,
+                    (points[j, 2] - points[s, 2]) / h,
+                    w[q],
+                    harmonic[s],
+                    B,
+                    q,
+                )
+            n_columns = 4
+            if harmonic[s]:
+                if degree >= 3 and m >= 20:
+                    n_columns = 16
+                elif degree >= 2 and m >= 12:
+                    n_columns = 9
+            elif degree >= 2 and m >= 13:
+                n_columns = 10
+            for a in range(n_columns):
+                for b in range(a + 1):
+                    total = 0.0
+                    for q in range(m):
+                        total += B[a, q] * B[b, q]
+                    M[a, b] = total
+            done = cholesky(M, n_columns)
+            if done < n_columns:
+                n_columns = 9 if harmonic[s] and done >= 9 else 4
+            node[row, :] = mesh_node[s]
+            for q in range(m):
+                node[row, q] = mesh_node[near[q]]
+            for j in range(3):
+                for a in range(n_columns):
+                    total = 1.0 if a == j + 1 else 0.0
+                    for b in range(a):
+                        total -= M[a, b] * c[b]
+                    c[a] = total / M[a, a]
+                for a in range(n_columns - 1, -1, -1):
+                    total = c[a]
+                    for b in range(a + 1, n_columns):
+                        total -= M[b, a] * c[b]
+                    c[a] = total / M[a, a]
+                for q in range(m):
+                    total = 0.0
+                    for a in range(n_columns):
+                        total += B[a, q] * c[a]
+                    weight[row, q, j] = w[q] * total / h
+    return node, weight
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def apply_weights(node: Any, weight: Any, V: Any, out: Any) -> None:
+    """Write the gradients of k potentials (k, n_nodes) into ``out`` (k, n_rows, 3)."""
+    for s in prange(len(node)):
+        for k in range(len(V)):
+            own = V[k, node[s, 0]]
+            x = y = z = 0.0
+            for q in range(1, node.shape[1]):
+                v = V[k, node[s, q]] - own
+                x += weight[s, q, 0] * v
+                y += weight[s, q, 1] * v
+                z += weight[s, q, 2] * v
+            out[k, s, 0] = x
+            out[k, s, 1] = y
+            out[k, s, 2] = z
+
+
+@njit(cache=True, nogil=True)
+def defect_by_tet(nodes: Any, tets: Any, split_of_tet: Any, V: Any, G: Any) -> Any:
+    """Return mean(G) - grad V of each tetrahedron (V/m), shape (n_tets, 3)."""
+    out = np.empty((len(tets), 3))
+    g = np.empty((4, 3))
+    for t in range(len(tets)):
+        gradients(nodes, tets[t], g)
+        for j in range(3):
+            e = 0.0
+            for a in range(4):
+                e += 0.25 * G[split_of_tet[t, a], j] - V[tets[t, a]] * g[a, j]
+            out[t, j] = e
+    return out
+
+
+@njit(cache=True, nogil=True)
+def divergence(nodes: Any, tets: Any, J: Any) -> Any:
+    """Return ∫ J · grad(phi_i) (A) for a current density constant in each tetrahedron."""
+    b = np.zeros(len(nodes))
     g = np.empty((4, 3))
     for t in range(len(tets)):
         volume = gradients(nodes, tets[t], g)
         for a in range(4):
-            weight[split_of_tet[t, a]] += volume
-        for k in range(V.shape[0]):
-            for j in range(3):
-                e = 0.0
-                for a in range(4):
-                    e += V[k, tets[t, a]] * g[a, j]
-                for a in range(4):
-                    out[k, split_of_tet[t, a], j] += volume * e
-    for s in range(n):
-        for k in range(V.shape[0]):
-            for j in range(3):
-                out[k, s, j] /= weight[s]
-    return out
-
-
-@njit(cache=True)
-def patch(
-    s: int, ptr: Any, around: Any, split_of_tet: Any, seen: Any, found: Any, least: int
-) -> int:
-    """Collect into ``found`` the split nodes around ``s`` (itself first), whole rings of them.
-
-    Rings are added until there are ``least`` nodes or no more to add; returns their number.
-    """
-    found[0] = s
-    seen[s] = s
-    n = 1
-    first = 0
-    while n < least:
-        last = n
-        for q in range(first, last):
-            for k in range(ptr[found[q]], ptr[found[q] + 1]):
-                for a in range(4):
-                    j = split_of_tet[around[k], a]
-                    if seen[j] != s and n < len(found):
-                        seen[j] = s
-                        found[n] = j
-                        n += 1
-        if n == last:
-            break
-        first = last
-    return n
-
-
-@njit(cache=True)
-def normal_matrix(
-    s: int, m: int, nodes: Any, split_node: Any, found: Any, V: Any, r: Any, M: Any, rhs: Any
-) -> float:
-    """Write the normal equations of the quadratic fit around ``s``; return the length scale (m)."""
-    c = nodes[split_node[s]]
-    h = 0.0
-    for q in range(m):
-        p = nodes[split_node[found[q]]]
-        h = max(h, abs(p[0] - c[0]), abs(p[1] - c[1]), abs(p[2] - c[2]))
-    M[:] = 0.0
-    rhs[:] = 0.0
-    for q in range(m):
-        i = split_node[found[q]]
-        x = (nodes[i, 0] - c[0]) / h
-        y = (nodes[i, 1] - c[1]) / h
-        z = (nodes[i, 2] - c[2]) / h
-        r[0] = 1.0
-        r[1], r[2], r[3] = x, y, z
-        r[4], r[5], r[6] = x * x, y * y, z * z
-        r[7], r[8], r[9] = x * y, y * z, z * x
-        for a in range(10):
-            for b in range(a + 1):
-                M[a, b] += r[a] * r[b]
-            for k in range(rhs.shape[1]):
-                rhs[a, k] += r[a] * (V[k, i] - V[k, split_node[s]])
-    return h
-
-
-@njit(cache=True)
-def cholesky(M: Any, least: float) -> bool:
-    """Factor the lower triangle of ``M`` in place; False when a pivot is not above ``least``."""
-    for a in range(len(M)):
-        for b in range(a + 1):
-            total = M[a, b]
-            for q in range(b):
-                total -= M[a, q] * M[b, q]
-            if a > b:
-                M[a, b] = total / M[b, b]
-            elif total > least:
-                M[a, a] = np.sqrt(total)
-            else:
-                return False
-    return True
-
-
-@njit(cache=True)
-def fit_gradient(
-    nodes: Any,
-    split_node: Any,
-    split_of_tet: Any,
-    ptr: Any,
-    around: Any,
-    V: Any,
-    least: int,
-    out: Any,
-) -> int:
-    """Overwrite ``out`` (k, n, 3) by the gradient of the quadratic fitted to V over each patch.
-
-    The patch of a split node is itself and whole rings of neighbours of its own tissue, until it
-    holds ``least`` nodes and determines a quadratic well (pivots of the normal matrix above 1e-4
-    of the node count). Where two more rings do not help, ``out`` is left as it is. Returns the
-    number of such split nodes.
-    """
-    n = len(split_node)
-    n_fields = V.shape[0]
-    seen = np.full(n, -1, np.int32)
-    found = np.empty(256, np.int32)
-    row = np.empty(10)
-    M = np.empty((10, 10))
-    rhs = np.empty((10, n_fields))
-    left = 0
-    h = 1.0
-    for s in range(n):
-        good = False
-        m = 0
-        wanted = least
-        for _ in range(3):  # a poor patch gets another ring, twice
-            before = m
-            if m > 0:
-                for q in range(m):
-                    seen[found[q]] = -1
-            m = patch(s, ptr, around, split_of_tet, seen, found, wanted)
-            wanted = m + 1
-            if m < 10 or m == before:
-                continue
-            h = normal_matrix(s, m, nodes, split_node, found, V, row, M, rhs)
-            good = cholesky(M, 1e-4 * m)
-            if good:
-                break
-        if not good:
-            left += 1
-            continue
-        for k in range(n_fields):
-            for a in range(10):
-                total = rhs[a, k]
-                for b in range(a):
-                    total -= M[a, b] * rhs[b, k]
-                rhs[a, k] = total / M[a, a]
-            for a in range(9, 0, -1):
-                total = rhs[a, k]
-                for b in range(a + 1, 10):
-                    total -= M[b, a] * rhs[b, k]
-                rhs[a, k] = total / M[a, a]
-            for j in range(3):
-                out[k, s, j] = rhs[1 + j, k] / h
-    return left
+            b[tets[t, a]] += volume * (g[a, 0] * J[t, 0] + g[a, 1] * J[t, 1] + g[a, 2] * J[t, 2])
+    return b

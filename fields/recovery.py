@@ -1,10 +1,15 @@
 """Recovered fields: the gradient of a nodal potential at the nodes, tissue by tissue.
 
-The gradient of a linear element is constant in it and only first-order exact. Here a quadratic is
-fitted, by least squares, to the *potential* at a node and its neighbours of the same tissue, and
-differentiated at the node (polynomial-preserving recovery). The patch is the node and whole rings
-of neighbours until it holds enough nodes; where they do not determine a quadratic (a tissue one
-element thin) the volume-weighted mean of the element gradients stands instead.
+The gradient of a linear element is constant in it and only first-order exact. Here a polynomial is
+fitted, by weighted least squares, to the *potential* at a node and the nodes of the same tissue
+nearest to it, and differentiated at the node (polynomial-preserving recovery, Zhang & Naga 2005).
+
+Inside a tissue of scalar conductivity the potential is harmonic: div(sigma grad V) = 0, and for a
+coil div(sigma grad V) = -div(sigma dA/dt) = 0 as well, A having no divergence (Coulomb gauge, as
+every sum over currents has). So the fit takes harmonic polynomials only: to the third degree there
+are 16 of them, where 20 are needed otherwise, and a potential that is no solution cannot be
+followed. In a tissue with conductivity tensors it takes all 10 polynomials to the second degree.
+Where the patch does not determine them the degree is lowered, down to a linear fit.
 
 The field jumps where the conductivity does, so there is one value per (node, tissue) pair: a
 *split node*. Neighbouring tissues never mix.
@@ -14,6 +19,7 @@ Reference: Zhang & Naga, SIAM J Sci Comput 26:1192 (2005), doi:10.1137/S10648275
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +29,8 @@ from numpy.typing import NDArray
 from rheobase.fields.assembly import tissue_index
 from rheobase.meshes.mesh import TetMesh
 
-PATCH_NODES = 14  # a quadratic has 10 coefficients; the inner patch of a lattice holds 15 nodes
+PATCH_NODES = 36  # 16 coefficients; two shells of a body-centred lattice hold 27 nodes, three 51
+_PARTS = 16  # of the fit, each with a list as long as the split nodes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,12 +52,14 @@ class SplitNodes:
     label: NDArray[np.int32]
 
     @cached_property
-    def around(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Tetrahedra around each split node: row pointers and tetrahedra."""
-        from rheobase.fields._recovery_numba import tets_of_splits
+    def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Split nodes that share a tetrahedron with each: row pointers and split nodes."""
+        from rheobase.fields import _recovery_numba as kernel
 
-        ptr, tets = tets_of_splits(len(self.node), self.of_tet)
-        return ptr, tets
+        n = len(self.node)
+        ptr, around = kernel.tets_of_splits(n, self.of_tet)
+        indptr, indices = kernel.neighbours(n, self.of_tet, ptr, around)
+        return indptr, indices
 
 
 def split_nodes(mesh: TetMesh) -> SplitNodes:
@@ -62,15 +71,79 @@ def split_nodes(mesh: TetMesh) -> SplitNodes:
     return SplitNodes(of_tet=of_tet, node=node, label=labels[index])
 
 
-def recover_gradient(
-    mesh: TetMesh, split: SplitNodes, V: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Recover the gradient of nodal potentials at the split nodes.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recovery:
+    """The fits of a mesh, ready for any number of potentials (1 kB a split node).
+
+    Parameters
+    ----------
+    rows
+        Split nodes whose gradient is recovered, shape (n_rows,).
+    patch
+        Mesh nodes of each fit, that of the split node first, shape (n_rows, PATCH_NODES), int32.
+    weight
+        Gradient per potential of each of them (1/m), shape (n_rows, PATCH_NODES, 3).
+    """
+
+    rows: NDArray[np.int32]
+    patch: NDArray[np.int32]
+    weight: NDArray[np.float64]
+
+    def gradient(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the gradient (V/m) of potentials (V), shape (k, n_nodes): (k, n_rows, 3)."""
+        from rheobase.fields._recovery_numba import apply_weights
+
+        V = np.atleast_2d(V)
+        out = np.empty((len(V), len(self.rows), 3))
+        apply_weights(self.patch, self.weight, V, out)
+        return out
+
+
+def recovery(
+    mesh: TetMesh,
+    split: SplitNodes,
+    *,
+    anisotropic: Iterable[int] = (),
+    rows: NDArray[np.int32] | None = None,
+    degree: int = 3,
+) -> Recovery:
+    """Fit the patches of ``mesh``.
 
     Parameters
     ----------
     mesh, split
         The mesh and its split nodes.
+    anisotropic
+        Labels of the tissues with conductivity tensors.
+    rows
+        Split nodes to recover at; all if None.
+    degree
+        Highest degree of the polynomials, 1 to 3.
+
+    Returns
+    -------
+    Recovery
+    """
+    from rheobase.fields._recovery_numba import fit_weights
+
+    rows = np.arange(len(split.node), dtype=np.int32) if rows is None else rows
+    harmonic = ~np.isin(split.label, list(anisotropic))
+    points = mesh.nodes[split.node]
+    patch, weight = fit_weights(
+        points, split.node, rows, *split.neighbours, harmonic, degree, PATCH_NODES, _PARTS
+    )
+    return Recovery(rows=rows, patch=patch, weight=weight)
+
+
+def recover_gradient(
+    mesh: TetMesh, split: SplitNodes, V: NDArray[np.float64], *, anisotropic: Iterable[int] = ()
+) -> NDArray[np.float64]:
+    """Recover the gradient of nodal potentials at the split nodes.
+
+    Parameters
+    ----------
+    mesh, split, anisotropic
+        As in `recovery`.
     V
         Potentials (V), shape (k, n_nodes).
 
@@ -79,33 +152,4 @@ def recover_gradient(
     ndarray, shape (k, n_split, 3)
         Gradient (V/m).
     """
-    from rheobase.fields import _recovery_numba as kernel
-
-    out: NDArray[np.float64] = average_gradient(mesh, split, V)
-    ptr, around = split.around
-    kernel.fit_gradient(
-        mesh.nodes, split.node, split.of_tet, ptr, around, np.atleast_2d(V), PATCH_NODES, out
-    )
-    return out
-
-
-def average_gradient(
-    mesh: TetMesh, split: SplitNodes, V: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the volume-weighted mean of the element gradients at the split nodes (V/m).
-
-    Parameters
-    ----------
-    mesh, split, V
-        As in `recover_gradient`.
-
-    Returns
-    -------
-    ndarray, shape (k, n_split, 3)
-    """
-    from rheobase.fields import _recovery_numba as kernel
-
-    mean: NDArray[np.float64] = kernel.average(
-        mesh.nodes, mesh.tets, split.of_tet, len(split.node), np.atleast_2d(V)
-    )
-    return mean
+    return recovery(mesh, split, anisotropic=anisotropic).gradient(V)
