@@ -27,7 +27,9 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
 
-def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> FieldBasis:
+def solve_induction(
+    head: Head | Conductor, coils: Sequence[Coil] | Coil, *, allow_intersection: bool = False
+) -> FieldBasis:
     """Solve for the field of each coil at dI/dt = 1 A/s.
 
     Parameters
@@ -36,6 +38,8 @@ def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> Fie
         The head, or a conductor made from one (which saves its set-up).
     coils
         One coil or several, in head coordinates.
+    allow_intersection
+        Whether a coil may reach into the head.
 
     Returns
     -------
@@ -45,16 +49,17 @@ def solve_induction(head: Head | Conductor, coils: Sequence[Coil] | Coil) -> Fie
     Raises
     ------
     InputError
-        If a coil reaches into the head.
+        If a coil reaches into the head unasked, or a sampled field does not cover it.
     """
     coils = [coils] if isinstance(coils, Coil) else list(coils)
     if not coils:
         raise InputError("expected at least one coil, got none")
     conductor = head if isinstance(head, Conductor) else Conductor(head)
     mesh = conductor.mesh
-    scalp = Scalp(mesh)
-    for c in coils:
-        check_clear(c, scalp)
+    if not allow_intersection:
+        scalp = Scalp(mesh)
+        for c in coils:
+            check_clear(c, scalp)
     with stage("vector potential of the coil"):
         A = np.stack([c.vector_potential(mesh.nodes) for c in coils])
         b = conductor.induced_load(A)

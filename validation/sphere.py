@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.coils.coil import magnetic_dipole
-from rheobase.fields.coils.windings import coil
+from rheobase.fields.coils.windings import coil, load_windings
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode
 from rheobase.fields.electrodes.montage import Montage
@@ -145,7 +145,8 @@ def _figure_of_eight() -> Row:
     c = Conductor(mesh_spheres((0.085,), (LABELS[0],), 4e-3), {LABELS[0]: SIGMA[0]})
     winding = coil("magstim-70mm-figure8")
     pose = np.eye(4)
-    pose[2, 3] = 0.085 + 0.005 + winding.height / 2
+    casing = 1e-3 * load_windings()[winding.name].casing_mm
+    pose[2, 3] = 0.085 + 0.005 - casing  # 5 mm to the copper
     E, _ = solve_induction(c, winding.moved(pose)).at([[0.0, 0.0, 0.070]])
     value = 1e6 * float(np.linalg.norm(E))
     return Row(

@@ -1,20 +1,13 @@
-"""Coils: windings as line elements, magnetic dipoles, and where they stand on the head.
+"""Coils: line elements, magnetic dipoles or sampled fields, and the frame they are given in.
 
 Vector potential per ampere of coil current,
 
-    A(r) = mu0/4pi [ sum_j dl_j/|r - r_j| + sum_k m_k × (r - r_k)/|r - r_k|³ ].
+    A(r) = mu0/4pi [ sum_j dl_j/|r - r_j| + sum_k m_k × (r - r_k)/|r - r_k|³ ] + sampled fields.
 
-A turn is a circle, sampled evenly: the trapezoidal rule, whose error on a circle falls as
-exp(-2 pi d/h), h the spacing of the samples and d the distance to the wire. Turns fill the
-winding from inner to outer diameter; the wire is thin and lies in the middle of its layer.
-
-Frame of a coil: the winding's mid-plane is z = 0, +z points away from the head, +y is the direction
-of the handle. In a figure-of-eight the wings stand side by side along x and touch (centres one
-outer diameter apart), and positive current in the middle flows towards the handle. The field in the
-tissue is opposed to a growing current, so a positive dI/dt drives current in the brain *away from*
-the handle.
-
-Reference: Deng, Lisanby & Peterchev, Brain Stimul 6:1 (2013), doi:10.1016/j.brs.2012.02.005.
+Frame of a coil: the origin is the middle of the face that the coil turns to the head, +z points
+away from the head, +y is the direction of the handle. Positive current flows towards the handle in
+the middle of a figure-of-eight; the field in the tissue is opposed to a growing current, so a
+positive dI/dt drives current in the brain *away from* the handle. A file keeps the sign it has.
 """
 
 from __future__ import annotations
@@ -25,7 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase.fields.coils.sampled import SampledPotential
 from rheobase.fields.spheres import MU0_OVER_4PI
+from rheobase.fields.waveforms.waveform import Waveform
 
 
 def _none() -> NDArray[np.float64]:
@@ -34,7 +29,7 @@ def _none() -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Coil:
-    """A coil as line elements and magnetic dipoles.
+    """A coil: what makes its field, and what of it must stay outside the head.
 
     Parameters
     ----------
@@ -44,12 +39,25 @@ class Coil:
         Middle (m) and vector (m) of each line element, shape (n, 3).
     dipoles, moments
         Position (m) and moment per ampere (m²) of each magnetic dipole, shape (n, 3).
-    wings
-        Centre (m) and outer radius (m) of each wing in the coil's frame, shape (n_wings, 4).
-    height
-        Height of the winding along the coil's z axis (m).
+    sampled
+        Fields given on grids.
+    outline
+        Points (m) of the casing, or of the winding's face where no casing is known, shape (n, 3).
     pose
-        From the coil's frame to that of positions, shape (4, 4).
+        From the coil's frame to that of ``positions``, shape (4, 4).
+    dIdt_max
+        Largest rate of change of the current that the stimulator gives (A/s), None if unknown.
+    stimulator, brand
+        Of the coil, "" if unknown.
+    waveforms
+        dI/dt of the stimulator, where the coil's file holds some.
+    notes
+        What was done to the coil that a reader must know.
+
+    Raises
+    ------
+    InputError
+        If there is nothing that makes a field, or a number is not finite.
     """
 
     name: str
@@ -57,50 +65,97 @@ class Coil:
     segments: NDArray[np.float64] = field(default_factory=_none)
     dipoles: NDArray[np.float64] = field(default_factory=_none)
     moments: NDArray[np.float64] = field(default_factory=_none)
-    wings: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
-    height: float = 0.0
+    sampled: tuple[SampledPotential, ...] = ()
+    outline: NDArray[np.float64] = field(default_factory=_none)
     pose: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    dIdt_max: float | None = None
+    stimulator: str = ""
+    brand: str = ""
+    waveforms: tuple[Waveform, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the shapes."""
-        for a, b in (("positions", "segments"), ("dipoles", "moments")):
+        """Check shapes and numbers."""
+        for a, b in (("positions", "segments"), ("dipoles", "moments"), ("outline", "outline")):
             x, y = getattr(self, a), getattr(self, b)
             if x.shape != y.shape or x.ndim != 2 or x.shape[1] != 3:
-                raise ValueError(f"{a} and {b} must both be (n, 3), got {x.shape}, {y.shape}")
-        if len(self.positions) + len(self.dipoles) == 0:
-            raise ValueError(f"a coil needs line elements or dipoles: coil {self.name!r}")
+                raise InputError(
+                    f"expected {a} and {b} of shape (n, 3), got {x.shape} and {y.shape}: "
+                    f"coil {self.name!r}"
+                )
+            if not (np.isfinite(x).all() and np.isfinite(y).all()):
+                raise InputError(f"{a} and {b} must be finite: coil {self.name!r}")
+        if len(self.positions) + len(self.dipoles) + len(self.sampled) == 0:
+            raise InputError(
+                f"expected line elements, dipoles or a sampled field, got none: coil {self.name!r}"
+            )
+
+    @property
+    def elements(self) -> NDArray[np.float64]:
+        """Positions of all line elements and dipoles (m), shape (n, 3)."""
+        return np.concatenate([self.positions, self.dipoles])
 
     def vector_potential(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return A (V s/m per ampere) at points (m), shape (n, 3)."""
+        """Return A (V s/m per ampere) at points (m), shape (n, 3).
+
+        Raises
+        ------
+        InputError
+            If points lie outside a sampled field.
+        """
         from rheobase.fields.coils._potential_numba import vector_potential
 
         p = np.ascontiguousarray(np.atleast_2d(np.asarray(points, dtype=np.float64)))
         A = np.empty_like(p)
         vector_potential(p, self.positions, self.segments, self.dipoles, self.moments, A)
         A *= MU0_OVER_4PI
+        for one in self.sampled:
+            A += one.at(p, where=f"coil {self.name!r}")
         return A
 
-    def moved(self, pose: NDArray[np.float64]) -> Coil:
-        """Return the coil moved by a rigid transform, shape (4, 4).
+    def moved(self, pose: ArrayLike) -> Coil:
+        """Return the coil moved by a rigid transform (m), shape (4, 4).
 
         Raises
         ------
         InputError
             If ``pose`` is not a rotation and a shift.
         """
-        R, shift = pose[:3, :3], pose[:3, 3]
-        if pose.shape != (4, 4) or not (
-            np.allclose(R @ R.T, np.eye(3), atol=1e-9) and np.linalg.det(R) > 0
-        ):
-            raise InputError(f"expected a rotation and a shift: pose of coil {self.name!r}")
+        move = checked_pose(pose, where=f"coil {self.name!r}")
+        R, shift = move[:3, :3], move[:3, 3]
         return replace(
             self,
             positions=self.positions @ R.T + shift,
             segments=self.segments @ R.T,
             dipoles=self.dipoles @ R.T + shift,
             moments=self.moments @ R.T,
-            pose=pose @ self.pose,
+            sampled=tuple(s.moved(move) for s in self.sampled),
+            outline=self.outline @ R.T + shift,
+            pose=move @ self.pose,
         )
+
+
+def checked_pose(pose: ArrayLike, *, where: str) -> NDArray[np.float64]:
+    """Return ``pose`` as a rigid transform, shape (4, 4).
+
+    Raises
+    ------
+    InputError
+        If it is not a rotation and a shift.
+    """
+    matrix = np.asarray(pose, dtype=np.float64)
+    if (
+        matrix.shape != (4, 4)
+        or not np.isfinite(matrix).all()
+        or not np.allclose(matrix[:3, :3] @ matrix[:3, :3].T, np.eye(3), atol=1e-5)
+        or not np.linalg.det(matrix[:3, :3]) > 0
+        or not np.array_equal(matrix[3], [0.0, 0.0, 0.0, 1.0])
+    ):
+        raise InputError(
+            "expected a rotation and a shift as a 4 x 4 matrix with the last row 0 0 0 1, got "
+            f"{matrix.round(4).tolist()}: pose of {where}"
+        )
+    return matrix
 
 
 def magnetic_dipole(position: ArrayLike, moment: ArrayLike, *, name: str = "dipole") -> Coil:

@@ -1,4 +1,13 @@
-"""Windings: the turns of shipped coils, from their measures."""
+"""Windings: the turns of coils, from their measures.
+
+A turn is a circle of line elements, the trapezoidal rule: its error on a circle falls as
+exp(-2 pi d/h), h the spacing of the samples and d the distance to the wire. Turns fill a wing
+concentrically from inner to outer diameter; the wire is thin and lies in the middle of its layer.
+Two wings stand side by side along x, each tilted about y by the same angle so that the outer ends
+come nearer to the head; the leads, which run side by side, are left out.
+
+Reference: Deng, Lisanby & Peterchev, Brain Stimul 6:1 (2013), doi:10.1016/j.brs.2012.02.005.
+"""
 
 from __future__ import annotations
 
@@ -6,72 +15,119 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rheobase._errors import check_option
+from rheobase._errors import InputError, check_option
 from rheobase.fields.coils.coil import Coil
 
 SPACING = 0.003  # of the samples along a turn (m): error exp(-2 pi d/h) < 1e-6 from 7 mm on
+OUTLINE_SPACING = 0.003  # of the points on the face (m)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Winding:
-    """Geometry of a shipped coil, as in ``data/coils.csv`` (lengths in mm, as the file has them).
+    """Geometry of a coil, as in ``data/coils.csv`` (lengths in mm, as the file has them).
 
     Parameters
     ----------
-    name, model
-        Name here and that of the maker.
+    name, model, maker, shape
+        Name here and that of the maker, who it is, "figure-8", "circular", …
     wings
-        2 for a figure-of-eight, 1 for a round coil.
+        2 side by side with opposite currents, or 1.
     outer_diameter_mm, inner_diameter_mm
         Of each wing, over the copper.
+    centre_distance_mm
+        Between the middles of the two wings, along x.
+    centre_height_mm
+        Of the middle of a wing (half-way up the copper) above the coil's origin.
+    tilt_deg
+        Angle between a wing and the plane z = 0.
     wire_width_mm
         Radial width of the wire.
     winding_height_mm
         Height of all layers together.
+    casing_mm
+        From the copper to the face of the casing.
     turns_per_layer, layers
         Turns of a wing.
+    dIdt_max_A_per_us, stimulator
+        Largest rate of change of the current, and the stimulator that gives it.
     source, status, remark
         Where the numbers come from, how sure they are, what to know of them.
+
+    Raises
+    ------
+    InputError
+        If the measures do not make a winding.
     """
 
     name: str
-    model: str
     wings: int
     outer_diameter_mm: float
     inner_diameter_mm: float
-    wire_width_mm: float
-    winding_height_mm: float
     turns_per_layer: int
-    layers: int
-    source: str
-    status: str
-    remark: str
+    model: str = ""
+    maker: str = ""
+    shape: str = ""
+    centre_distance_mm: float = 0.0
+    centre_height_mm: float = 6.0
+    tilt_deg: float = 0.0
+    wire_width_mm: float = 1.75
+    winding_height_mm: float = 6.0
+    casing_mm: float = 3.0
+    layers: int = 1
+    dIdt_max_A_per_us: float | None = None
+    stimulator: str = ""
+    source: str = ""
+    status: str = ""
+    remark: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the measures."""
+        where = f"coil {self.name!r}"
+        if self.wings not in (1, 2):
+            raise InputError(f"expected 1 or 2 wings, got {self.wings}: {where}")
+        if self.turns_per_layer < 1 or self.layers < 1:
+            raise InputError(
+                f"expected 1 or more turns and layers, got {self.turns_per_layer} and "
+                f"{self.layers}: {where}"
+            )
+        lengths = (self.outer_diameter_mm, self.inner_diameter_mm, self.wire_width_mm)
+        if not (np.isfinite(lengths).all() and min(lengths) > 0):
+            raise InputError(f"diameters and wire_width_mm must be > 0, got {lengths}: {where}")
+        room = 0.5 * (self.outer_diameter_mm - self.inner_diameter_mm)
+        if room < self.wire_width_mm:
+            raise InputError(
+                f"a wire of {self.wire_width_mm:g} mm does not fit between the diameters of "
+                f"{self.inner_diameter_mm:g} and {self.outer_diameter_mm:g} mm: {where}"
+            )
+        rest = (self.winding_height_mm, self.casing_mm, self.centre_distance_mm)
+        if not (np.isfinite(rest).all() and min(rest) >= 0 and abs(self.tilt_deg) < 90):
+            raise InputError(
+                "winding_height_mm, casing_mm and centre_distance_mm must be >= 0 and tilt_deg "
+                f"within 90, got {rest} and {self.tilt_deg}: {where}"
+            )
 
 
 @cache
 def load_windings() -> dict[str, Winding]:
     """Return the shipped coil geometries by name."""
     text = files("rheobase.fields").joinpath("data/coils.csv").read_text(encoding="utf-8")
-    return {
-        r["name"]: Winding(
-            name=r["name"],
-            model=r["model"],
-            wings=int(r["wings"]),
-            outer_diameter_mm=float(r["outer_diameter_mm"]),
-            inner_diameter_mm=float(r["inner_diameter_mm"]),
-            wire_width_mm=float(r["wire_width_mm"]),
-            winding_height_mm=float(r["winding_height_mm"]),
-            turns_per_layer=int(r["turns_per_layer"]),
-            layers=int(r["layers"]),
-            source=r["source"],
-            status=r["status"],
-            remark=r["remark"],
-        )
-        for r in csv.DictReader(text.splitlines())
-    }
+    table = {}
+    for row in csv.DictReader(text.splitlines()):
+        entry: dict[str, Any] = dict(row)
+        for key, value in row.items():
+            if key in ("wings", "turns_per_layer", "layers"):
+                entry[key] = int(value)
+            elif key.endswith(("_mm", "_deg")):
+                entry[key] = float(value)
+        most = row["dIdt_max_A_per_us"]
+        entry["dIdt_max_A_per_us"] = float(most) if most else None
+        table[row["name"]] = Winding(**entry)
+    return table
 
 
 def coil(name: str) -> Coil:
@@ -84,35 +140,65 @@ def coil(name: str) -> Coil:
 
     Examples
     --------
-    >>> coil("magstim-70mm-figure8").wings[:, 0].round(4)
-    array([-0.0435,  0.0435])
+    >>> tool = coil("magstim-70mm-figure8")
+    >>> tool.positions.min(axis=0).round(4), tool.outline[:, 2].max()
+    (array([-0.0861, -0.0426,  0.006 ]), 0.0)
     """
     table = load_windings()
-    w = table[check_option("coil", name, table)]
-    outer, inner, wire = (
-        0.5e-3 * w.outer_diameter_mm,
+    return wind(table[check_option("coil", name, table)])
+
+
+def wind(winding: Winding) -> Coil:
+    """Return the coil of a winding, in its own frame."""
+    w = winding
+    inner, outer, wire = (
         0.5e-3 * w.inner_diameter_mm,
+        0.5e-3 * w.outer_diameter_mm,
         1e-3 * w.wire_width_mm,
     )
     height = 1e-3 * w.winding_height_mm
     radii = np.linspace(inner + wire / 2, outer - wire / 2, w.turns_per_layer)
     levels = (np.arange(w.layers) + 0.5) * height / w.layers - height / 2
+    turns = [_turn(r, z) for z in levels for r in radii]
+    middle = np.concatenate([t[0] for t in turns])
+    step = np.concatenate([t[1] for t in turns])
+    face = np.pad(_disc(outer), ((0, 0), (0, 1)))
+    face[:, 2] = -height / 2 - 1e-3 * w.casing_mm
+    positions, segments, outline = [], [], []
     # the left wing runs anticlockwise seen from outside, the right one clockwise
-    sides = [(-outer, 1.0), (outer, -1.0)] if w.wings == 2 else [(0.0, 1.0)]
-    positions, segments = [], []
-    for x, sense in sides:
-        for z in levels:
-            for r in radii:
-                n = int(np.ceil(2 * np.pi * r / SPACING))
-                a = sense * 2 * np.pi * (np.arange(n) + 0.5) / n
-                c, s = np.cos(a), np.sin(a)
-                positions.append(np.stack([x + r * c, r * s, np.full(n, z)], axis=1))
-                step = sense * 2 * np.pi * r / n
-                segments.append(step * np.stack([-s, c, np.zeros(n)], axis=1))
+    for side in (-1, 1) if w.wings == 2 else (0,):
+        tilt = side * np.deg2rad(w.tilt_deg)
+        c, s = np.cos(tilt), np.sin(tilt)
+        R = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+        centre = 1e-3 * np.array([side * w.centre_distance_mm / 2, 0.0, w.centre_height_mm])
+        positions.append(middle @ R.T + centre)
+        segments.append((-1.0 if side == 1 else 1.0) * step @ R.T)
+        outline.append(face @ R.T + centre)
     return Coil(
-        name=name,
+        name=w.name,
         positions=np.concatenate(positions),
         segments=np.concatenate(segments),
-        wings=np.array([[x, 0.0, 0.0, outer] for x, _ in sides]),
-        height=height,
+        outline=np.concatenate(outline),
+        dIdt_max=None if w.dIdt_max_A_per_us is None else 1e6 * w.dIdt_max_A_per_us,
+        stimulator=w.stimulator,
+        brand=w.maker,
     )
+
+
+def _turn(radius: float, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the elements of an anticlockwise circle: middles and vectors (m), shape (n, 3)."""
+    n = int(np.ceil(2 * np.pi * radius / SPACING))
+    a = 2 * np.pi * (np.arange(n) + 0.5) / n
+    c, s, o = np.cos(a), np.sin(a), np.zeros(n)
+    middle = np.stack([radius * c, radius * s, o + z], axis=1)
+    return middle, 2 * np.pi * radius / n * np.stack([-s, c, o], axis=1)
+
+
+def _disc(radius: float) -> NDArray[np.float64]:
+    """Return points (m) that fill a circle to its rim, shape (n, 2)."""
+    rings = [np.zeros((1, 2))]
+    count = int(np.ceil(radius / OUTLINE_SPACING))
+    for r in radius * np.arange(1, count + 1) / count:
+        a = 2 * np.pi * np.arange(n := int(np.ceil(2 * np.pi * r / OUTLINE_SPACING))) / n
+        rings.append(r * np.stack([np.cos(a), np.sin(a)], axis=1))
+    return np.concatenate(rings)

@@ -125,7 +125,7 @@ class TMS(_Table):
     coil: str
     position: str
     handle_angle_deg: Finite = 45.0
-    distance_mm: Annotated[float, Field(ge=0, le=300)] = 7.0
+    distance_mm: Annotated[float, Field(ge=0, le=300)] = 4.0
     waveform: Literal["biphasic", "half-sine", "monophasic"] = "biphasic"
     intensities_A_per_us: Range = Range(start=0.0, stop=150.0, count=61)
 

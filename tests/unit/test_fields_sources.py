@@ -1,20 +1,15 @@
-"""Coils and bases: geometry, conservation, errors."""
+"""Field bases: algebra, statistics, interpolation, files."""
 
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from scipy.special import ellipe, ellipk
 
 from rheobase._errors import InputError
 from rheobase.fields.basis import FieldBasis, load_basis
-from rheobase.fields.coils.coil import Coil, magnetic_dipole
-from rheobase.fields.coils.placing import place_coil
-from rheobase.fields.coils.windings import coil, load_windings
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.montage import montage_1x1, montage_4x1
-from rheobase.fields.induction import solve_induction
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
@@ -129,82 +124,3 @@ def test_vtu_holds_the_field(basis: FieldBasis, tmp_path: Path) -> None:
     assert "E C3-Fp2 V_per_m_per_A" in pyvista.read(tmp_path / "units.vtu").point_data
     with pytest.raises(InputError, match="ending in"):
         write_vtu(tmp_path / "field.txt", basis)
-
-
-def test_loop_agrees_with_elliptic_integrals() -> None:
-    turns = coil("magstim-70mm-figure8")
-    a = load_windings()["magstim-70mm-figure8"]
-    radii = np.linspace(
-        a.inner_diameter_mm / 2 + a.wire_width_mm / 2,
-        a.outer_diameter_mm / 2 - a.wire_width_mm / 2,
-        a.turns_per_layer,
-    )
-    points = np.array([[0.01, 0.02, -0.008], [0.0, 0.0, -0.02], [0.06, 0.01, -0.05]])
-    exact = np.zeros_like(points)
-    for x, sense in ((-0.0435, 1.0), (0.0435, -1.0)):
-        d = points - [x, 0, 0]
-        rho = np.hypot(d[:, 0], d[:, 1])
-        for r in radii * 1e-3:
-            m = 4 * r * rho / ((r + rho) ** 2 + d[:, 2] ** 2)
-            size = 4e-7 / np.sqrt(m) * np.sqrt(r / rho) * ((1 - m / 2) * ellipk(m) - ellipe(m))
-            exact += sense * (size / rho)[:, None] * np.stack([-d[:, 1], d[:, 0], 0 * rho], 1)
-    assert np.allclose(turns.vector_potential(points), exact, rtol=1e-6, atol=1e-12)
-
-
-def test_far_winding_is_a_dipole() -> None:
-    n = 200
-    angle = 2 * np.pi * np.arange(n) / n
-    c, s = np.cos(angle), np.sin(angle)
-    r = 0.01
-    loop = Coil(
-        name="loop",
-        positions=r * np.stack([c, s, 0 * c], 1),
-        segments=2 * np.pi * r / n * np.stack([-s, c, 0 * c], 1),
-    )
-    dipole = magnetic_dipole([0, 0, 0], [0, 0, np.pi * r**2])
-    far = np.array([[0.5, 0.2, 0.4]])
-    assert np.allclose(
-        loop.vector_potential(far), dipole.vector_potential(far), rtol=1e-3, atol=1e-15
-    )
-
-
-def test_handle_points_where_it_is_told(head: Head) -> None:
-    tool = coil("magstim-70mm-figure8")
-    for position, lateral in (("C3", -1.0), ("C4", 1.0)):
-        back = place_coil(tool, head, position=position, handle_angle_deg=0)
-        side = place_coil(tool, head, position=position, handle_angle_deg=90)
-        between = place_coil(tool, head, position=position, handle_angle_deg=45)
-        assert back.pose[1, 1] < -0.99
-        assert np.sign(side.pose[0, 1]) == lateral
-        assert np.allclose(between.pose[:3, 1], (back.pose + side.pose)[:3, 1] / 2**0.5)
-        gap = (between.pose[:3, 3] - head.position(position)) @ between.pose[:3, 2]
-        assert gap == pytest.approx(0.007 + 0.003, abs=1e-4)
-        assert np.isclose(np.linalg.det(between.pose[:3, :3]), 1.0)
-
-
-def test_growing_current_drives_the_brain_away_from_the_handle(
-    head: Head, conductor: Conductor
-) -> None:
-    tool = place_coil(coil("magstim-70mm-figure8"), head, position="C3")
-    basis = solve_induction(conductor, tool)
-    point = head.position("C3") * 0.065 / R
-    E, _ = basis.at(point)
-    assert E[0, 0] @ tool.pose[:3, 1] < -0.9 * np.linalg.norm(E[0, 0])
-    assert basis.unit == "A/s"
-    assert basis.report[0].energy_balance < 1e-9
-
-
-def test_coil_may_not_cut_the_head(head: Head, conductor: Conductor) -> None:
-    tool = coil("magstim-70mm-figure8")
-    pose = np.eye(4)
-    pose[2, 3] = R - 0.002
-    with pytest.raises(InputError, match=r"cuts the head, raise distance_mm by 4\.9"):
-        solve_induction(conductor, tool.moved(pose))
-    with pytest.raises(InputError, match="inside the head"):
-        solve_induction(conductor, magnetic_dipole([0, 0, 0.05], [1, 0, 0]))
-    with pytest.raises(InputError, match="unknown coil"):
-        coil("magstim")
-    with pytest.raises(InputError, match="distance_mm must be >= 0"):
-        place_coil(tool, head, position="C3", distance_mm=-1)
-    with pytest.raises(InputError, match="expected a rotation"):
-        tool.moved(2 * np.eye(4))
