@@ -1,7 +1,6 @@
 """Measure the insertion of a 4x1 montage and of a deep lead into the default head.
 
-Run as ``python benchmarks/insertion.py [EDGE_MM]``; CPU time with NUMBA_NUM_THREADS=1 and kernels
-compiled before.
+Run as ``python benchmarks/insertion.py [EDGE_MM]``; kernels are compiled before.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 
 from rheobase.meshes.head import Head
@@ -59,12 +59,15 @@ def deep_lead() -> list[Body]:
 
 
 def report(what: str, head: Head, bodies: list[Body]) -> Inserted:
-    """Insert twice (the first compiles) and print what it cost."""
+    """Insert and print what it cost."""
     start, wall = time.process_time(), time.perf_counter()
     made = insert_into_head(head, bodies, TISSUES)[1]
     cpu, wall = time.process_time() - start, time.perf_counter() - wall
     same = (made.kept_nodes == np.arange(len(made.kept_nodes))).mean()
-    print(f"{what}: {cpu:.1f} CPU-s ({wall:.1f} s), {100 * same:.2f} % of the nodes as they were")
+    print(
+        f"{what}: {cpu:.1f} CPU-s ({wall:.1f} s with {numba.get_num_threads()} threads), "
+        f"{100 * same:.2f} % of the nodes as they were"
+    )
     print(made)
     return made
 

@@ -95,7 +95,7 @@ def carve(
             # cut by the same indicators as before: only what was given up changes
             known = mesh.mixed[still], mesh.ties[still]
             fresh = _cut(lattice, indicators, walls, frozen, known)
-            start, fixed = _carry_over(mesh, better.nodes, fresh)
+            start, fixed = carry_over(mesh, better.nodes, fresh)
             better = improve(start, better.indicators, edge_length, fixed=fixed)
         mesh = fresh
         if (
@@ -227,7 +227,7 @@ def _give_up(
         frozen[:] = True
 
 
-def _carry_over(
+def carry_over(
     old: CutMesh, improved: NDArray[np.float64], new: CutMesh
 ) -> tuple[CutMesh, NDArray[np.bool_]]:
     """Start a new cut from the improved nodes of an old one where nothing has changed.

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.meshes.files.surface_tree import SurfaceTree
-from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, positive
+from rheobase.meshes.insertion.ground import Feet, Ground
+from rheobase.meshes.placing.outlines import Outline, positive
 from rheobase.meshes.placing.scalp import Frame, Scalp
 
 #: Edges across the thinnest part of a body unless another edge is asked for.
 EDGES_ACROSS = 2.0
+#: Step (m) of the differences that give the direction out of an outline.
+NUDGE = 1e-6
 
 
 class Shape(Protocol):
@@ -208,6 +210,8 @@ class ScalpLayer:
         The outline, along the scalp.
     inner, outer
         Heights above the scalp (m); ``inner`` 0 or less leaves no gap to the scalp.
+    ground
+        The scalp under it and around, which layers may share; found if None.
 
     Raises
     ------
@@ -216,10 +220,10 @@ class ScalpLayer:
     """
 
     frame: Frame
-    outline: Disc | Rectangle | Polygon
+    outline: Outline
     inner: float
     outer: float
-    _tree: SurfaceTree = field(init=False)
+    ground: Ground | None = None
     _bounds: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -233,7 +237,8 @@ class ScalpLayer:
         reach = self.outline.reach
         near, uv = self.frame.within(1.2 * (reach + self.outer) + 2 * scalp.edge)
         corners = scalp.nodes[scalp.triangles[near]]
-        set_(self, "_tree", SurfaceTree.of_triangles(corners))
+        if self.ground is None:
+            set_(self, "ground", Ground.around(self.frame, reach + self.outer))
         # a point of the layer is no further from the centre than along the scalp and up
         ball = np.stack([self.frame.origin - reach, self.frame.origin + reach])
         under = corners[np.linalg.norm(uv, axis=2).min(axis=1) < reach + scalp.edge]
@@ -248,14 +253,36 @@ class ScalpLayer:
 
     def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """See `Shape`; below the scalp as above it, where `Body.only_in` has to decide."""
-        foot = self._tree.nearest(points)
-        height = np.linalg.norm(points - foot, axis=1)
-        side = self.outline.outside(self.frame.coordinates(foot))
-        beyond = height - self.outer
+        assert self.ground is not None
+        return self.above(self.ground.feet(points))
+
+    def above(self, feet: Feet) -> NDArray[np.float64]:
+        """Return `outside` (m) of points by what is under them, shape (n,)."""
+        beyond = feet.height - self.outer
         if self.inner > 0:
-            beyond = np.maximum(beyond, self.inner - height)
-        distance: NDArray[np.float64] = np.maximum(side, beyond)
+            beyond = np.maximum(beyond, self.inner - feet.height)
+        distance: NDArray[np.float64] = np.maximum(self.outline.outside(feet.uv), beyond)
         return distance
+
+    def slopes(self, feet: Feet) -> NDArray[np.float64]:
+        """Return the gradient of `above`, shape (n, 3).
+
+        It points straight up or down, or along the scalp out of the outline.
+        """
+        over, under = feet.height - self.outer, self.inner - feet.height
+        gradient = feet.up.copy()
+        gradient[(under > over) & (self.inner > 0)] *= -1.0
+        sideways = np.flatnonzero(self.outline.outside(feet.uv) >= self.above(feet))
+        uv, up = feet.uv[sideways], feet.up[sideways]
+        along = np.zeros((len(uv), 3))
+        for e, axis in zip(NUDGE * np.eye(2), (self.frame.right, self.frame.front), strict=True):
+            ahead = self.outline.outside(uv + e) - self.outline.outside(uv - e)
+            along += ahead[:, None] * axis
+        along -= np.einsum("ij,ij->i", along, up)[:, None] * up
+        length = np.linalg.norm(along, axis=1)
+        some = length > 0
+        gradient[sideways[some]] = along[some] / length[some, None]
+        return gradient
 
     def bounds(self) -> NDArray[np.float64]:
         """See `Shape`."""
@@ -281,7 +308,7 @@ class Coat:
     name: str
     label: int
     thickness_mm: float
-    outline: Disc | Rectangle | Polygon | None = None
+    outline: Outline | None = None
 
     def __post_init__(self) -> None:
         """Check the thickness."""
@@ -291,11 +318,12 @@ class Coat:
 def pad(
     scalp: Scalp,
     centre: ArrayLike,
-    outline: Disc | Rectangle | Polygon,
+    outline: Outline,
     coats: Sequence[Coat],
     *,
     name: str,
     edge_length: float | None = None,
+    rotation_deg: float = 0.0,
 ) -> tuple[Body, ...]:
     """Return the layers of a pad on the scalp, which take the place of the outside only.
 
@@ -313,6 +341,8 @@ def pad(
         Name of the pad ("C3"); its bodies are called "C3 gel" and so on.
     edge_length
         Wanted mean edge (m); half of the thinnest layer if None.
+    rotation_deg
+        Turns the outlines, anticlockwise seen from outside.
 
     Raises
     ------
@@ -322,15 +352,21 @@ def pad(
     where = f"pad {name!r}"
     if not coats:
         raise InputError(f"expected one layer or more, got none: {where}")
-    frame = scalp.frame(_point("centre", centre), where=where)
+    frame = scalp.frame(_point("centre", centre), where=where).turned(np.deg2rad(rotation_deg))
     edge = edge_length or min(c.thickness_mm for c in coats) * 1e-3 / EDGES_ACROSS
+    reach = max((coat.outline or outline).reach for coat in coats)
+    ground = Ground.around(frame, reach + 1e-3 * sum(coat.thickness_mm for coat in coats))
     bodies = []
     height = 0.0
     for coat in coats:
         outer = height + coat.thickness_mm * 1e-3
         try:
             shape = ScalpLayer(
-                frame=frame, outline=coat.outline or outline, inner=height, outer=outer
+                frame=frame,
+                outline=coat.outline or outline,
+                inner=height,
+                outer=outer,
+                ground=ground,
             )
         except InputError as error:
             raise InputError(f"{error}: {where}") from None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 from rheobase.meshes.carving.indicators import Indicators
-from rheobase.meshes.insertion.bodies import Body
+from rheobase.meshes.insertion.bodies import Body, ScalpLayer
+from rheobase.meshes.insertion.ground import Feet
 
 #: Points at which the volume of a body is counted.
-MOST_POINTS = 300_000
+MOST_POINTS = 60_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -78,9 +80,8 @@ class BodyIndicators:
         rows = np.flatnonzero((which >= first).any(axis=1))
         if len(rows):
             some = which[rows]
-            values = np.take_along_axis(
-                self._values(points[rows]), np.maximum(some, 0).astype(np.int64), axis=1
-            )
+            values, _ = self._field(points[rows], some)
+            values = np.take_along_axis(values, np.maximum(some, 0).astype(np.int64), axis=1)
             out[rows] = np.where(some >= 0, values, 0.0)
         return out
 
@@ -91,11 +92,13 @@ class BodyIndicators:
         bodily = (which >= len(self.base.labels)).any(axis=1)
         values, out = np.empty(which.shape), np.empty((*which.shape, 3))
         values[~bodily], out[~bodily] = self.base.gradients(points[~bodily], which[~bodily], step)
-        some, chosen = points[bodily], which[bodily]
-        values[bodily] = self.chosen(some, chosen)
-        for d, e in enumerate(step * np.eye(3)):
-            ahead = self.chosen(some + e, chosen) - self.chosen(some - e, chosen)
-            out[bodily, :, d] = ahead / (2.0 * step)
+        if bodily.any():
+            some = which[bodily]
+            column = np.maximum(some, 0).astype(np.int64)
+            every, slopes = self._field(points[bodily], some, step)
+            values[bodily] = np.where(some >= 0, np.take_along_axis(every, column, axis=1), 0.0)
+            slopes = np.take_along_axis(slopes, column[..., None], axis=1)
+            out[bodily] = np.where((some >= 0)[..., None], slopes, 0.0)
         return values, out
 
     def places(self, materials: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -113,7 +116,12 @@ class BodyIndicators:
             low, high = body.shape.bounds()
             grown = max(shift, 0.0)
             near |= ((points > low - grown) & (points < high + grown)).all(axis=1)
-        found[near] = self._values(points[near]).argmax(axis=1)
+        rows = np.flatnonzero(near)
+
+        def inside(some: slice) -> None:
+            found[rows[some]] = self._field(points[rows[some]])[0].argmax(axis=1)
+
+        in_parts(inside, len(rows))
         return found
 
     def depth(self, n: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,24 +129,86 @@ class BodyIndicators:
         depth = self._depth(n, points)
         if self.bodies[n].only_in is not None:
             near = np.flatnonzero(depth > -self.margin)
-            lead = self._lead(n, self._values(points[near]))
+            lead, _ = self._lead(n, *self._field(points[near]))
             depth[near] = np.minimum(depth[near], lead / self.slope)
         return depth
 
-    def _values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return all indicators, shape (n, n_materials)."""
-        first = len(self.base.labels)
-        values = np.empty((len(points), first + len(self.bodies)))
-        every = np.broadcast_to(np.arange(first, dtype=np.int32), (len(points), first))
-        values[:, :first] = self.base.chosen(points, np.ascontiguousarray(every))
-        top = values[:, :first].max(axis=1)
+    def _field(
+        self,
+        points: NDArray[np.float64],
+        asked: NDArray[np.int32] | None = None,
+        step: float | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return all indicators, and their gradients if there is a ``step`` (m) for differences.
+
+        Bodies further than the margin get a value that cannot be the largest, unless they are
+        ``asked`` for (materials, shape (n, k)).
+
+        Returns
+        -------
+        values : ndarray, shape (n, n_materials)
+        slopes : ndarray, shape (n, n_materials, 3)
+            Without a step the last axis is empty.
+        """
+        first, n_points = len(self.base.labels), len(points)
+        values = np.empty((n_points, first + len(self.bodies)))
+        slopes = np.zeros((*values.shape, 0 if step is None else 3))
+        every = np.broadcast_to(np.arange(first, dtype=np.int32), (n_points, first))
+        every = np.ascontiguousarray(every)
+        if step is None:
+            values[:, :first] = self.base.chosen(points, every)
+        else:
+            values[:, :first], slopes[:, :first] = self.base.gradients(points, every, step)
+        best = values[:, :first].argmax(axis=1)
+        top = values[np.arange(n_points), best]
+        values[:, first:] = (top - self.slope * self.margin)[:, None]
+        for n, (rows, outside, away) in enumerate(self._near(points, asked, step)):
+            into, steep = self.slope * (self.shifts[n] - outside), -self.slope * away
+            if self.bodies[n].only_in is not None:
+                lead, less_steep = self._lead(n, values[rows], slopes[rows])
+                less = lead < into
+                into[less], steep[less] = lead[less], less_steep[less]
+            values[rows, first + n] = top[rows] + into
+            slopes[rows, first + n] = slopes[rows, best[rows]] + steep
+            won = rows[into > 0]
+            top[won], best[won] = values[won, first + n], first + n
+        return values, slopes
+
+    def _near(
+        self, points: NDArray[np.float64], asked: NDArray[np.int32] | None, step: float | None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield for each body the points near it, their distance (m) from it and its gradient."""
+        near = np.empty((len(self.bodies), len(points)), np.bool_)
         for n, body in enumerate(self.bodies):
-            into = self.slope * self._depth(n, points)
-            if body.only_in is not None:
-                np.minimum(into, self._lead(n, values), out=into)
-            values[:, first + n] = top + into
-            top = np.maximum(top, values[:, first + n])
-        return values
+            low, high = body.shape.bounds()
+            near[n] = (points > low - self.margin).all(axis=1)
+            near[n] &= (points < high + self.margin).all(axis=1)
+            if asked is not None:
+                near[n] |= (asked == len(self.base.labels) + n).any(axis=1)
+        under: dict[int, tuple[NDArray[np.int64], Feet]] = {}
+        for n, body in enumerate(self.bodies):
+            if isinstance(body.shape, ScalpLayer) and body.shape.ground is not None:
+                ground = body.shape.ground  # what is under a point is the same for all its layers
+                if id(ground) not in under:
+                    layers = [getattr(b.shape, "ground", None) is ground for b in self.bodies]
+                    rows = np.flatnonzero(near[layers].any(axis=0))
+                    under[id(ground)] = rows, ground.feet(points[rows])
+                rows, feet = under[id(ground)]
+                none = np.empty((len(rows), 0))
+                yield (
+                    rows,
+                    body.shape.above(feet),
+                    none if step is None else body.shape.slopes(feet),
+                )
+            else:
+                rows = np.flatnonzero(near[n])
+                some = points[rows]
+                away = np.empty((len(rows), 0 if step is None else 3))
+                if step is not None:
+                    for d, e in enumerate(step * np.eye(3)):
+                        ahead = body.shape.outside(some + e) - body.shape.outside(some - e)
+                        away[:, d] = ahead / (2.0 * step)
+                yield rows, body.shape.outside(some), away
 
     def _depth(self, n: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
         shape = self.bodies[n].shape
@@ -149,18 +219,23 @@ class BodyIndicators:
         depth[near] = -shape.outside(points[near])
         return depth + self.shifts[n]
 
-    def _lead(self, n: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the lead of the labels that body ``n`` may take over the others before it."""
+    def _lead(
+        self, n: int, values: NDArray[np.float64], slopes: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lead of the labels that body ``n`` may take over the others before it.
+
+        And its gradients, from those of all indicators.
+        """
         before = self.labels[: len(self.base.labels) + n]
-        allowed = np.isin(before, self.bodies[n].only_in or ())
-        values = values[:, : len(before)]
-        if not allowed.any():
-            return np.full(len(values), -np.inf)
-        if allowed.all():
-            return np.full(len(values), np.inf)
-        lead: NDArray[np.float64] = values[:, allowed].max(axis=1)
-        lead -= values[:, ~allowed].max(axis=1)
-        return lead
+        allowed = np.array([label in (self.bodies[n].only_in or ()) for label in before])
+        rows = np.arange(len(values))
+        if not allowed.any() or allowed.all():
+            size = np.inf if allowed.all() else -np.inf
+            return np.full(len(values), size), np.zeros(slopes[:, 0].shape)
+        mine, other = np.flatnonzero(allowed), np.flatnonzero(~allowed)
+        mine = mine[values[:, mine].argmax(axis=1)]
+        other = other[values[:, other].argmax(axis=1)]
+        return values[rows, mine] - values[rows, other], slopes[rows, mine] - slopes[rows, other]
 
 
 def true_volumes(indicators: BodyIndicators, spacing: float) -> NDArray[np.float64]:

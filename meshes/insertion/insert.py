@@ -221,20 +221,21 @@ def _insert(state: State, group: list[Body]) -> State:
 
     for move in range(MOVES):
         zone = find_zone(leaves, record, indicators, wanted, near, RINGS << move)
-        piece = cut_zone(state, zone, indicators, float(leaves.edge()))
-        if piece is None:
-            continue
-        shifts = surface_shifts(piece, indicators)
+        edge = float(leaves.edge())
+        draft = cut_zone(state, zone, indicators, edge, draft=True)
+        assert draft is not None
+        shifts = surface_shifts(draft, indicators)
         edges = np.array([body.edge_length for body in group])
         if (np.abs(shifts) > NO_SHIFT * edges).any():
             shifted = replace(indicators, shifts=shifts)
             material = shifted.material(zone.leaves.nodes(zone.keys))
-            material = np.where(zone.intact, zone.material, material)
-            again = replace(zone, material=material)
-            better = cut_zone(state, again, shifted, float(leaves.edge()), piece.frozen)
-            if better is not None:
-                zone, piece, indicators = again, better, shifted
-        return sewn(state, zone, piece, indicators, group)
+            again = replace(zone, material=np.where(zone.intact, zone.material, material))
+            piece = cut_zone(state, again, shifted, edge)
+            if piece is not None:
+                return sewn(state, again, piece, shifted, group)
+        piece = cut_zone(state, zone, indicators, edge)
+        if piece is not None:
+            return sewn(state, zone, piece, indicators, group)
     raise InputError(
         f"no mesh with angles of {MIN_DIHEDRAL:g}° or more found around "
         f"{', '.join(body.name for body in group)}: choose another edge_length"

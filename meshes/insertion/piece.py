@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.meshes.carving.carve import carry_over
 from rheobase.meshes.carving.carved import LatticeRecord
 from rheobase.meshes.carving.cut import CutMesh, cut_lattice
-from rheobase.meshes.carving.improve import improve
+from rheobase.meshes.carving.improve import Improved, improve
 from rheobase.meshes.carving.indicators import Indicators
 from rheobase.meshes.carving.lattice import Octree
 from rheobase.meshes.carving.leaves import Leaves
@@ -74,9 +75,10 @@ def cut_zone(
     zone: Zone,
     indicators: Indicators,
     edge_length: float,
-    frozen: NDArray[np.bool_] | None = None,
+    *,
+    draft: bool = False,
 ) -> Piece | None:
-    """Cut and improve a zone, None if bad tetrahedra remain at its seam."""
+    """Cut and improve a zone, None if bad tetrahedra remain at its seam; a draft may have some."""
     record = state.record
     stays = ~zone.removed[record.parent]  # tetrahedra of the mesh
     used = np.zeros(len(state.nodes), np.bool_)
@@ -95,8 +97,7 @@ def cut_zone(
     shifted = (was >= 0) & moved
     points[shifted] = state.nodes[was[shifted]]
     uncut = zone.seam & moved
-    if frozen is not None:
-        uncut |= frozen
+    before: tuple[CutMesh, Improved] | None = None
     for _ in range(ATTEMPTS):
         mesh = cut_lattice(
             points,
@@ -108,16 +109,21 @@ def cut_zone(
             kept=kept & ~uncut,
             held=zone.seam,
             given=given,
+            known=(before[0].mixed, before[0].ties) if before else None,
         )
         node = np.concatenate([was, _cut_nodes(state, zone, mesh, used)])
         placed = node >= 0
-        start = mesh.nodes.copy()
-        start[placed] = state.nodes[node[placed]]
-        fixed = placed.copy()
+        mesh.nodes[placed] = state.nodes[node[placed]]
+        start, fixed = mesh, placed
+        if before:  # only what was left uncut, and its surroundings, moves again
+            start, far = carry_over(before[0], before[1].nodes, mesh)
+            fixed = placed | far
+        fixed = fixed.copy()
         fixed[: len(was)] |= zone.seam
-        better = improve(replace(mesh, nodes=start), indicators, edge_length, fixed=fixed)
+        better = improve(start, indicators, edge_length, fixed=fixed, draft=draft)
+        before = mesh, better
         bad = better.worst < np.sin(np.radians(MIN_DIHEDRAL))
-        if not bad.any():
+        if draft or not bad.any():
             node[placed & ~used[node]] = -1
             return Piece(
                 mesh=mesh,
