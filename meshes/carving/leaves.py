@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 from rheobase.meshes.carving.lattice import MEAN_EDGE, Octree
 
 #: Smallest tile, in levels above the finest leaves, but no more than two above the largest.
@@ -164,7 +165,7 @@ class Leaves:
     def differ(self, others: Leaves) -> NDArray[np.bool_]:
         """Return which leaves another octree on the same grid does not have, shape (n,)."""
         mine, theirs = (_keys(o.leaves[:, :3], o.leaves[:, 3]) for o in (self, others))
-        return np.isin(mine, theirs, invert=True)
+        return ~_among(mine, np.sort(theirs))
 
     def tile_of(self, cells: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the key of the tile that holds each cell, shape (n,)."""
@@ -194,15 +195,23 @@ class Leaves:
         tets
             Positively oriented, indices into ``keys``, shape (m, 4).
         """
-        packs, parts = [], []
-        around = self._by_tile(tiles)
-        for tile in tiles:
-            xyz, tets = self._tile(int(tile), around[int(tile)], closed)
-            packs.append(_keys(xyz, 0)[tets])
-            parts.append(len(tets))
-        pack = np.concatenate(packs) if packs else np.empty((0, 4), np.int64)
-        found, index = np.unique(pack, return_inverse=True)
-        return _unpacked(found), index.reshape(-1, 4).astype(np.int32)
+        around, level = self._by_tile(tiles), self.tile
+
+        def some_tiles(some: slice) -> list[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+            found = []
+            for tile in tiles[some].tolist():
+                xyz, tets = self._tile(tile, level, around[tile], closed)
+                used = np.zeros(len(xyz), np.bool_)  # the nodes around the tile are not
+                used[tets] = True
+                number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+                found.append((_keys(xyz[used], 0), number[tets]))
+            return found
+
+        parts = [part for parts in in_parts(some_tiles, len(tiles), 16) for part in parts]
+        keys = np.unique(np.concatenate([here for here, _ in parts] or [np.empty(0, np.int64)]))
+        none = np.empty((0, 4), np.int32)
+        tets = [np.searchsorted(keys, here).astype(np.int32)[local] for here, local in parts]
+        return _unpacked(keys), np.concatenate([none, *tets])
 
     def _by_tile(self, tiles: NDArray[np.int64]) -> dict[int, NDArray[np.int32]]:
         """Return the leaves in and around each of some tiles."""
@@ -219,16 +228,19 @@ class Leaves:
         }
 
     def _tile(
-        self, key: int, leaves: NDArray[np.int32], closed: NDArray[np.bool_]
+        self, key: int, tile: int, leaves: NDArray[np.int32], closed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return the nodes (half cells of the octree) and the tetrahedra of one tile."""
+        """Return nodes (half cells of the octree) and the tetrahedra of a tile of level ``tile``.
+
+        Nodes around the tile are among them.
+        """
         from rheobase.meshes.carving._lattice_numba import emit_tets
         from rheobase.meshes.carving._leaves_numba import fill_tile
 
-        low = _unpacked(np.array([key]))[0].astype(np.int64) << self.tile
-        high = low + (1 << self.tile)
+        low = _unpacked(np.array([key]))[0].astype(np.int64) << tile
+        high = low + (1 << tile)
         mine = leaves[((leaves[:, :3] >= low) & (leaves[:, :3] < high)).all(axis=1)]
-        unit = max(int(mine[:, 3].min(initial=self.tile)) - 1, 0)  # neighbours are no smaller
+        unit = max(int(mine[:, 3].min(initial=tile)) - 1, 0)  # neighbours are no smaller
         # whole neighbours, and the place of every leaf among its siblings
         halo = 2 << int(mine[:, 3].max(initial=unit))
         first, last = low - halo, high + halo
@@ -289,27 +301,36 @@ def _balanced(leaves: NDArray[np.int32], new: NDArray[np.int32]) -> NDArray[np.i
     All but the ``new`` ones among them are known to be balanced.
     """
     highest = int(leaves[:, 3].max(initial=0))
-    offset = np.stack(np.meshgrid(*[np.arange(-1, 2)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    corner = np.stack(np.meshgrid(*[[-1, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     keys = _keys(leaves[:, :3], leaves[:, 3])
     while len(new):
         split: list[NDArray[np.int64]] = []
+        known = np.sort(keys)
         for low in range(int(new[:, 3].min()), min(int(new[:, 3].max()), highest - 2) + 1):
             fine = new[new[:, 3] == low, :3].astype(np.int64) >> low
             if len(fine) == 0:
                 continue
             # cells of twice the size that touch one of these leaves
-            beside = np.unique(_keys((fine[:, None] + offset).reshape(-1, 3) >> 1, 0))
+            beside = np.unique(_keys((fine[:, None] + corner).reshape(-1, 3) >> 1, 0))
             cell = _unpacked(beside).astype(np.int64)
             for up in range(low + 2, highest + 1):
                 coarse = np.unique(_keys((cell >> (up - low - 1)) << up, up))
-                split.append(coarse[np.isin(coarse, keys)])
+                split.append(coarse[_among(coarse, known)])
         large = np.unique(np.concatenate(split)) if split else np.empty(0, np.int64)
-        gone = np.isin(keys, large)
+        gone = _among(keys, large)
         new = _children(leaves[gone])
         leaves = np.concatenate([leaves[~gone], new])
         keys = np.concatenate([keys[~gone], _keys(new[:, :3], new[:, 3])])
         _check_number(len(leaves))
     return leaves
+
+
+def _among(keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which keys are among others, which rise, shape (n,)."""
+    if len(known) == 0:
+        return np.zeros(len(keys), np.bool_)
+    found: NDArray[np.bool_] = known[np.searchsorted(known, keys).clip(max=len(known) - 1)] == keys
+    return found
 
 
 def _keys(at: NDArray[np.integer], level: NDArray[np.integer] | int) -> NDArray[np.int64]:
