@@ -1,0 +1,267 @@
+"""Solving for a lead field: in blocks, to a file that keeps what is finished.
+
+The file holds float64: sums of unit responses cancel (neighbouring electrodes against a far
+reference), and single precision would leave 1e-6. For the same reason the solutions are solved to a
+residual of 1e-10. All space is allocated when the file is made, so a run that is killed leaves it
+whole, with the electrodes that were finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._errors import InputError, check_option
+from rheobase._files import content_key, package_key, room_for, whole_file
+from rheobase._progress import stage, track
+from rheobase.fields.electrodes.electrode import Electrode, place_electrode
+from rheobase.fields.electrodes.pads import Pad, check_apart, lay, pad_contacts, pad_load
+from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field
+from rheobase.fields.multigrid import WIDTH
+from rheobase.fields.recovery import recover_gradient, split_nodes
+from rheobase.fields.solver import Conductor
+from rheobase.meshes.head import Head
+from rheobase.meshes.placing.outlines import Disc
+from rheobase.meshes.placing.scalp import Scalp
+
+RTOL = 1e-10  # sums of unit responses cancel digits
+_CHUNK = 32_768  # nodes
+_MOST = 4 * WIDTH  # electrodes at a time
+
+
+def lead_field(
+    head: Head,
+    path: Path | str,
+    electrodes: Sequence[Electrode | str] | None = None,
+    *,
+    reference: str | None = None,
+    tissues: Sequence[str] | None = None,
+    conductor: Conductor | None = None,
+) -> LeadField:
+    """Solve for the field of every electrode, or go on with a file that holds some of them.
+
+    Parameters
+    ----------
+    head
+        The head.
+    path
+        The file (HDF5). One that this call began and did not finish is gone on with; a finished
+        one is returned.
+    electrodes
+        Electrodes, or names of 10-10 positions for ideal discs of 6 mm radius behind gel; all
+        positions of the head if None. All are attached in every solution.
+    reference
+        The electrode that takes the unit currents out, the last one if None.
+    tissues
+        Names of the tissues whose field is stored, all if None. Potentials are stored everywhere.
+    conductor
+        Solver of this head where conductivities, tensors or a set-up at hand differ; its ``rtol``
+        is used if it is below 1e-10.
+
+    Returns
+    -------
+    LeadField
+
+    Raises
+    ------
+    InputError
+        If an electrode is unknown, off the head, comes twice or overlaps another, its layers are
+        to be meshed, a tissue is unknown, or the file is another one or cannot be written.
+    """
+    path = Path(path)
+    chosen = _electrodes(head, electrodes)
+    names = tuple(e.name for e in chosen)
+    reference = names[-1] if reference is None else reference
+    ref = names.index(check_option("reference electrode", reference, names))
+    labels = [head.label_of(t) for t in tissues] if tissues is not None else None
+    if conductor is not None and conductor.mesh is not head.mesh:
+        raise InputError(f"expected a conductor of this head's mesh: head {head.name!r}")
+    scalp = Scalp(head.mesh)
+    pads = [lay(e, scalp) for e in chosen]
+    check_apart(chosen, pads, scalp, where=f"lead field {path}")
+    conductor = conductor or Conductor(head)
+    work = _Work(conductor, pads, ref, labels)
+    key = work.key()
+    if not path.exists():
+        work.create(path, key)
+    work.go_on(path, key)
+    return load_lead_field(path)
+
+
+def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> list[Electrode]:
+    wanted = list(head.positions) if electrodes is None else list(electrodes)
+    chosen = [
+        e
+        if isinstance(e, Electrode)
+        else place_electrode(head, e, shape=Disc(radius_mm=6.0), model="ideal")
+        for e in wanted
+    ]
+    if len(chosen) < 2:
+        raise InputError(f"expected two or more electrodes, got {len(chosen)}: head {head.name!r}")
+    seen: set[str] = set()
+    for e in chosen:
+        if e.name in seen:
+            raise InputError(f"two electrodes are called {e.name!r}")
+        seen.add(e.name)
+        if e.model == "meshed":
+            raise InputError(
+                f"expected the ideal or the complete model in a lead field: electrode {e.name!r}"
+            )
+    return chosen
+
+
+class _Work:
+    """What is solved: 1 A from each pad into the reference, all pads attached."""
+
+    def __init__(
+        self, conductor: Conductor, pads: list[Pad], reference: int, labels: list[int] | None
+    ) -> None:
+        from numba import get_num_threads
+
+        self.conductor = conductor
+        self.pads = pads
+        self.reference = reference
+        self.labels = labels
+        self.rtol = min(RTOL, conductor.rtol)
+        self.contacts = pad_contacts(pads)
+        self.split = split_nodes(conductor.mesh)
+        self.kept = np.arange(len(self.split.node))
+        if labels is not None:
+            self.kept = np.flatnonzero(np.isin(self.split.label, labels))
+        self.currents = np.eye(len(pads))
+        self.currents[:, reference] -= 1.0
+        self.batch = min(WIDTH * get_num_threads(), _MOST)
+
+    def key(self) -> str:
+        """Return the key of everything that decides what the file holds."""
+        mesh, tensors = self.conductor.mesh, self.conductor.tensors
+        arrays: list[NDArray[Any]] = [mesh.nodes, mesh.tets, mesh.labels]
+        arrays += [tensors.tets, tensors.values]
+        for pad in self.pads:
+            arrays += [pad.nodes, pad.m, pad.M.data]
+        return content_key(
+            package_key("rheobase.fields"),
+            *(a.tobytes() for a in arrays),
+            {str(label): value for label, value in self.conductor.sigma.items()},
+            [[pad.name, pad.model, pad.g] for pad in self.pads],
+            [self.reference, self.labels, self.rtol],
+        )
+
+    def create(self, path: Path, key: str) -> None:
+        """Make the file with all its space and nothing solved."""
+        import h5py
+
+        mesh = self.conductor.mesh
+        n, n_nodes, n_kept = len(self.pads), len(mesh.nodes), len(self.kept)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        room_for(path, 8 * n * (n_nodes + 3 * n_kept) + 24 * n_nodes + 20 * len(mesh.tets))
+        with whole_file(path) as part, h5py.File(part, "w") as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["key"] = key
+            file.attrs["electrode_names"] = json.dumps([pad.name for pad in self.pads])
+            file.attrs["reference"] = self.pads[self.reference].name
+            file.attrs["finished"] = False
+            for name in ("nodes", "tets", "labels"):
+                file[f"mesh/{name}"] = getattr(mesh, name)
+            file["kept"] = self.kept
+            for name, shape in (("potential", (n, n_nodes)), ("E", (n, n_kept, 3))):
+                _allocate(file, name, shape)
+                file[name][self.reference] = 0.0
+            for name in ("voltage", "delivered", "power", "layers"):
+                file[name] = np.zeros((n, n))
+            file["iterations"] = np.zeros(n, dtype=np.int64)
+            file["residual"] = np.zeros(n)
+            file["done"] = np.arange(n) == self.reference
+
+    def go_on(self, path: Path, key: str) -> None:
+        """Solve for what the file lacks."""
+        import h5py
+
+        try:
+            file = h5py.File(path, "r+")
+        except OSError as error:
+            raise InputError(f"cannot go on with a lead field: {error}: {path}") from None
+        with file:
+            if file.attrs.get("format") != FORMAT:
+                raise InputError(f"expected a file of format {FORMAT!r} or none: {path}")
+            if file.attrs["key"] != key:
+                raise InputError(
+                    "expected the lead field of this head, conductivities, electrodes and version, "
+                    f"got another one (delete it or choose another name): {path}"
+                )
+            if file.attrs["finished"]:
+                return
+            missing = np.flatnonzero(~file["done"][:])
+            batches = [missing[i : i + self.batch] for i in range(0, len(missing), self.batch)]
+            for rows in track(batches, "lead field", total=len(batches)):
+                self._solve(file, rows)
+            with stage("resistances and power"):
+                self._finish(file)
+            file.attrs["finished"] = True
+
+    def _solve(self, file: Any, rows: NDArray[np.intp]) -> None:
+        """Solve for some electrodes and write them; only then are they done."""
+        c = self.conductor
+        b = np.stack([pad_load(c, self.pads, self.currents[row]) for row in rows])
+        V, solves = c.solve(b, contacts=self.contacts, rtol=self.rtol)
+        file["potential"][rows] = V
+        for first in range(0, len(rows), WIDTH):
+            E = -recover_gradient(c.mesh, self.split, V[first : first + WIDTH])
+            file["E"][rows[first : first + WIDTH]] = E[:, self.kept]
+        for k, row in enumerate(rows):
+            file["iterations"][row] = solves[k].iterations
+            file["residual"][row] = solves[k].residual
+        file.flush()
+        file["done"][rows] = True
+        file.flush()
+
+    def _finish(self, file: Any) -> None:
+        """Write voltages, delivered currents, heat in the head and in the layers."""
+        pads, currents, n = self.pads, self.currents, len(self.pads)
+        potential = file["potential"]
+        delivered, power = np.zeros((n, n)), np.zeros((n, n))
+        at_pads = [np.zeros((n, len(pad.nodes))) for pad in pads]
+        blocks = [slice(i, min(i + self.batch, n)) for i in range(0, n, self.batch)]
+        for some in blocks:
+            V = potential[some]
+            flux = np.stack([self.conductor.apply(v) for v in V])
+            for k, pad in enumerate(pads):
+                at_pads[k][some] = V[:, pad.nodes]
+                delivered[some, k] = flux[:, pad.enclosed].sum(axis=1)
+            for other in blocks:
+                power[other, some] = potential[other] @ flux.T
+        voltage, layers = np.zeros((n, n)), np.zeros((n, n))
+        for k, (pad, V) in enumerate(zip(pads, at_pads, strict=True)):
+            drop = currents[:, k] / (pad.g * pad.area)
+            voltage[:, k] = V @ pad.m / pad.area + drop
+            if pad.model == "ideal":
+                layers += np.outer(drop, currents[:, k])
+            else:
+                across = voltage[:, k, None] - V
+                layers += pad.g * across @ (pad.M @ across.T)
+        for k, pad in enumerate(pads):  # what reaches a shared node through a neighbour is not its
+            for m, (other, V) in enumerate(zip(pads, at_pads, strict=True)):
+                shared = np.isin(other.nodes, pad.enclosed)
+                if m != k and shared.any():
+                    through = [other.flux(v, i) for v, i in zip(V, currents[:, m], strict=True)]
+                    delivered[:, k] -= np.stack(through)[:, shared].sum(axis=1)
+        file["voltage"][:] = voltage - voltage[:, self.reference, None]
+        file["delivered"][:] = delivered
+        file["power"][:] = power
+        file["layers"][:] = layers
+
+
+def _allocate(file: Any, name: str, shape: tuple[int, ...]) -> None:
+    """Make an array of float64 with all its space, not written to: filling it moves nothing."""
+    import h5py
+
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    chunks = (1, min(_CHUNK, shape[1]), *shape[2:])
+    file.create_dataset(name, shape, dtype=np.float64, chunks=chunks, dcpl=how)
