@@ -24,7 +24,7 @@ from rheobase.fields.coils.turned import TURN, casing_points, turned
 from rheobase.fields.waveforms.waveform import Waveform
 
 MOST_TEXT = 500_000_000  # bytes of a file
-MOST_NUMBERS = 30_000_000  # of an array
+MOST_NUMBERS = 3_000_000  # of a packed array: a million elements
 DIPOLES, LINES, SAMPLED = 1, 2, 3
 AXES = ("x", "y", "z")
 

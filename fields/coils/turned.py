@@ -75,7 +75,7 @@ def casing_points(
         raise InputError(
             f"expected a coil's casing, got triangles of up to {edge.max() * 1e3:,.0f} mm: {where}"
         )
-    found = []
+    found = [points[np.unique(triangles)]]  # first, so that thinning keeps corners
     for n in np.unique(parts).astype(int).tolist():
         i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
         keep = i + j <= n
