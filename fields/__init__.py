@@ -2,7 +2,9 @@
 
 from rheobase.fields.basis import FieldBasis, load_basis
 from rheobase.fields.coils.coil import Coil, magnetic_dipole
+from rheobase.fields.coils.files import read_coil
 from rheobase.fields.coils.placing import place_coil
+from rheobase.fields.coils.turned import pose_from_simnibs, pose_to_simnibs
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode, Layer, layer, place_electrode
@@ -12,8 +14,9 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
-from rheobase.fields.waveforms.pulses import tms_pulse
-from rheobase.fields.waveforms.shapes import rectangular, sine, two_carriers
+from rheobase.fields.waveforms.files import read_waveform
+from rheobase.fields.waveforms.pulses import discharge, tms_pulse
+from rheobase.fields.waveforms.shapes import ramped, rectangular, sine, two_carriers
 from rheobase.fields.waveforms.waveform import Waveform
 from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, Ring
 
@@ -31,6 +34,7 @@ __all__ = [
     "Ring",
     "Waveform",
     "coil",
+    "discharge",
     "envelope_along",
     "envelope_max",
     "layer",
@@ -41,6 +45,11 @@ __all__ = [
     "montage_4x1",
     "place_coil",
     "place_electrode",
+    "pose_from_simnibs",
+    "pose_to_simnibs",
+    "ramped",
+    "read_coil",
+    "read_waveform",
     "rectangular",
     "sine",
     "solve_conduction",

@@ -120,13 +120,15 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
     waveform
         Width of a rectangular pulse (s), or an object with samples ``t`` (s) and ``w`` (1), linear
         between them. Thresholds multiply ``w``: give it a peak of 1 to read them as peak values.
+        One that says of itself that it is no ``pulse`` (a carrier, a ramp) has no threshold here.
     steps_per_phase
         Implicit steps in the shortest strong phase; 1 with a rectangular pulse solves it at once.
 
     Raises
     ------
     InputError
-        If the width is not > 0 s, times do not rise, or the waveform is 0 throughout.
+        If the width is not > 0 s, times do not rise, the waveform is 0 throughout or no pulse, or
+        its shortest strong phase is too short a part of it to be resolved.
     """
     if steps_per_phase < 1:
         raise InputError(f"steps_per_phase must be >= 1, got {steps_per_phase}")
@@ -142,6 +144,11 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
             width=width * ones,
             judged=np.arange(steps_per_phase) == steps_per_phase - 1,
             notes=notes,
+        )
+    where = f"waveform {getattr(waveform, 'name', '')!r}"
+    if not getattr(waveform, "pulse", True):
+        raise InputError(
+            f"expected a pulse, since thresholds are calibrated on pulses, got none: {where}"
         )
     t = np.asarray(waveform.t, dtype=np.float64)
     w = np.asarray(waveform.w, dtype=np.float64)
@@ -171,7 +178,13 @@ def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
     widths = np.where(main, widths, widths[last])  # a tail is judged with the phase before it
     widths = np.where(widths > 0, widths, widths[np.argmax(main)])
     shortest = float(np.diff(edges)[strong].min()) / steps_per_phase
-    count = min(int(np.ceil((t[-1] - t[0]) / shortest - 1e-9)), _MOST_STEPS)
+    count = int(np.ceil((t[-1] - t[0]) / shortest - 1e-9))
+    if count > _MOST_STEPS:
+        raise InputError(
+            f"expected at most {_MOST_STEPS} steps, a strong phase of "
+            f"{shortest * steps_per_phase * 1e6:.3g} us in {(t[-1] - t[0]) * 1e6:.4g} us needs "
+            f"{count}: {where}"
+        )
     grid = np.linspace(t[0], t[-1], count + 1)
     amplitude = np.diff(np.interp(grid, t, area)) / np.diff(grid)
     middle = 0.5 * (grid[1:] + grid[:-1])

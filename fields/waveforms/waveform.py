@@ -1,17 +1,20 @@
 """Waveforms: how a source varies in time.
 
 A waveform multiplies a unit field: E(x, t) = a w(t) E_unit(x). For electrodes w is the current, for
-a coil it is dI/dt; both are scaled so that the amplitude a is the largest absolute value, at w = 1.
+a coil it is dI/dt, since the coil's field follows the rate of change of its current; both are
+scaled so that the amplitude a is the largest absolute value, at w = 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+
+RATES = {"": "", "A": "A/s", "V": "V/s"}  # unit of the derivative of a quantity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -26,6 +29,11 @@ class Waveform:
         Times (s), ascending, shape (n,).
     w
         Value at each time (1), shape (n,); linear between samples, zero outside.
+    pulse
+        Whether the samples are one whole pulse with rest before and after, so that a threshold for
+        it means something; False for carriers, ramps and what goes on for long.
+    peak, unit
+        What w = 1 stands for, where the samples come with a unit ("A/s", "A", "V"; "" without).
 
     Raises
     ------
@@ -36,19 +44,30 @@ class Waveform:
     name: str
     t: NDArray[np.float64]
     w: NDArray[np.float64]
+    pulse: bool = True
+    peak: float = 1.0
+    unit: str = ""
 
     def __post_init__(self) -> None:
         """Check the samples."""
         t, w = (np.asarray(a, dtype=np.float64) for a in (self.t, self.w))
         object.__setattr__(self, "t", t)
         object.__setattr__(self, "w", w)
+        where = f"waveform {self.name!r}"
         if t.ndim != 1 or t.shape != w.shape or len(t) < 2:
             raise InputError(
                 f"expected two or more samples of time and value, got {t.shape} and {w.shape}: "
-                f"waveform {self.name!r}"
+                f"{where}"
             )
-        if not (np.isfinite(t).all() and np.isfinite(w).all() and (np.diff(t) > 0).all()):
-            raise InputError(f"times must rise and values be finite: waveform {self.name!r}")
+        if not (np.isfinite(t).all() and np.isfinite(w).all()):
+            bad = int((~(np.isfinite(t) & np.isfinite(w))).argmax())
+            raise InputError(f"expected finite times and values, sample {bad} is not: {where}")
+        if not (np.diff(t) > 0).all():
+            bad = int((np.diff(t) <= 0).argmax())
+            raise InputError(
+                f"times must rise, got {t[bad + 1]:g} s after {t[bad]:g} s (sample {bad + 1}): "
+                f"{where}"
+            )
 
     @property
     def duration(self) -> float:
@@ -63,3 +82,35 @@ class Waveform:
     def at(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return w at times (s), linear between the samples, zero outside them."""
         return np.interp(t, self.t, self.w, left=0.0, right=0.0)
+
+    def samples(self, dt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return even times (s), at most ``dt`` apart from first to last sample, and w at them."""
+        if not 0 < dt < np.inf:
+            raise InputError(f"dt must be > 0, got {dt!r}: waveform {self.name!r}")
+        count = max(2, int(np.ceil(self.duration / dt - 1e-9)) + 1)
+        t = np.linspace(self.t[0], self.t[-1], count)
+        return t, self.at(t)
+
+    def derivative(self) -> Waveform:
+        """Return the rate of change, 1 at its largest absolute value: from I to dI/dt of a coil.
+
+        Central differences between samples, one-sided at the ends.
+
+        Raises
+        ------
+        InputError
+            If the waveform is constant.
+        """
+        return self._scaled(np.gradient(self.w, self.t), RATES.get(self.unit, f"{self.unit}/s"))
+
+    def integrated(self) -> Waveform:
+        """Return ∫ w dt from the first sample on, 1 at its largest: from dI/dt to the current."""
+        part = 0.5 * (self.w[1:] + self.w[:-1]) * np.diff(self.t)
+        unit = {rate: of for of, rate in RATES.items()}.get(self.unit, f"{self.unit} s")
+        return self._scaled(np.concatenate([[0.0], np.cumsum(part)]), unit)
+
+    def _scaled(self, w: NDArray[np.float64], unit: str) -> Waveform:
+        largest = float(np.abs(w).max())
+        if not largest > 0:
+            raise InputError(f"expected a waveform that is not 0 throughout: {self.name!r}")
+        return replace(self, w=w / largest, peak=self.peak * largest, unit=unit)

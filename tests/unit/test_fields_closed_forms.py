@@ -7,9 +7,7 @@ from rheobase._errors import InputError
 from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
-from rheobase.fields.waveforms.pulses import tms_pulse
-from rheobase.fields.waveforms.shapes import rectangular, sine, two_carriers
-from rheobase.fields.waveforms.waveform import Waveform
+from rheobase.fields.waveforms.shapes import two_carriers
 
 SPHERE = LayeredSphere(radii=(0.085, 0.090, 0.095), sigma=(0.33, 0.01, 0.33))
 POLES = ([0, 0, 1], [0, 0, -1])
@@ -108,26 +106,3 @@ def test_envelope_is_that_of_the_two_carriers() -> None:
     along = (E1 @ n) * first.w + (E2 @ n) * second.w
     ends = [np.abs(along[abs(first.t - t) < 1e-3]).max() for t in (0.0, 0.05)]
     assert abs(ends[0] - ends[1]) == pytest.approx(envelope_along(E1, E2, n), rel=1e-2)
-
-
-def test_waveforms() -> None:
-    pulse = rectangular(100e-6)
-    assert pulse.integral == pytest.approx(100e-6, rel=1e-4)
-    assert pulse.at(np.array([-1e-6, 50e-6, 2e-4])) == pytest.approx([0, 1, 0])
-    biphasic = tms_pulse("biphasic", dt=1e-7)
-    assert biphasic.duration == pytest.approx(344.8e-6, rel=1e-4)
-    assert biphasic.w[0] == biphasic.w.max() == 1.0
-    # one period of I ends where it starts, at zero: dI/dt integrates to zero
-    assert abs(biphasic.integral) < 1e-9
-    monophasic = tms_pulse("monophasic", dt=1e-7)
-    assert abs(monophasic.integral) < 1e-2 * np.abs(monophasic.w).max() * monophasic.duration
-    assert np.abs(np.diff(monophasic.w)).max() < 0.01, "the coil's voltage cannot jump"
-    assert -0.35 < monophasic.w.min() < -0.1, "the return phase is weak"
-    assert tms_pulse("biphasic-cosine").integral == pytest.approx(0, abs=1e-12)
-    assert sine(10.0).at(np.array([0.025])) == pytest.approx(1.0)
-    with pytest.raises(InputError, match="times must rise"):
-        Waveform(name="x", t=np.array([0.0, 0.0]), w=np.zeros(2))
-    with pytest.raises(InputError, match="width must be > 0"):
-        rectangular(-1.0)
-    with pytest.raises(InputError, match="unknown TMS pulse 'biphasik', nearest: biphasic"):
-        tms_pulse("biphasik")
