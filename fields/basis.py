@@ -55,7 +55,11 @@ class FieldBasis:
         Field (V/m per unit), shape (k, n_split, 3), on split nodes: one value per (node, tissue)
         pair, so that it may jump where the conductivity does.
     potential
-        Electric potential (V per unit), shape (k, n_nodes), zero at the ground node.
+        Electric potential (V per unit), shape (k, n_nodes), zero at the ground node, as the
+        elements solve it: energies, impedances and delivered currents belong to it.
+    correction
+        What was added to it before the field was recovered (V per unit; `fields.correction`), shape
+        (k, n_nodes); None where nothing was.
     split_of_tet
         Split node of each corner of each tetrahedron, shape (n_tets, 4), int32.
     split_node, split_label
@@ -78,6 +82,7 @@ class FieldBasis:
     split_node: NDArray[np.int32]
     split_label: NDArray[np.int32]
     report: tuple[SourceReport, ...]
+    correction: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together."""
@@ -89,6 +94,8 @@ class FieldBasis:
             "split_label": (self.split_label.shape, (n,)),
             "report": ((len(self.report),), (k,)),
         }
+        if self.correction is not None:
+            expected["correction"] = (self.correction.shape, self.potential.shape)
         for name, (got, want) in expected.items():
             if got != want:
                 raise ValueError(f"{name} must have shape {want}, got {got}")
@@ -219,6 +226,8 @@ class FieldBasis:
                 file.create_dataset(f"mesh/{name}", data=getattr(self.mesh, name))
             for name in _ARRAYS:
                 file.create_dataset(name, data=getattr(self, name))
+            if self.correction is not None:
+                file.create_dataset("correction", data=self.correction)
 
 
 _ARRAYS = ("E", "potential", "split_of_tet", "split_node", "split_label")
@@ -251,6 +260,7 @@ def load_basis(path: Path) -> FieldBasis:
                 names=tuple(json.loads(file.attrs["names"])),
                 unit=cast(Unit, file.attrs["unit"]),
                 report=tuple(SourceReport.from_dict(r) for r in json.loads(file.attrs["report"])),
+                correction=file["correction"][:] if "correction" in file else None,
                 **arrays,
             )
     except InputError:
@@ -268,6 +278,7 @@ def make_basis(
     E: NDArray[np.float64],
     potential: NDArray[np.float64],
     report: Sequence[SourceReport],
+    correction: NDArray[np.float64] | None = None,
 ) -> FieldBasis:
     """Put a basis together from recovered fields on the split nodes."""
     return FieldBasis(
@@ -280,4 +291,5 @@ def make_basis(
         split_node=split.node,
         split_label=split.label,
         report=tuple(report),
+        correction=correction,
     )

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis, make_basis
+from rheobase.fields.correction import correct
 from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
-from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.report import DELIVERY, SourceReport
 from rheobase.fields.solver import Conductor, Solve
 from rheobase.meshes.head import Head
@@ -62,16 +62,28 @@ def solve_conduction(
         raise InputError(f"montage names must differ, got {', '.join(names)}")
     conductor, laid = _laid(head, montages)
     V = np.empty((len(montages), len(conductor.mesh.nodes)))
+    W = np.empty_like(V)
     report = []
     for k, (montage, pads) in enumerate(zip(montages, laid, strict=True)):
         currents = np.array(montage.currents) / montage.amplitude
         units, solves = solve_units(conductor, pads)
         V[k] = currents[:-1] @ units
         report.append(_report(conductor, pads, currents, units, V[k], solves))
+        with stage("correcting the potential"):
+            under = np.concatenate([pad.nodes for pad in pads])
+            W[k] = correct(conductor, V[k : k + 1], contacts=pad_contacts(pads), singular=under)[0]
     with stage("recovering the field"):
-        split = split_nodes(conductor.mesh)
-        E = -recover_gradient(conductor.mesh, split, V)
-    return make_basis(conductor.mesh, split, names=names, unit="A", E=E, potential=V, report=report)
+        E = -conductor.recovery.gradient(V + W)
+    return make_basis(
+        conductor.mesh,
+        conductor.split,
+        names=names,
+        unit="A",
+        E=E,
+        potential=V,
+        report=report,
+        correction=W,
+    )
 
 
 def _laid(

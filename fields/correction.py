@@ -26,16 +26,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.recovery import Recovery, SplitNodes
-from rheobase.fields.solver import Conductor, Contacts
+from rheobase.fields.contacts import Contacts
+from rheobase.fields.solver import Conductor
 
 RINGS = 2  # of tetrahedra around singular nodes that the correction leaves alone
 
 
 def correct(
     conductor: Conductor,
-    split: SplitNodes,
-    recovery: Recovery,
     V: NDArray[np.float64],
     *,
     contacts: Contacts | None = None,
@@ -47,8 +45,6 @@ def correct(
     ----------
     conductor
         The conductor that V was solved in.
-    split, recovery
-        Its split nodes and the fits at all of them.
     V
         Potentials (V), shape (k, n_nodes).
     contacts
@@ -59,16 +55,16 @@ def correct(
     Returns
     -------
     ndarray, shape (k, n_nodes)
-        W (V); the field is that of V + W.
+        W (V): the field is that of V + W.
     """
     from rheobase.fields import _recovery_numba as kernel
 
-    mesh = conductor.mesh
+    mesh, split = conductor.mesh, conductor.split
     rough = _around(mesh.tets, singular, len(mesh.nodes))
     b = np.empty_like(V)
-    for k in range(len(V)):
-        G = recovery.gradient(V[k : k + 1])[0]
-        defect = kernel.defect_by_tet(mesh.nodes, mesh.tets, split.of_tet, V[k], G)
+    for k, row in enumerate(V):
+        G = conductor.recovery.gradient(row)[0]
+        defect = kernel.defect_by_tet(mesh.nodes, mesh.tets, split.of_tet, row, G)
         defect[rough] = 0.0
         b[k] = kernel.divergence(mesh.nodes, mesh.tets, conductor.flux(-defect))
     W: NDArray[np.float64] = conductor.solve(b, contacts=contacts)[0]

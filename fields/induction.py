@@ -6,7 +6,8 @@
 Weak form: ∫ sigma grad V · grad w = -∫ sigma dA/dt · grad w. Quasi-static: the displacement
 current and the field of the induced current are left out (Plonsey & Heppner, Bull Math Biophys
 29:657 (1967), doi:10.1007/BF02476917). dA/dt is exact at the nodes and linear between them in the
-load; only -grad V is recovered, and the exact -dA/dt is added at the nodes.
+load; only -grad V is approximate: it is corrected and recovered (`rheobase.fields.correction`), and
+the exact -dA/dt is added at the nodes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis, make_basis
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.placing import check_clear
-from rheobase.fields.recovery import recover_gradient, split_nodes
+from rheobase.fields.correction import correct
 from rheobase.fields.report import SourceReport
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
@@ -64,10 +65,10 @@ def solve_induction(
         A = np.stack([c.vector_potential(mesh.nodes) for c in coils])
         b = conductor.induced_load(A)
     V, solves = conductor.solve(b)
-    with stage("recovering the field"):
-        split = split_nodes(mesh)
-        E = -recover_gradient(mesh, split, V)
-        E -= A[:, split.node]
+    with stage("correcting and recovering the field"):
+        W = correct(conductor, V)
+        E = -conductor.recovery.gradient(V + W)
+        E -= A[:, conductor.split.node]
     report = []
     for k, solve in enumerate(solves):
         heat = conductor.heat(V[k], A[k])
@@ -83,10 +84,11 @@ def solve_induction(
         )
     return make_basis(
         mesh,
-        split,
+        conductor.split,
         names=[c.name for c in coils],
         unit="A/s",
         E=E,
         potential=V,
         report=report,
+        correction=W,
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from rheobase._threads import in_parts
 from rheobase.fields.assembly import Stiffness, sigma_of_labels, stiffness, tissue_index
 from rheobase.fields.contacts import ContactMultigrid, Contacts
 from rheobase.fields.multigrid import WIDTH, Multigrid
+from rheobase.fields.recovery import Recovery, SplitNodes, recovery, split_nodes
 from rheobase.fields.tensors import Tensors, isotropic, matrices
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
@@ -122,6 +124,18 @@ class Conductor:
         """Conductivity of the tissue of each tetrahedron (S/m), tensors left out, (n_tets,)."""
         labels, index = tissue_index(self.mesh.labels)
         return sigma_of_labels(labels, self.sigma)[index]
+
+    @cached_property
+    def split(self) -> SplitNodes:
+        """The (node, tissue) pairs of the mesh, made on first use."""
+        return split_nodes(self.mesh)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """The fits that recover fields at all split nodes, made on first use."""
+        tensors = np.unique(self.mesh.labels[self.tensors.tets])
+        with stage("fitting patches"):
+            return recovery(self.mesh, self.split, anisotropic=tensors)
 
     def apply(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return K V: the current (A) that leaves the conductor at each node, shape (n_nodes,)."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rheobase.fields.coils.coil import magnetic_dipole
+from rheobase.fields.correction import correct
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.operators import assemble_stiffness
-from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
 from rheobase.meshes.mesh import TetMesh
@@ -59,7 +59,7 @@ def gradient(p: np.ndarray) -> np.ndarray:
 
 
 def test_potential_and_recovered_field_of_a_harmonic_function() -> None:
-    edges, potential, recovered, averaged = [], [], [], []
+    edges, potential, recovered, uncorrected, averaged = [], [], [], [], []
     for n in (8, 12, 18):
         mesh = cube(n)
         c = Conductor(mesh, {1: 1.0})
@@ -67,18 +67,20 @@ def test_potential_and_recovered_field_of_a_harmonic_function() -> None:
         V = c.solve(b - b.mean())[0][0]
         exact = harmonic(mesh.nodes)
         V -= (V - exact).mean()
-        split = split_nodes(mesh)
-        E, mean = recover_gradient(mesh, split, V)[0], average_gradient(mesh, V)
-        truth = gradient(mesh.nodes[split.node])
+        truth = gradient(mesh.nodes[c.split.node])
+        E = c.recovery.gradient(V + correct(c, V[None])[0])[0]
+        plain, mean = c.recovery.gradient(V)[0], average_gradient(mesh, V)
         edges.append(1 / n)
         potential.append(np.linalg.norm(V - exact) / np.linalg.norm(exact - exact.mean()))
         recovered.append(np.linalg.norm(E - truth) / np.linalg.norm(truth))
+        uncorrected.append(np.linalg.norm(plain - truth) / np.linalg.norm(truth))
         averaged.append(np.linalg.norm(mean - truth) / np.linalg.norm(truth))
     assert order(edges, potential) > 1.85
     assert potential[-1] < 4e-3
-    assert order(edges, recovered) > 1.8
-    assert recovered[-1] < 1.5e-2
-    assert recovered[-1] < 0.5 * averaged[-1]
+    assert order(edges, recovered) > 1.95
+    assert recovered[-1] < 3e-3
+    assert recovered[-1] < 0.35 * uncorrected[-1]
+    assert recovered[-1] < 0.1 * averaged[-1]
 
 
 def test_quadratic_elements_reach_third_order() -> None:
@@ -121,7 +123,8 @@ def test_three_layer_sphere_with_point_electrodes() -> None:
 
 
 def test_induced_field_in_a_sphere() -> None:
-    edges, errors, surface = [0.012, 0.008, 0.0055], [], []
+    """Inside, the order of the method; at the surface, that of a polyhedron's normals."""
+    edges, errors, inner, surface = [0.012, 0.008, 0.0055], [], [], []
     for edge in edges:
         c = Conductor(mesh_spheres((0.09,), (2,), edge), {2: 0.33})
         basis = solve_induction(c, magnetic_dipole([0, 0, 0.3], [1.0, 0, 0]))
@@ -130,9 +133,13 @@ def test_induced_field_in_a_sphere() -> None:
         size = np.linalg.norm(exact, axis=1)
         w = basis.split_volume
         errors.append(np.sqrt((w @ wrong**2) / (w @ size**2)))
+        deep = np.linalg.norm(basis.split_position, axis=1) < 0.07
+        inner.append(np.linalg.norm(wrong[deep]) / np.linalg.norm(size[deep]))
         rim = np.linalg.norm(basis.split_position, axis=1) > 0.09 - 1e-9
         surface.append(np.linalg.norm(wrong[rim]) / np.linalg.norm(size[rim]))
-    assert order(edges, errors) > 1.8
-    assert errors[-1] < 0.009
-    assert order(edges, surface) > 1.3
-    assert surface[-1] < 0.022
+    assert order(edges, inner) > 1.8
+    assert inner[-1] < 2e-4
+    assert order(edges, errors) > 1.5
+    assert errors[-1] < 2e-3
+    assert order(edges, surface) > 0.95
+    assert surface[-1] < 6e-3
