@@ -15,7 +15,7 @@ from rheobase.meshes.insertion.bodies import Body, ScalpLayer
 from rheobase.meshes.insertion.ground import Feet
 
 #: Points at which the volume of a body is counted.
-MOST_POINTS = 60_000
+MOST_POINTS = 300_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -241,27 +241,30 @@ class BodyIndicators:
 def true_volumes(indicators: BodyIndicators, spacing: float) -> NDArray[np.float64]:
     """Return the volume that each body has to itself (m³), counted at random points.
 
+    There is one in each of the boxes that come of halving those that reach into the body.
+
     Parameters
     ----------
     indicators
         The bodies; shifts are left out.
     spacing
-        Edge of the boxes with one point each (m), larger where they would be more than
-        ``MOST_POINTS``.
+        Largest edge of the boxes (m), larger where they would be more than ``MOST_POINTS``.
     """
     plain = replace(indicators, shifts=(0.0,) * len(indicators.bodies))
     first = len(indicators.base.labels)
     volumes = np.empty(len(indicators.bodies))
     rng = np.random.default_rng(0)
+    corner = 0.25 * np.stack(np.meshgrid(*[[-1, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     for n, body in enumerate(indicators.bodies):
         low, high = body.shape.bounds()
-        step = max(spacing, float(((high - low).prod() / MOST_POINTS) ** (1 / 3)))
-        shape = np.ceil((high - low) / step).astype(int)
-        cell = (high - low) / shape
-        axes = [low[d] + (np.arange(shape[d]) + 0.5) * cell[d] for d in range(3)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        points += rng.uniform(-0.5, 0.5, points.shape) * cell  # flat layers would beat with a grid
-        points = points[plain._depth(n, points) > 0]
+        cell = high - low
+        centre = (0.5 * (low + high))[None]
+        while cell.max() > spacing and 8 * len(centre) <= MOST_POINTS:
+            centre = (centre[:, None] + corner * cell).reshape(-1, 3)
+            cell = 0.5 * cell
+            centre = centre[plain._depth(n, centre) > -0.5 * np.linalg.norm(cell)]
+        # flat layers would beat with a grid
+        points = centre + rng.uniform(-0.5, 0.5, centre.shape) * cell
         volumes[n] = (plain.material(points) == first + n).sum() * cell.prod()
     return volumes
 
