@@ -196,15 +196,16 @@ def fit_weights(
     indptr: Any,
     indices: Any,
     harmonic: Any,
-    degree: int,
+    lower: bool,
     width: int,
     n_parts: int,
 ) -> Any:
     """Return the patch of each row and the weights that make its potentials a gradient.
 
     A patch holds mesh nodes, shape (n_rows, width), padded by its own; weights (1/m) have shape
-    (n_rows, width, 3). The fit is the one of the highest degree (up to ``degree``) that the patch
-    determines with a fourth of nodes to spare; of the first where it determines no other.
+    (n_rows, width, 3). The fit is the one of the highest degree that the patch determines with a
+    fourth of nodes to spare; of the first where it determines no other. If ``lower``, the fit of
+    one degree less on the same patch.
     """
     n = len(rows)
     node = np.empty((n, width), np.int32)
@@ -236,12 +237,9 @@ def fit_weights(
                     q,
                 )
             n_columns = 4
-            if harmonic[s]:
-                if degree >= 3 and m >= 20:
-                    n_columns = 16
-                elif degree >= 2 and m >= 12:
-                    n_columns = 9
-            elif degree >= 2 and m >= 13:
+            if harmonic[s] and m >= 12:
+                n_columns = 16 if m >= 20 else 9
+            elif m >= 13:
                 n_columns = 10
             for a in range(n_columns):
                 for b in range(a + 1):
@@ -252,6 +250,8 @@ def fit_weights(
             done = cholesky(M, n_columns)
             if done < n_columns:
                 n_columns = 9 if harmonic[s] and done >= 9 else 4
+            if lower:
+                n_columns = 9 if n_columns == 16 else 4
             node[row, :] = mesh_node[s]
             for q in range(m):
                 node[row, q] = mesh_node[near[q]]

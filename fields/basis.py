@@ -156,12 +156,16 @@ class FieldBasis:
         amplitudes
             One amplitude per source, in ``unit``, shape (k,).
         """
+        return np.tensordot(self.amplitude_vector(amplitudes), self.E, axes=1)
+
+    def amplitude_vector(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
+        """Return amplitudes as numbers, shape (k,), or say that they do not fit the sources."""
         a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
         if a.shape != (len(self.names),):
             raise InputError(
                 f"expected {len(self.names)} amplitudes ({', '.join(self.names)}), got {a.size}"
             )
-        return np.tensordot(a, self.E, axes=1)
+        return a
 
     def magnitude(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
         """Return |sum_k a_k E_k| (V/m) at the split nodes, shape (n_split,)."""

@@ -105,7 +105,7 @@ def recovery(
     *,
     anisotropic: Iterable[int] = (),
     rows: NDArray[np.int32] | None = None,
-    degree: int = 3,
+    lower: bool = False,
 ) -> Recovery:
     """Fit the patches of ``mesh``.
 
@@ -117,8 +117,8 @@ def recovery(
         Labels of the tissues with conductivity tensors.
     rows
         Split nodes to recover at; all if None.
-    degree
-        Highest degree of the polynomials, 1 to 3.
+    lower
+        Whether to fit polynomials of one degree less, to see what the last degree brings.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def recovery(
     harmonic = ~np.isin(split.label, list(anisotropic))
     points = mesh.nodes[split.node]
     patch, weight = fit_weights(
-        points, split.node, rows, *split.neighbours, harmonic, degree, PATCH_NODES, _PARTS
+        points, split.node, rows, *split.neighbours, harmonic, lower, PATCH_NODES, _PARTS
     )
     return Recovery(rows=rows, patch=patch, weight=weight)
 
