@@ -11,7 +11,9 @@ from rheobase.validation.case import Row
 
 CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "sphere-tdcs": "sphere:tdcs",
-    "sphere-tms-far": "sphere:tms_far",
+    "sphere-tms-far": "sphere_tms:far",
+    "sphere-tms-near": "sphere_tms:near",
+    "coil-radial-field": "sphere_tms:radial_field",
     "delivered-current": "electrodes:delivered_current",
     "coil-ring": "coils:ring",
     "infinite-point-source": "closed_forms:infinite_point_source",
