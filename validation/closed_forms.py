@@ -1,4 +1,4 @@
-"""Conduction against closed forms: point source, disk on a half-space; and the TI envelope."""
+"""Conduction against closed forms: point source, disk on a half-space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from rheobase.fields.electrodes.electrode import Electrode, Layer
 from rheobase.fields.electrodes.pads import lay, pad_contacts, pad_load
-from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
@@ -219,49 +218,3 @@ def half_space(a: float, far: float, n: int, growth: float = 1.25) -> TetMesh:
         tets=tetrahedra,
         labels=np.ones(len(tetrahedra), dtype=np.int32),
     )
-
-
-def ti_vectors() -> list[Row]:
-    """Envelope of two fields: worked examples, and the closed form against a search."""
-    source = "Grossman et al. 2017 (peak to peak)"
-
-    def row(quantity: str, value: float, reference: float, limit: float) -> Row:
-        return Row(
-            case="ti-vectors",
-            quantity=quantity,
-            value=value,
-            reference=reference,
-            error=abs(value / reference - 1),
-            limit=limit,
-            unit="V/m",
-            source=source,
-        )
-
-    rows = []
-    for second, reference in (
-        ((0.5, 0.0, 0.0), 1.0),
-        ((0.0, 1.0, 0.0), 2**0.5),
-        ((0.8, 0.6, 0.0), 1.8973665961),
-        ((-0.5, 0.5, 0.0), 2**0.5),
-        ((1.0, 0.0, 0.0), 2.0),
-    ):
-        value = float(envelope_max((1.0, 0.0, 0.0), second))
-        rows.append(
-            row(f"largest modulation, E1 = (1, 0, 0), E2 = {second}", value, reference, 1e-9)
-        )
-    generator = np.random.default_rng(7)
-    E1, E2 = generator.normal(size=(2, 200, 3))
-    # The best direction lies in the plane of the two fields.
-    u = E1 / np.linalg.norm(E1, axis=1, keepdims=True)
-    w = E2 - (E2 * u).sum(1, keepdims=True) * u
-    w /= np.linalg.norm(w, axis=1, keepdims=True)
-    angle = np.linspace(0, np.pi, 20001)[:, None, None]
-    searched = envelope_along(E1, E2, np.cos(angle) * u + np.sin(angle) * w).max(axis=0)
-    ratio = envelope_max(E1, E2) / searched
-    worst = float(ratio[np.abs(ratio - 1).argmax()])
-    rows.append(
-        row("closed form over a search of 20001 directions, worst of 200 pairs", worst, 1.0, 1e-3)
-    )
-    along = float(envelope_along((1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 3.0, 0.0)) + 1.0)
-    rows.append(row("1 + modulation across the first field", along, 1.0, 1e-12))
-    return rows

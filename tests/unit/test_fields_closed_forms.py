@@ -1,13 +1,10 @@
-"""Exact sphere fields, temporal interference, waveforms: against independent numbers."""
+"""Exact sphere fields: against independent numbers."""
 
 import numpy as np
 import pytest
 
-from rheobase._errors import InputError
 from rheobase.fields.coils.coil import magnetic_dipole
-from rheobase.fields.interference import envelope_along, envelope_max
 from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
-from rheobase.fields.waveforms.shapes import two_carriers
 
 SPHERE = LayeredSphere(radii=(0.085, 0.090, 0.095), sigma=(0.33, 0.01, 0.33))
 POLES = ([0, 0, 1], [0, 0, -1])
@@ -86,23 +83,3 @@ def test_no_radial_field_and_no_charge_from_a_radial_dipole() -> None:
     radial = magnetic_dipole_field(points, [0.1, 0, 0.1], [1, 0, 1])
     A = magnetic_dipole([0.1, 0, 0.1], [1, 0, 1]).vector_potential(points)
     assert np.allclose(radial, -A, rtol=1e-10, atol=1e-20)
-
-
-def test_envelope_has_the_factor_two() -> None:
-    E1 = np.array([[1.0, 0, 0]] * 5)
-    E2 = np.array([[0.5, 0, 0], [0, 1, 0], [0.8, 0.6, 0], [-0.5, 0.5, 0], [1, 0, 0]])
-    expected = [1.0, 2**0.5, 1.8973665961, 2**0.5, 2.0]
-    assert envelope_max(E1, E2) == pytest.approx(expected, rel=1e-10)
-    assert envelope_max(E2, E1) == pytest.approx(expected, rel=1e-10)
-    assert envelope_along(E1, E2, [2.0, 0, 0]) == pytest.approx([1, 0, 1.6, 1, 2])
-    assert envelope_max(np.zeros(3), E1[0]) == 0.0
-    with pytest.raises(InputError, match="length 0"):
-        envelope_along(E1, E2, [0, 0, 0])
-
-
-def test_envelope_is_that_of_the_two_carriers() -> None:
-    E1, E2, n = np.array([1.0, 0.2, 0]), np.array([0.4, -0.5, 0.3]), np.array([0.6, 0.8, 0.0])
-    first, second = two_carriers((2000.0, 2010.0), dt=1e-6)
-    along = (E1 @ n) * first.w + (E2 @ n) * second.w
-    ends = [np.abs(along[abs(first.t - t) < 1e-3]).max() for t in (0.0, 0.05)]
-    assert abs(ends[0] - ends[1]) == pytest.approx(envelope_along(E1, E2, n), rel=1e-2)

@@ -30,7 +30,7 @@ def strength_of(study: Study, device: Device) -> tuple[NDArray[np.float64], str,
 
         a, b = (p.current_mA * 1e-3 for p in table.pairs)
         return (
-            envelope_max(device.basis.E[0] * a, device.basis.E[1] * b),
+            envelope_max([device.basis.E[0] * a, device.basis.E[1] * b]),
             "TI envelope, peak to peak, strongest direction",
             "V/m",
         )

@@ -1,0 +1,515 @@
+"""Kernels of temporal interference: envelopes of any number of carriers (numba).
+
+Symmetric 3 x 3 matrices are packed as xx, yy, zz, xy, xz, yz. The squared envelope along n at the
+phase t of the beat is n·M(t)n with M(t) = sum over m of C[m] cos(m t) + S[m] sin(m t).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+CHUNK = 256  # nodes that share scratch memory
+NEWTON = 30  # most steps for an extreme in time, or for a point of an ellipse
+STEPS = 60  # most steps of the search for a direction
+ROUNDS = 4  # most searches from one start: each begins at the instants the last one's end asks for
+SAME = 0.9  # |cosine| above which two directions are one start (25 degrees)
+NEAR = 0.25  # a direction whose sampled modulation is this much below the best is no start
+LONGEST = 0.3  # step of that search (rad)
+FLAT = 1e-13  # eigenvalues below this part of the trace count as 0
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def two_fields(E1: Any, E2: Any, out: Any) -> None:
+    """Write the largest modulation of two fields (n, 3), peak to peak, in closed form."""
+    for i in prange(len(E1)):
+        ax, ay, az = E1[i, 0], E1[i, 1], E1[i, 2]
+        bx, by, bz = E2[i, 0], E2[i, 1], E2[i, 2]
+        a, b = ax * ax + ay * ay + az * az, bx * bx + by * by + bz * bz
+        dot = ax * bx + ay * by + az * bz
+        least = min(a, b)
+        if least <= abs(dot):
+            out[i] = 2.0 * np.sqrt(least)
+            continue
+        sign = 1.0 if dot >= 0.0 else -1.0
+        cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        gx, gy, gz = ax - sign * bx, ay - sign * by, az - sign * bz
+        out[i] = 2.0 * np.sqrt((cx * cx + cy * cy + cz * cz) / (gx * gx + gy * gy + gz * gz))
+
+
+@njit(cache=True, nogil=True)
+def forms(E: Any, i: int, order: Any, band: Any, phase: Any, C: Any, S: Any) -> None:
+    """Write C and S (D + 1, 6) of node ``i`` of the fields E (k, n, 3)."""
+    C[:] = 0.0
+    S[:] = 0.0
+    for k in range(E.shape[0]):
+        ax, ay, az = E[k, i, 0], E[k, i, 1], E[k, i, 2]
+        for l in range(k + 1):  # noqa: E741
+            if band[k] != band[l]:
+                continue
+            bx, by, bz = E[l, i, 0], E[l, i, 1], E[l, i, 2]
+            m, turn = order[k] - order[l], phase[k] - phase[l]
+            if m < 0:
+                m, turn = -m, -turn
+            scale = 1.0 if k == l else 2.0
+            c, s = scale * np.cos(turn), -scale * np.sin(turn)
+            p = (
+                ax * bx,
+                ay * by,
+                az * bz,
+                0.5 * (ax * by + ay * bx),
+                0.5 * (ax * bz + az * bx),
+                0.5 * (ay * bz + az * by),
+            )
+            for j in range(6):
+                C[m, j] += c * p[j]
+                if m > 0:
+                    S[m, j] += s * p[j]
+
+
+@njit(cache=True, nogil=True)
+def along(C: Any, S: Any, x: float, y: float, z: float, c: Any, s: Any) -> None:
+    """Write the coefficients of n·M(t)n for the unit vector n = (x, y, z)."""
+    w = (x * x, y * y, z * z, 2.0 * x * y, 2.0 * x * z, 2.0 * y * z)
+    for m in range(len(c)):
+        a = b = 0.0
+        for j in range(6):
+            a += C[m, j] * w[j]
+            b += S[m, j] * w[j]
+        c[m], s[m] = a, b
+
+
+@njit(cache=True, nogil=True)
+def polished(c: Any, s: Any, t: float, width: float, sign: float) -> Any:
+    """Return value and place of the extreme (sign 1: largest) of a polynomial within t ± width."""
+    low, high = t - width, t + width
+    for _ in range(NEWTON):
+        cos1, sin1 = np.cos(t), np.sin(t)
+        u, v = 1.0, 0.0
+        first = second = 0.0
+        for m in range(1, len(c)):
+            u, v = u * cos1 - v * sin1, u * sin1 + v * cos1
+            first += m * (s[m] * u - c[m] * v)
+            second -= m * m * (c[m] * u + s[m] * v)
+        if sign * first > 0.0:
+            low = t
+        else:
+            high = t
+        new = t - first / second if sign * second < 0.0 else low
+        if not low < new < high:
+            new = 0.5 * (low + high)
+        done = abs(new - t) < 1e-13
+        t = new
+        if done:
+            break
+    cos1, sin1 = np.cos(t), np.sin(t)
+    u, v = 1.0, 0.0
+    q = c[0]
+    for m in range(1, len(c)):
+        u, v = u * cos1 - v * sin1, u * sin1 + v * cos1
+        q += c[m] * u + s[m] * v
+    return q, t
+
+
+@njit(cache=True, nogil=True)
+def extremes(c: Any, s: Any, cos_t: Any, sin_t: Any, q: Any) -> Any:
+    """Return (largest, its place, smallest, its place) of a trigonometric polynomial.
+
+    Parameters
+    ----------
+    c, s
+        Its coefficients, shape (D + 1,).
+    cos_t, sin_t
+        cos(m t) and sin(m t) of sampled t over a period, shape (D + 1, n).
+    q
+        Scratch, shape (n,).
+    """
+    if len(c) == 2:
+        size, t = np.hypot(c[1], s[1]), np.arctan2(s[1], c[1])
+        return c[0] + size, t, c[0] - size, t + np.pi
+    n = cos_t.shape[1]
+    q[:] = c[0]
+    for m in range(1, len(c)):
+        for j in range(n):
+            q[j] += c[m] * cos_t[m, j] + s[m] * sin_t[m, j]
+    step = 2.0 * np.pi / n
+    top, top_t, low, low_t = -np.inf, 0.0, np.inf, 0.0
+    for j in range(n):
+        before, here, after = q[j - 1], q[j], q[(j + 1) % n]
+        if here >= before and here >= after:
+            value, t = polished(c, s, j * step, step, 1.0)
+            if value > top:
+                top, top_t = value, t
+        if here <= before and here <= after:
+            value, t = polished(c, s, j * step, step, -1.0)
+            if value < low:
+                low, low_t = value, t
+    return top, top_t, low, low_t
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def modulation_along(
+    E: Any, order: Any, band: Any, phase: Any, n: Any, cos_t: Any, sin_t: Any, out: Any
+) -> None:
+    """Write the modulation of the fields E (k, n, 3) along unit vectors n (n, 3)."""
+    degree = cos_t.shape[0]
+    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
+        C, S = np.empty((degree, 6)), np.empty((degree, 6))
+        c, s, q = np.empty(degree), np.empty(degree), np.empty(cos_t.shape[1])
+        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
+            forms(E, i, order, band, phase, C, S)
+            along(C, S, n[i, 0], n[i, 1], n[i, 2], c, s)
+            top, _, low, _ = extremes(c, s, cos_t, sin_t, q)
+            out[i] = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
+
+
+@njit(cache=True, nogil=True)
+def at_instant(C: Any, S: Any, t: float, M: Any, dM: Any) -> None:
+    """Write M(t) and its derivative, packed."""
+    cos1, sin1 = np.cos(t), np.sin(t)
+    u, v = 1.0, 0.0
+    for j in range(6):
+        M[j], dM[j] = C[0, j], 0.0
+    for m in range(1, len(C)):
+        u, v = u * cos1 - v * sin1, u * sin1 + v * cos1
+        for j in range(6):
+            M[j] += C[m, j] * u + S[m, j] * v
+            dM[j] += m * (S[m, j] * u - C[m, j] * v)
+
+
+@njit(cache=True, nogil=True)
+def times(M: Any, v: Any, out: Any) -> None:
+    """Write the product of a packed matrix and a vector."""
+    out[0] = M[0] * v[0] + M[3] * v[1] + M[4] * v[2]
+    out[1] = M[3] * v[0] + M[1] * v[1] + M[5] * v[2]
+    out[2] = M[4] * v[0] + M[5] * v[1] + M[2] * v[2]
+
+
+@njit(cache=True, nogil=True)
+def dot(a: Any, b: Any) -> Any:
+    """Return the scalar product of two vectors."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True, nogil=True)
+def eigen(M: Any, A: Any, V: Any) -> None:
+    """Write eigenvalues (the diagonal of A) and eigenvectors (columns of V), by Jacobi."""
+    A[0, 0], A[1, 1], A[2, 2] = M[0], M[1], M[2]
+    A[0, 1] = A[1, 0] = M[3]
+    A[0, 2] = A[2, 0] = M[4]
+    A[1, 2] = A[2, 1] = M[5]
+    V[:] = 0.0
+    V[0, 0] = V[1, 1] = V[2, 2] = 1.0
+    for _ in range(12):
+        off = A[0, 1] ** 2 + A[0, 2] ** 2 + A[1, 2] ** 2
+        if off <= 1e-32 * (A[0, 0] ** 2 + A[1, 1] ** 2 + A[2, 2] ** 2):
+            break
+        for p in range(2):
+            for r in range(p + 1, 3):
+                if A[p, r] == 0.0:
+                    continue
+                theta = 0.5 * (A[r, r] - A[p, p]) / A[p, r]
+                t = 1.0 / (abs(theta) + np.sqrt(theta * theta + 1.0))
+                if theta < 0.0:
+                    t = -t
+                cos = 1.0 / np.sqrt(t * t + 1.0)
+                sin = t * cos
+                for k in range(3):
+                    a, b = A[k, p], A[k, r]
+                    A[k, p], A[k, r] = cos * a - sin * b, sin * a + cos * b
+                for k in range(3):
+                    a, b = A[p, k], A[r, k]
+                    A[p, k], A[r, k] = cos * a - sin * b, sin * a + cos * b
+                for k in range(3):
+                    a, b = V[k, p], V[k, r]
+                    V[k, p], V[k, r] = cos * a - sin * b, sin * a + cos * b
+
+
+@njit(cache=True, nogil=True)
+def distance(x: Any, C: Any, S: Any, g: Any, nu: Any, work: Any) -> Any:
+    """Return how far a point of one ellipsoid is from another one, and its gradient.
+
+    The ellipsoid of the instant t holds the points M(t)^(1/2) y, |y| <= 1. The point is that of the
+    instant t1 whose normal is n; the other ellipsoid that of the instant t2.
+
+    Parameters
+    ----------
+    x
+        n (3), t1 and t2.
+    C, S
+        Of M(t).
+    g
+        Gets the gradient in x.
+    nu
+        Gets the unit vector from the nearest point of the ellipsoid to the point.
+    work
+        Scratch, shape (16, 6).
+    """
+    M1, dM1, M2, dM2 = work[0], work[1], work[2], work[3]
+    u, a, z, b, y = work[4], work[5], work[6], work[7], work[8]
+    A, V = work[10:13, :3], work[13:16, :3]
+    n = x[:3]
+    at_instant(C, S, x[3], M1, dM1)
+    at_instant(C, S, x[4], M2, dM2)
+    times(M1, n, a)  # M1 n
+    h = np.sqrt(max(dot(n, a), 0.0))
+    g[:] = 0.0
+    if h <= 0.0:
+        return 0.0
+    for j in range(3):
+        u[j] = a[j] / h
+    eigen(M2, A, V)
+    flat = FLAT * (M2[0] + M2[1] + M2[2])
+    inside = 0.0
+    for k in range(3):
+        y[k] = V[0, k] * u[0] + V[1, k] * u[1] + V[2, k] * u[2]
+        if A[k, k] > flat:
+            inside += y[k] ** 2 / A[k, k]
+    shift = 0.0  # of the eigenvalues: u - w = shift (M2 + shift)^-1 u for the nearest point w
+    if inside > 1.0:
+        for _ in range(NEWTON):
+            size = slope = 0.0
+            for k in range(3):
+                if A[k, k] > flat:
+                    part = A[k, k] * y[k] ** 2 / (A[k, k] + shift) ** 2
+                    size += part
+                    slope += part / (A[k, k] + shift)
+            move = (np.sqrt(size) - 1.0) * size / slope
+            shift += move
+            if abs(move) <= 1e-14 * shift:
+                break
+    d = 0.0
+    for k in range(3):
+        # z: (M2 + shift)^-1 u without its flat part; b: half of the rest plus the flat part
+        if A[k, k] > flat:
+            part = y[k] / (A[k, k] + shift)
+            work[9, k] = shift * part
+            y[k] = part
+        else:
+            work[9, k] = y[k]
+            y[k] = 0.0
+        d += work[9, k] ** 2
+    d = np.sqrt(d)
+    if d <= 0.0:
+        return 0.0
+    for j in range(3):
+        nu[j] = z[j] = b[j] = 0.0
+        for k in range(3):
+            flat_part = 1.0 if A[k, k] <= flat else 0.5
+            nu[j] += V[j, k] * work[9, k] / d
+            z[j] += V[j, k] * y[k]
+            b[j] += V[j, k] * work[9, k] * flat_part / d
+    times(dM2, z, y)
+    g[4] = -dot(b, y)
+    times(M1, nu, b)
+    turn = dot(nu, a) / (h * h)
+    for j in range(3):
+        g[j] = (b[j] - turn * a[j]) / h
+    times(dM1, n, b)
+    g[3] = (dot(nu, b) - 0.5 * turn * dot(n, b)) / h
+    return d
+
+
+@njit(cache=True, nogil=True)
+def climb(x: Any, C: Any, S: Any, nu: Any, work: Any, big: Any) -> Any:
+    """Take x uphill to a largest `distance` (BFGS) and return it."""
+    g, new, g_new, p, s, Hy, H = big[0], big[1], big[2], big[3], big[4], big[5], big[6:11]
+    value = distance(x, C, S, g, nu, work)
+    H[:] = 0.0
+    for j in range(5):
+        H[j, j] = 1.0
+    for _ in range(STEPS):
+        rise = 0.0
+        for j in range(5):
+            p[j] = 0.0
+            for k in range(5):
+                p[j] += H[j, k] * g[k]
+            rise += p[j] * g[j]
+        if not rise > 1e-14 * value * value:
+            break
+        longest = 0.0
+        for j in range(5):
+            longest = max(longest, abs(p[j]))
+        step = min(1.0, LONGEST / longest)
+        found = -1.0
+        for _ in range(25):
+            for j in range(5):
+                new[j] = x[j] + step * p[j]
+            found = distance(new, C, S, g_new, nu, work)
+            if found >= value + 1e-4 * step * rise:
+                break
+            step *= 0.4
+        if not found > value:
+            break
+        sy = yHy = 0.0
+        for j in range(5):
+            s[j] = new[j] - x[j]
+            x[j] = new[j]
+            sy += s[j] * (g[j] - g_new[j])
+        for j in range(5):
+            Hy[j] = 0.0
+            for k in range(5):
+                Hy[j] += H[j, k] * (g[k] - g_new[k])
+            yHy += (g[j] - g_new[j]) * Hy[j]
+        for j in range(5):
+            g[j] = g_new[j]
+        if sy > 1e-12 * yHy:
+            for j in range(5):
+                for k in range(5):
+                    H[j, k] += (1.0 + yHy / sy) * s[j] * s[k] / sy - (
+                        Hy[j] * s[k] + s[j] * Hy[k]
+                    ) / sy
+        if found - value <= 1e-6 * found:
+            value = found
+            break
+        value = found
+    return distance(x, C, S, g, nu, work)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def sweep(
+    C: Any, S: Any, W: Any, cos_t: Any, sin_t: Any, F: Any, rows: Any, high: Any, deep: Any
+) -> None:
+    """Write the modulation along each direction, the beat sampled, and the samples it is between.
+
+    W holds x², y², z², 2xy, 2xz, 2yz of each direction, (6, n); rows is scratch, (2 D + 4, n).
+    """
+    degree, n = cos_t.shape[0], W.shape[1]
+    for m in range(degree):
+        for part, form in ((rows[m], C[m]), (rows[degree + m], S[m])):
+            part[:] = 0.0
+            for j in range(6):
+                w, a = W[j], form[j]
+                for d in range(n):
+                    part[d] += a * w[d]
+    top, low, mean = rows[2 * degree], rows[2 * degree + 1], rows[0]
+    top[:], low[:] = -1.0, np.inf
+    for j in range(cos_t.shape[1]):
+        for d in range(n):
+            F[d] = mean[d]
+        for m in range(1, degree):
+            a, b, p, q = cos_t[m, j], sin_t[m, j], rows[m], rows[degree + m]
+            for d in range(n):
+                F[d] += a * p[d] + b * q[d]
+        instant = float(j)
+        for d in range(n):
+            better = F[d] > top[d]
+            high[d] = instant if better else high[d]
+            top[d] = F[d] if better else top[d]
+        for d in range(n):
+            better = F[d] < low[d]
+            deep[d] = instant if better else deep[d]
+            low[d] = F[d] if better else low[d]
+    for d in range(n):
+        F[d] = np.sqrt(max(top[d], 0.0)) - np.sqrt(max(low[d], 0.0))
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def modulation_max(
+    E: Any,
+    order: Any,
+    band: Any,
+    phase: Any,
+    directions: Any,
+    W: Any,
+    cos_t: Any,
+    sin_t: Any,
+    out: Any,
+) -> None:
+    """Write the largest modulation of the fields E (k, n, 3) over all directions.
+
+    Every direction of a sweep that comes near the best is the start of a climb to a pair of
+    instants and a direction; what is written is the modulation along that direction, over the
+    whole beat. Directions near to a start, with the same two instants, are no further starts.
+    """
+    degree, n_t, n = cos_t.shape[0], cos_t.shape[1], len(directions)
+    same_t = n_t // (4 * (degree - 1))
+    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
+        C, S = np.empty((degree, 6)), np.empty((degree, 6))
+        c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
+        F, rows = np.empty(n), np.empty((2 * degree + 2, n))
+        high, deep = np.empty(n), np.empty(n)
+        work, big = np.empty((16, 6)), np.empty((11, 5))
+        x, nu = np.empty(5), np.empty(3)
+        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
+            forms(E, i, order, band, phase, C, S)
+            scale = C[0, 0] + C[0, 1] + C[0, 2]
+            out[i] = 0.0
+            if not scale > 0.0:
+                continue
+            for m in range(degree):
+                for j in range(6):
+                    C[m, j] /= scale
+                    S[m, j] /= scale
+            sweep(C, S, W, cos_t, sin_t, F, rows, high, deep)
+            best = 0.0
+            while True:
+                start = F.argmax()
+                if F[start] <= (1.0 - NEAR) * best:
+                    break
+                nu[:] = directions[start]
+                for d in range(n):
+                    gap1, gap2 = abs(high[d] - high[start]), abs(deep[d] - deep[start])
+                    if (
+                        min(gap1, n_t - gap1) <= same_t
+                        and min(gap2, n_t - gap2) <= same_t
+                        and abs(dot(nu, directions[d])) > SAME
+                    ):
+                        F[d] = -1.0
+                F[start] = -1.0
+                last = 0.0
+                for _ in range(ROUNDS):
+                    along(C, S, nu[0], nu[1], nu[2], c, s)
+                    top, t1, low, t2 = extremes(c, s, cos_t, sin_t, q)
+                    value = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
+                    best = max(best, value)
+                    if value <= last * (1.0 + 1e-7):
+                        break
+                    x[:3] = nu
+                    x[3], x[4] = t1, t2
+                    last = climb(x, C, S, nu, work, big)
+            out[i] = best * np.sqrt(scale)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def amplitude_max(
+    E: Any, order: Any, band: Any, phase: Any, cos_t: Any, sin_t: Any, out: Any
+) -> None:
+    """Write the largest amplitude of the fields E (k, n, 3), over the beat and all directions.
+
+    At an instant it is the root of the largest eigenvalue of M(t). From each largest sample the
+    best direction at an instant and the best instant along it are found in turns.
+    """
+    degree, n_t = cos_t.shape[0], cos_t.shape[1]
+    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
+        C, S = np.empty((degree, 6)), np.empty((degree, 6))
+        c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
+        size, work = np.empty(n_t), np.empty((8, 6))
+        A, V = work[2:5, :3], work[5:8, :3]
+        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
+            forms(E, i, order, band, phase, C, S)
+            for j in range(n_t):
+                at_instant(C, S, 2.0 * np.pi * j / n_t, work[0], work[1])
+                eigen(work[0], A, V)
+                size[j] = max(A[0, 0], A[1, 1], A[2, 2])
+            best = 0.0
+            for j in range(n_t):
+                if size[j] < size[j - 1] or size[j] < size[(j + 1) % n_t]:
+                    continue
+                t, found = 2.0 * np.pi * j / n_t, size[j]
+                for _ in range(STEPS):
+                    at_instant(C, S, t, work[0], work[1])
+                    eigen(work[0], A, V)
+                    k = 0
+                    for a in range(1, 3):
+                        k = a if A[a, a] > A[k, k] else k
+                    along(C, S, V[0, k], V[1, k], V[2, k], c, s)
+                    top, t, _, _ = extremes(c, s, cos_t, sin_t, q)
+                    done = top <= found * (1.0 + 1e-12)
+                    found = max(found, top)
+                    if done:
+                        break
+                best = max(best, found)
+            out[i] = np.sqrt(max(best, 0.0))
