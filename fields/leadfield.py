@@ -5,10 +5,11 @@ and field of that, any currents I_k that sum to zero give
 
     V = sum_k I_k V_k,   E = sum_k I_k E_k   (V_ref = E_ref = 0),
 
-exactly, for the same electrodes attached: electrodes of the ideal model prescribe the current
-density under them and do nothing where they carry none; those of the complete model are metal, and
-shunt the scalp's current even where they carry none. The own solution of a montage is then the one
-with all electrodes of the lead field attached.
+corrections (`rheobase.fields.correction`) and recovered fields included: exact for the same
+electrodes attached. Electrodes of the ideal model prescribe the current density under them and do
+nothing where they carry none; those of the complete model are metal, and shunt the current in the
+scalp even where they carry none. The own solution of a montage is then the one with all electrodes
+of the lead field attached.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class LeadField:
     kept
         Split nodes (`rheobase.fields.recovery.split_nodes`) that have a stored field, ascending,
         shape (n_kept,).
+    anisotropic
+        Labels of the tissues with conductivity tensors.
     voltage
         Voltage of electrode l (V) against the reference at unit current k, shape (n, n): the
         resistance matrix (ohm), symmetric by reciprocity.
@@ -69,6 +72,7 @@ class LeadField:
     reference: str
     mesh: TetMesh
     kept: NDArray[np.int64]
+    anisotropic: tuple[int, ...]
     voltage: NDArray[np.float64] = field(repr=False)
     delivered: NDArray[np.float64] = field(repr=False)
     power: NDArray[np.float64] = field(repr=False)
@@ -113,7 +117,7 @@ class LeadField:
         return currents
 
     def field(self, montage: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return E (V/m) of a montage at the kept split nodes, shape (n_kept, 3).
+        """Return E (V/m) of a montage at the ``kept`` split nodes, shape (n_kept, 3).
 
         Parameters
         ----------
@@ -128,7 +132,10 @@ class LeadField:
         return self._sum("E", self.currents(montage))
 
     def potential(self, montage: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return V (V) of a montage at every node, zero at the ground, shape (n_nodes,)."""
+        """Return V (V) of a montage at every node, zero at the ground, shape (n_nodes,).
+
+        It is the solution of the elements, before its correction.
+        """
         return self._sum("potential", self.currents(montage))
 
     def at(self, index: ArrayLike) -> NDArray[np.float64]:
@@ -176,11 +183,14 @@ class LeadField:
             raise InputError("expected at least one montage, got none")
         currents = np.stack([self.currents(m) for m in montages.values()])
         currents /= np.where(currents > 0, currents, 0.0).sum(axis=1, keepdims=True)
-        V = np.stack([self._sum("potential", row) for row in currents])
+        V, W = (
+            np.stack([self._sum(name, row) for row in currents])
+            for name in ("potential", "correction")
+        )
         if len(self.kept) == len(self.split.node):
             E = np.stack([self._sum("E", row) for row in currents])
         else:
-            E = -recover_gradient(self.mesh, self.split, V)
+            E = -recover_gradient(self.mesh, self.split, V + W, anisotropic=self.anisotropic)
         return make_basis(
             self.mesh,
             self.split,
@@ -189,6 +199,7 @@ class LeadField:
             E=E,
             potential=V,
             report=[self._report(row) for row in currents],
+            correction=W,
         )
 
     def _report(self, currents: NDArray[np.float64]) -> SourceReport:
@@ -247,6 +258,7 @@ def load_lead_field(path: Path | str) -> LeadField:
             reference=str(file.attrs["reference"]),
             mesh=TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")}),
             kept=file["kept"][:],
+            anisotropic=tuple(file.attrs["anisotropic"].tolist()),
             iterations=file["iterations"][:],
             residual=file["residual"][:],
             **matrices,

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key, package_key, room_for, whole_file
 from rheobase._progress import stage, track
+from rheobase.fields.correction import correct
 from rheobase.fields.electrodes.electrode import Electrode, place_electrode
 from rheobase.fields.electrodes.pads import Pad, check_apart, lay, pad_contacts, pad_load
 from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field
 from rheobase.fields.multigrid import WIDTH
-from rheobase.fields.recovery import recover_gradient, split_nodes
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
@@ -129,10 +129,10 @@ class _Work:
         self.labels = labels
         self.rtol = min(RTOL, conductor.rtol)
         self.contacts = pad_contacts(pads)
-        self.split = split_nodes(conductor.mesh)
-        self.kept = np.arange(len(self.split.node))
+        self.under = np.concatenate([pad.nodes for pad in pads])
+        self.kept = np.arange(len(conductor.split.node))
         if labels is not None:
-            self.kept = np.flatnonzero(np.isin(self.split.label, labels))
+            self.kept = np.flatnonzero(np.isin(conductor.split.label, labels))
         self.currents = np.eye(len(pads))
         self.currents[:, reference] -= 1.0
         self.batch = min(WIDTH * get_num_threads(), _MOST)
@@ -159,19 +159,22 @@ class _Work:
         mesh = self.conductor.mesh
         n, n_nodes, n_kept = len(self.pads), len(mesh.nodes), len(self.kept)
         path.parent.mkdir(parents=True, exist_ok=True)
-        room_for(path, 8 * n * (n_nodes + 3 * n_kept) + 24 * n_nodes + 20 * len(mesh.tets))
+        room_for(path, 8 * n * (2 * n_nodes + 3 * n_kept) + 24 * n_nodes + 20 * len(mesh.tets))
         with whole_file(path) as part, h5py.File(part, "w") as file:
             file.attrs["format"] = FORMAT
             file.attrs["key"] = key
             file.attrs["electrode_names"] = json.dumps([pad.name for pad in self.pads])
             file.attrs["reference"] = self.pads[self.reference].name
             file.attrs["finished"] = False
+            file.attrs["anisotropic"] = np.unique(mesh.labels[self.conductor.tensors.tets])
             for name in ("nodes", "tets", "labels"):
                 file[f"mesh/{name}"] = getattr(mesh, name)
             file["kept"] = self.kept
-            for name, shape in (("potential", (n, n_nodes)), ("E", (n, n_kept, 3))):
-                _allocate(file, name, shape)
+            for name in ("potential", "correction"):
+                _allocate(file, name, (n, n_nodes))
                 file[name][self.reference] = 0.0
+            _allocate(file, "E", (n, n_kept, 3))
+            file["E"][self.reference] = 0.0
             for name in ("voltage", "delivered", "power", "layers"):
                 file[name] = np.zeros((n, n))
             file["iterations"] = np.zeros(n, dtype=np.int64)
@@ -209,10 +212,13 @@ class _Work:
         c = self.conductor
         b = np.stack([pad_load(c, self.pads, self.currents[row]) for row in rows])
         V, solves = c.solve(b, contacts=self.contacts, rtol=self.rtol)
+        W = correct(c, V, contacts=self.contacts, singular=self.under)
         file["potential"][rows] = V
+        file["correction"][rows] = W
+        V += W
         for first in range(0, len(rows), WIDTH):
-            E = -recover_gradient(c.mesh, self.split, V[first : first + WIDTH])
-            file["E"][rows[first : first + WIDTH]] = E[:, self.kept]
+            some = slice(first, first + WIDTH)
+            file["E"][rows[some]] = -c.recovery.gradient(V[some])[:, self.kept]
         for k, row in enumerate(rows):
             file["iterations"][row] = solves[k].iterations
             file["residual"][row] = solves[k].residual

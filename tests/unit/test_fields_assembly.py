@@ -6,10 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from rheobase._errors import InputError
 from rheobase.fields.assembly import stiffness
+from rheobase.fields.contacts import Contacts
 from rheobase.fields.operators import assemble_stiffness
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.mesh import TetMesh
@@ -102,6 +104,29 @@ def test_solution_meets_its_residual_and_is_reciprocal(conductor: Conductor) -> 
         assert 0 < solves[k].iterations < 30
     gram = V @ b.T
     assert np.allclose(gram, gram.T, rtol=1e-7)
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_blocks_equal_single_solutions(conductor: Conductor, attached: bool) -> None:
+    generator = np.random.default_rng(8)
+    n = len(conductor.mesh.nodes)
+    contacts = None
+    if attached:
+        nodes = np.flatnonzero(np.linalg.norm(conductor.mesh.nodes, axis=1) > 0.0949)[:40]
+        m = generator.random(40)
+        B = csr_array(np.diag(m))
+        W = m[None, :] / np.sqrt(m.sum())
+        contacts = Contacts(nodes=nodes.astype(np.int32), B=B, W=W)
+    b = generator.normal(size=(11, n))
+    b -= b.mean(axis=1, keepdims=True)
+    b[4] = 0.0
+    V, solves = conductor.solve(b, contacts=contacts, rtol=1e-11)
+    for k in (0, 4, 7, 10):
+        one, _ = conductor.solve(b[k], contacts=contacts, rtol=1e-11)
+        assert np.allclose(V[k], one[0], atol=1e-9 * max(np.ptp(one), 1e-300))
+        assert solves[k].residual <= 1e-11
+    assert solves[4].iterations == 0
+    assert max(s.iterations for s in solves) < 40
 
 
 def test_zero_current_gives_zero(conductor: Conductor) -> None:
