@@ -34,8 +34,10 @@ OFF = 0.01
 #: Sweeps of smoothing, and how many more may follow while volumes are off.
 SWEEPS = 3
 MORE_SWEEPS = 4
-#: What part of a volume correction arrives (guards hold nodes back) is learnt within these limits.
-ANSWERS = (0.8, 2.5)
+#: What part of a volume correction arrives (guards hold nodes back) is learnt within these limits,
+#: and the next one asks for at most so many times more for it.
+ANSWERS = (0.25, 2.5)
+GROWTH = 2.0
 #: An interface is asked to move by at most this part of the largest offset at once.
 STEP_LIMIT = 0.2
 #: Corrections end when every label is this close (relative).
@@ -244,7 +246,8 @@ def _boost(
     """Return by how much to ask for more than is missing, as the last answer was short of it."""
     asked = before * boost
     answer = np.divide(before - missing, asked, out=np.ones_like(asked), where=asked != 0)
-    return 1.0 / np.clip(answer, *ANSWERS)
+    grown: NDArray[np.float64] = np.minimum(1.0 / np.clip(answer, *ANSWERS), GROWTH * boost)
+    return grown
 
 
 def _corrected(
