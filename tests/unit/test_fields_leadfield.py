@@ -112,11 +112,11 @@ def test_interrupted_run_goes_on(
 
     def counted(self: Conductor, rhs: np.ndarray, **how: object) -> object:
         solved.append(len(rhs))
-        if sum(solved) > 5:
+        if sum(solved) > 5:  # in the second batch of two
             raise KeyboardInterrupt
         return solve(self, rhs, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(leadfield_solve, "WIDTH", 2)
+    monkeypatch.setattr(leadfield_solve, "_MOST", 2)
     monkeypatch.setattr(Conductor, "solve", counted)
     with pytest.raises(KeyboardInterrupt):
         lead_field(head, path, electrodes, reference="Cz", conductor=conductor)
