@@ -9,6 +9,7 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.operators import assemble_stiffness
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import LayeredSphere, magnetic_dipole_field
+from rheobase.fields.tensors import Tensors, components
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_spheres
 from rheobase.validation.closed_forms import boundary_load
@@ -143,3 +144,32 @@ def test_induced_field_in_a_sphere() -> None:
     assert errors[-1] < 2e-3
     assert order(edges, surface) > 0.95
     assert surface[-1] < 6e-3
+
+
+def test_potential_and_recovered_field_under_anisotropy() -> None:
+    """V(x) = f(S x), f harmonic, solves div(R grad V) = 0 where S R S = 1."""
+    turn = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    S = turn @ np.diag([9.0**-0.5, 1.0, 2.0**-0.5]) @ turn.T
+    R = np.linalg.inv(S @ S)
+    edges, potential, recovered = [], [], []
+    for n in (8, 12, 18):
+        mesh = cube(n)
+        every = np.arange(len(mesh.tets), dtype=np.int32)
+        c = Conductor(
+            mesh,
+            {1: 0.7},
+            tensors=Tensors(tets=every, values=np.tile(components(R), (len(every), 1))),
+        )
+        b = boundary_load(mesh, lambda p, normal: 0.7 * ((gradient(p @ S) @ S @ R) * normal).sum(1))
+        V = c.solve(b - b.mean())[0][0]
+        exact = harmonic(mesh.nodes @ S)
+        V -= (V - exact).mean()
+        E = c.recovery.gradient(V)[0]
+        truth = gradient(mesh.nodes[c.split.node] @ S) @ S
+        edges.append(1 / n)
+        potential.append(np.linalg.norm(V - exact) / np.linalg.norm(exact - exact.mean()))
+        recovered.append(np.linalg.norm(E - truth) / np.linalg.norm(truth))
+    assert order(edges, potential) > 1.9
+    assert potential[-1] < 2e-3
+    assert order(edges, recovered) > 1.8
+    assert recovered[-1] < 6e-3

@@ -15,11 +15,13 @@ from rheobase.fields.anisotropy import (
 )
 from rheobase.fields.assembly import stiffness
 from rheobase.fields.solver import Conductor
+from rheobase.fields.spheres import LayeredSphere
 from rheobase.fields.tensors import Tensors, components, matrices
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_spheres
 from rheobase.meshes.tissues import tissue
+from rheobase.validation.anisotropic_sphere import potential
 
 SIGMA = {1: 0.126, 2: 0.275, 5: 0.465}
 
@@ -229,3 +231,15 @@ def test_flux_is_the_current_that_leaves(mesh: TetMesh, some: Tensors) -> None:
     out = -np.einsum("t,tj,tja->ta", mesh.volumes(), J, gradients)
     total = np.bincount(mesh.tets.ravel(), weights=out.ravel(), minlength=len(V))
     assert np.allclose(total, c.apply(V), atol=1e-12 * np.abs(total).max())
+
+
+def test_layered_series_of_an_isotropic_sphere_is_that_of_legendre_polynomials() -> None:
+    sphere = LayeredSphere(radii=(0.085, 0.090, 0.095), sigma=(0.33, 0.01, 0.33))
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    points *= np.linspace(0.01, 0.092, 20)[:, None] / np.linalg.norm(points, axis=1)[:, None]
+    ends = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    found = potential(
+        points, ends, radii=sphere.radii, radial=sphere.sigma, tangential=sphere.sigma, n_terms=300
+    )
+    exact = sphere.point_electrodes(points, *ends)[0]
+    assert np.allclose(found, exact, atol=1e-13 * np.ptp(exact))
