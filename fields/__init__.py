@@ -1,5 +1,11 @@
 """The physics: sources, solvers, field bases and what is computed from them."""
 
+from rheobase.fields.anisotropy import (
+    TensorImage,
+    conductivity_tensors,
+    read_directions,
+    read_tensors,
+)
 from rheobase.fields.basis import FieldBasis, load_basis
 from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.files import read_coil
@@ -12,8 +18,11 @@ from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import envelope_along, envelope_max
+from rheobase.fields.leadfield import LeadField, load_lead_field
+from rheobase.fields.leadfield_solve import lead_field
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.solver import Conductor
+from rheobase.fields.tensors import Tensors
 from rheobase.fields.waveforms.files import read_waveform
 from rheobase.fields.waveforms.pulses import discharge, tms_pulse
 from rheobase.fields.waveforms.shapes import ramped, rectangular, sine, two_carriers
@@ -27,18 +36,24 @@ __all__ = [
     "Electrode",
     "FieldBasis",
     "Layer",
+    "LeadField",
     "MeshedElectrodes",
     "Montage",
     "Polygon",
     "Rectangle",
     "Ring",
+    "TensorImage",
+    "Tensors",
     "Waveform",
     "coil",
+    "conductivity_tensors",
     "discharge",
     "envelope_along",
     "envelope_max",
     "layer",
+    "lead_field",
     "load_basis",
+    "load_lead_field",
     "magnetic_dipole",
     "mesh_electrodes",
     "montage_1x1",
@@ -49,6 +64,8 @@ __all__ = [
     "pose_to_simnibs",
     "ramped",
     "read_coil",
+    "read_directions",
+    "read_tensors",
     "read_waveform",
     "rectangular",
     "sine",
