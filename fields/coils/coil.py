@@ -95,6 +95,25 @@ class Coil:
         """Positions of all line elements and dipoles (m), shape (n, 3)."""
         return np.concatenate([self.positions, self.dipoles])
 
+    def lines(self) -> list[NDArray[np.float64]]:
+        """Return the runs of line elements that follow each other (m), shape (n, 3) each.
+
+        A run that comes back to its start is closed.
+        """
+        if not len(self.positions):
+            return []
+        step = np.diff(self.positions, axis=0)
+        along = 0.5 * (self.segments[1:] + self.segments[:-1])
+        size = np.linalg.norm(along, axis=1)
+        ends = np.flatnonzero(np.linalg.norm(step - along, axis=1) > 0.1 * size) + 1
+        runs = []
+        for at, by in zip(
+            np.split(self.positions, ends), np.split(self.segments, ends), strict=True
+        ):
+            gap = np.linalg.norm(at[0] - at[-1] - 0.5 * (by[0] + by[-1]))
+            runs.append(np.vstack([at, at[:1]]) if gap < 0.1 * np.linalg.norm(by[0]) else at)
+        return runs
+
     def vector_potential(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return A (V s/m per ampere) at points (m), shape (n, 3).
 

@@ -245,11 +245,10 @@ def _rise(
     out = np.zeros(len(points))
     if not len(points):
         return out
-    local = np.ascontiguousarray((points - pose[:3, 3]) @ pose[:3, :3])
-    nodes = (scalp.nodes - pose[:3, 3]) @ pose[:3, :3]
-    corners = nodes[scalp.triangles]
-    low, high = local.min(axis=0), local.max(axis=0)
-    above = (corners.max(axis=1) >= low).all(axis=1)
-    within = (corners[:, :, :2].min(axis=1) <= high[:2]).all(axis=1)
-    rise(local, np.ascontiguousarray(corners[above & within]), out)
+    local = (points - pose[:3, 3]) @ pose[:3, :3]
+    corners = ((scalp.nodes - pose[:3, 3]) @ pose[:3, :3])[scalp.triangles]
+    order = np.argsort(local[:, 0])
+    found = np.empty(len(points))
+    rise(np.ascontiguousarray(local[order]), corners, found)
+    out[order] = found
     return out

@@ -82,6 +82,6 @@ def casing_points(
         weights = np.stack([i[keep], j[keep], n - i[keep] - j[keep]], axis=1) / n
         found.append(np.einsum("wc,tcd->twd", weights, corners[parts == n]).reshape(-1, 3))
     every = np.concatenate(found)
-    _, first = np.unique(np.floor(every / OUTLINE_SPACING), axis=0, return_index=True)
+    _, first = np.unique(np.floor(every / (OUTLINE_SPACING / 2)), axis=0, return_index=True)
     thinned: NDArray[np.float64] = every[np.sort(first)]
     return thinned

@@ -171,8 +171,9 @@ def wind(winding: Winding) -> Coil:
         c, s = np.cos(tilt), np.sin(tilt)
         R = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
         centre = 1e-3 * np.array([side * w.centre_distance_mm / 2, 0.0, w.centre_height_mm])
-        positions.append(middle @ R.T + centre)
-        segments.append((-1.0 if side == 1 else 1.0) * step @ R.T)
+        order = slice(None, None, -1 if side == 1 else 1)  # elements follow the current
+        positions.append(middle[order] @ R.T + centre)
+        segments.append((-1.0 if side == 1 else 1.0) * step[order] @ R.T)
         outline.append(face @ R.T + centre)
     return Coil(
         name=w.name,

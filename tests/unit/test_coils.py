@@ -99,6 +99,9 @@ def test_shipped_windings_are_what_the_table_says(name: str) -> None:
     else:
         reach = abs(made.positions[:, 0]) > 0.05
         assert made.positions[reach, 2].min() < made.positions[~reach, 2].min(), "ends come nearer"
+    lines = made.lines()
+    assert len(lines) == w.wings * w.layers * w.turns_per_layer
+    assert all(np.array_equal(line[0], line[-1]) for line in lines)
     assert w.source
     assert w.status
     assert (made.dIdt_max is None) == (w.dIdt_max_A_per_us is None)
@@ -255,6 +258,21 @@ def test_coil_may_not_cut_the_head(head: Head, conductor: Conductor, scalp: Scal
     far = place_coil(tool, head, position="Cz", distance_mm=10)
     assert clearance(far, scalp) == pytest.approx(0.010, abs=3e-4)
     assert far.notes == ()
+
+
+def test_what_is_inside_the_scalp(scalp: Scalp) -> None:
+    nodes = scalp.nodes[np.unique(scalp.triangles)]
+    # rays through vertices and along the axis, where several triangles meet
+    for scale, inside in ((0.96, True), (1.01, False)):
+        points = np.concatenate([scale * nodes, [[0, 0, scale * R], [0, 0, -scale * R]]])
+        cloud = Coil(name="cloud", dipoles=points, moments=0 * points)
+        for k in range(len(points)):
+            one = Coil(name="one", dipoles=points[k : k + 1], moments=np.zeros((1, 3)))
+            if k % 40 == 0 or k >= len(nodes):
+                assert (overlap(one, scalp) > 0) == inside
+        assert (overlap(cloud, scalp) > 0) == inside
+    top = magnetic_dipole([0.01, 0.02, 0.0], [0, 0, 1])
+    assert overlap(top, scalp) == pytest.approx(np.sqrt(R**2 - 0.0005), abs=5e-4)
 
 
 def test_double_cone_embraces_the_head(head: Head, scalp: Scalp) -> None:

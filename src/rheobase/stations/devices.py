@@ -153,10 +153,8 @@ def coil_on(head: Head, table: TMS) -> Device:
         distance_mm=table.distance_mm,
     )
     scene: Scene = {}
-    step = np.linalg.norm(np.diff(placed.positions, axis=0), axis=1)
-    ends = np.flatnonzero(step > 1.08 * np.linalg.norm(placed.segments[:-1], axis=1)) + 1
-    for k, turn in enumerate(np.split(placed.positions, ends)):
-        scene[f"line_{k}"] = np.vstack([turn, turn[:1]])
+    for k, line in enumerate(placed.lines()):
+        scene[f"line_{k}"] = line
         scene[f"colour_{k}"] = np.array([0.72, 0.45, 0.20])
     basis = _cached_basis(head, table, lambda: solve_induction(head, placed))
     return Device(
