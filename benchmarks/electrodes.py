@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Model, layer, place_electrode
-from rheobase.fields.electrodes.meshed import mesh_electrodes
+from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage, montage_4x1
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152 import build
+from rheobase.meshes.insertion.bodies import Coat, pad
+from rheobase.meshes.insertion.insert import insert_into_head
 from rheobase.meshes.placing.outlines import Disc, Outline, Rectangle
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.store import load_head
 
 SPONGE = (layer("sponge"), layer("rubber"))
@@ -51,6 +55,28 @@ def discs(head: Head, model: Model) -> Montage:
     return montage_4x1(head, centre="C3", current=2e-3, layers=GEL, model=model)
 
 
+def refined(head: Head, montage: Montage) -> Head:
+    """Return the head with the outer 2 mm of the scalp under the electrodes as fine as layers.
+
+    What changes between a pad on this and on the head as it is comes from the mesh.
+    """
+    scalp, label = Scalp(head.mesh), head.label_of("scalp")
+    skin = [Coat(name="skin", label=label, thickness_mm=2.0)]
+    bodies = [
+        replace(body, only_in=(label,))
+        for e in montage.electrodes
+        for body in pad(
+            scalp,
+            e.centre,
+            e.shape,
+            skin,
+            name=e.name,
+            rotation_deg=float(np.rad2deg(e.angle(scalp.frame(e.centre, where=e.name)))),
+        )
+    ]
+    return insert_into_head(head, bodies, {})[0]
+
+
 def strength(basis: FieldBasis, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return E (V/m) at 2 mA at points, shape (n, 3)."""
     field: NDArray[np.float64] = 2e-3 * basis.at(points)[0][0]
@@ -58,7 +84,7 @@ def strength(basis: FieldBasis, points: NDArray[np.float64]) -> NDArray[np.float
 
 
 def compare(head: Head, title: str, variants: dict[str, Montage]) -> None:
-    """Solve each variant and print it beside the first one."""
+    """Solve each variant and print it beside the first one, which has a fine skin."""
     grey = head.mesh.labels == head.label_of("grey_matter")
     points, weight = head.mesh.centroids()[grey], head.mesh.volumes()[grey]
     first = None
@@ -66,7 +92,9 @@ def compare(head: Head, title: str, variants: dict[str, Montage]) -> None:
     for name, montage in variants.items():
         start = time.process_time()
         meshed = montage.electrodes[0].model == "meshed"
-        place = mesh_electrodes(head, montage) if meshed else head
+        place: Head | MeshedElectrodes = mesh_electrodes(head, montage) if meshed else head
+        if name.endswith("fine skin"):
+            place = refined(head, montage)
         inserting = time.process_time() - start
         basis = solve_conduction(place, montage)
         solving = time.process_time() - start - inserting
@@ -94,8 +122,9 @@ def main() -> None:
         head,
         "pads of 5 x 7 cm, 5 mm of sponge under 2 mm of rubber",
         {
+            "complete, fine skin": pads(head, "complete"),
             "complete": pads(head, "complete"),
-            "ideal": pads(head, "ideal"),
+            "ideal, fine skin": pads(head, "ideal"),
             "meshed, metal on all of the rubber": pads(head, "meshed"),
             "meshed, connector of 5 mm radius": pads(head, "meshed", Disc(radius_mm=5)),
         },
@@ -103,7 +132,12 @@ def main() -> None:
     compare(
         head,
         "4x1, discs of 6 mm radius on 2 mm of gel",
-        {m: discs(head, m) for m in ("complete", "ideal", "meshed")},
+        {
+            "complete, fine skin": discs(head, "complete"),
+            "complete": discs(head, "complete"),
+            "ideal, fine skin": discs(head, "ideal"),
+            "meshed": discs(head, "meshed"),
+        },
     )
 
 

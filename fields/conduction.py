@@ -70,7 +70,7 @@ def solve_conduction(
         V[k] = currents[:-1] @ units
         report.append(_report(conductor, pads, currents, units, V[k], solves))
         with stage("correcting the potential"):
-            under = np.concatenate([pad.nodes for pad in pads])
+            under = np.concatenate([pad.enclosed for pad in pads])
             W[k] = correct(conductor, V[k : k + 1], contacts=pad_contacts(pads), singular=under)[0]
     with stage("recovering the field"):
         E = -conductor.recovery.gradient(V + W)
