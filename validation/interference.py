@@ -122,7 +122,8 @@ def blind_search(E: Floats, carriers: Carriers, seed: int = 0) -> Floats:
             bend = np.minimum(before - 2 * here + after, -1e-300)
             ends.append(sign * (here - (after - before) ** 2 / (8 * bend)))
         top, low = ends
-        return np.sqrt(top) - np.sqrt(np.maximum(low, 0.0))
+        depth: Floats = np.sqrt(top) - np.sqrt(np.maximum(low, 0.0))
+        return depth
 
     found = np.empty(E.shape[1])
     for i in range(E.shape[1]):
