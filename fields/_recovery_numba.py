@@ -274,21 +274,30 @@ def fit_weights(
     return node, weight
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def apply_weights(node: Any, weight: Any, V: Any, out: Any) -> None:
-    """Write the gradients of k potentials (k, n_nodes) into ``out`` (k, n_rows, 3)."""
-    for s in prange(len(node)):
-        for k in range(len(V)):
-            own = V[k, node[s, 0]]
-            x = y = z = 0.0
+@njit(cache=True, nogil=True, parallel=True, fastmath={"contract"})
+def apply_weights(node: Any, weight: Any, V: Any, n_parts: int, out: Any) -> None:
+    """Write the gradients of k potentials, given side by side (n_nodes, k), into (k, n_rows, 3)."""
+    n = len(node)
+    k = V.shape[1]
+    for part in prange(n_parts):
+        x, y, z = np.empty(k), np.empty(k), np.empty(k)
+        for s in range(n * part // n_parts, n * (part + 1) // n_parts):
+            own = V[node[s, 0]]
+            x[:] = 0.0
+            y[:] = 0.0
+            z[:] = 0.0
             for q in range(1, node.shape[1]):
-                v = V[k, node[s, q]] - own
-                x += weight[s, q, 0] * v
-                y += weight[s, q, 1] * v
-                z += weight[s, q, 2] * v
-            out[k, s, 0] = x
-            out[k, s, 1] = y
-            out[k, s, 2] = z
+                other = V[node[s, q]]
+                wx, wy, wz = weight[s, q, 0], weight[s, q, 1], weight[s, q, 2]
+                for i in range(k):
+                    v = other[i] - own[i]
+                    x[i] += wx * v
+                    y[i] += wy * v
+                    z[i] += wz * v
+            for i in range(k):
+                out[i, s, 0] = x[i]
+                out[i, s, 1] = y[i]
+                out[i, s, 2] = z[i]
 
 
 @njit(cache=True, nogil=True)

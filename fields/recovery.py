@@ -30,7 +30,7 @@ from rheobase.fields.assembly import tissue_index
 from rheobase.meshes.mesh import TetMesh
 
 PATCH_NODES = 36  # 16 coefficients; two shells of a body-centred lattice hold 27 nodes, three 51
-_PARTS = 16  # of the fit, each with a list as long as the split nodes
+_PARTS = 16  # that threads share; in the fit each has a list as long as the split nodes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,9 +93,9 @@ class Recovery:
         """Return the gradient (V/m) of potentials (V), shape (k, n_nodes): (k, n_rows, 3)."""
         from rheobase.fields._recovery_numba import apply_weights
 
-        V = np.atleast_2d(V)
-        out = np.empty((len(V), len(self.rows), 3))
-        apply_weights(self.patch, self.weight, V, out)
+        side_by_side = np.ascontiguousarray(np.atleast_2d(V).T)
+        out = np.empty((side_by_side.shape[1], len(self.rows), 3))
+        apply_weights(self.patch, self.weight, side_by_side, _PARTS, out)
         return out
 
 

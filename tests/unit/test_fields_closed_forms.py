@@ -83,3 +83,26 @@ def test_no_radial_field_and_no_charge_from_a_radial_dipole() -> None:
     radial = magnetic_dipole_field(points, [0.1, 0, 0.1], [1, 0, 1])
     A = magnetic_dipole([0.1, 0, 0.1], [1, 0, 1]).vector_potential(points)
     assert np.allclose(radial, -A, rtol=1e-10, atol=1e-20)
+
+
+def test_dipole_field_turns_as_its_magnetic_field_grows() -> None:
+    """Faraday: curl E = -B of the dipole per unit dI/dt; with E·r = 0 that determines E."""
+    at, m = np.array([0.02, -0.03, 0.11]), np.array([0.5, 1.0, -0.3])
+    points = np.random.default_rng(2).uniform(-0.04, 0.04, (10, 3))
+    h = 1e-5
+    slope = np.stack(
+        [
+            magnetic_dipole_field(points + h * step, at, m)
+            - magnetic_dipole_field(points - h * step, at, m)
+            for step in np.eye(3)
+        ],
+        axis=2,
+    ) / (2 * h)  # dE_i/dx_j
+    curl = np.stack(
+        [slope[:, (j + 2) % 3, (j + 1) % 3] - slope[:, (j + 1) % 3, (j + 2) % 3] for j in range(3)],
+        1,
+    )
+    d = points - at
+    r = np.linalg.norm(d, axis=1)[:, None]
+    B = 1e-7 * (3 * d * (d @ m)[:, None] / r**5 - m / r**3)
+    assert np.abs(curl + B).max() < 1e-6 * np.abs(B).max()
