@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode, Layer, Model, layer
 from rheobase.fields.electrodes.montage import Montage
+from rheobase.fields.report import SourceReport
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import LayeredSphere
+from rheobase.meshes.head import Head
+from rheobase.meshes.mesher import carve_indicators
 from rheobase.meshes.placing.outlines import Disc, Outline, Polygon, Rectangle, Ring
+from rheobase.meshes.tissues import tissue
 from rheobase.validation.case import Row
 from rheobase.validation.sphere import EDGE, LABELS, RADII, SIGMA, conductor
 
@@ -29,24 +33,70 @@ def delivered_current(edge: float = EDGE) -> list[Row]:
     basis = solve_conduction(c, [five_shapes(), ring_montage("complete"), ring_montage("ideal")])
     rows = []
     for name, report in zip(basis.names, basis.report, strict=True):
+        rows += soundness(f"{name} ({mesh})", report)
+    return rows + meshed_layers() + crossing_current(c, mesh) + ideal_against_exact(c, mesh)
+
+
+def soundness(what: str, report: SourceReport) -> list[Row]:
+    """Return what conservation and reciprocity ask of a solution."""
+    return [
+        Row(
+            case="delivered-current",
+            quantity=f"{quantity}: {what}",
+            value=error,
+            reference=0.0,
+            error=error,
+            limit=1e-3,
+            unit="1",
+            source="conservation of charge; reciprocity",
+        )
         for quantity, error in (
             ("delivered against asked current, worst electrode", report.mismatch),
             ("sum of the delivered currents", report.conservation),
             ("impedance of pairs, one way against the other", report.asymmetry),
-        ):
-            rows.append(
-                Row(
-                    case="delivered-current",
-                    quantity=f"{quantity}: {name} ({mesh})",
-                    value=error,
-                    reference=0.0,
-                    error=error,
-                    limit=1e-3,
-                    unit="1",
-                    source="conservation of charge; reciprocity",
-                )
-            )
-    return rows + crossing_current(c, mesh) + ideal_against_exact(c, mesh)
+        )
+    ]
+
+
+def meshed_layers(edge: float = 4.5e-3) -> list[Row]:
+    """Check the current through the skin under meshed sponge and gel."""
+    inner = np.array([-np.inf, *RADII[:-1]])
+
+    def shells(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        r = np.linalg.norm(points, axis=1)[:, None]
+        return np.concatenate([r - RADII[-1], np.minimum(r - inner, np.array(RADII) - r)], axis=1)
+
+    half = RADII[-1] + 3 * edge
+    made = carve_indicators([0, *LABELS], shells, [[-half] * 3, [half] * 3], edge)
+    names = ("grey_matter", "skull", "scalp")
+    head = Head(
+        name="sphere",
+        species="human",
+        space="sphere",
+        mesh=made.mesh,
+        lattice=made.lattice,
+        tissues={
+            label: tissue(name).with_value("conductivity", sigma, source="chosen for this sphere")
+            for label, name, sigma in zip(LABELS, names, SIGMA, strict=True)
+        },
+    )
+    sponge, gel = (layer("sponge"), layer("rubber")), (layer("gel", thickness_mm=2.0),)
+    placed: dict[str, tuple[NDArray[np.float64], Outline, tuple[Layer, ...], Model]] = {
+        "pad": (TOP, Rectangle(width_mm=35, height_mm=50), sponge, "meshed"),
+        "disc": (SIDE, Disc(radius_mm=6), gel, "meshed"),
+        "third": (-TOP, Disc(radius_mm=12), gel, "complete"),
+    }
+    montage = Montage(
+        name="meshed",
+        electrodes=tuple(
+            Electrode(name=n, centre=RADII[-1] * d, shape=shape, layers=layers, model=model)
+            for n, (d, shape, layers, model) in placed.items()
+        ),
+        currents=(1e-3, -0.4e-3, -0.6e-3),
+    )
+    basis = solve_conduction(head, montage)
+    mesh = f"{len(basis.mesh.tets) / 1e6:.2f} M tetrahedra"
+    return soundness(f"meshed sponge and rubber, meshed gel ({mesh})", basis.report[0])
 
 
 def five_shapes() -> Montage:
