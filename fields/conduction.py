@@ -24,12 +24,16 @@ from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
 from rheobase.fields.report import DELIVERY, SourceReport
 from rheobase.fields.solver import Conductor, Solve
+from rheobase.fields.tensors import Tensors
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
 
 def solve_conduction(
-    head: Head | Conductor | MeshedElectrodes, montages: Sequence[Montage] | Montage
+    head: Head | Conductor | MeshedElectrodes,
+    montages: Sequence[Montage] | Montage,
+    *,
+    tensors: Tensors | None = None,
 ) -> FieldBasis:
     """Solve for the field of each montage at a total current of 1 A.
 
@@ -40,6 +44,9 @@ def solve_conduction(
         layers of electrodes are meshed already.
     montages
         One montage or several.
+    tensors
+        Anisotropy of the head as it is given (layers of `MeshedElectrodes` included); a conductor
+        has its own.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def solve_conduction(
     ------
     InputError
         Before any matrix is assembled: if an electrode is off the head, pads overlap, or layers are
-        to be meshed in a conductor. If a pad sits on a part of the mesh that is not connected to
+        to be meshed in a conductor, or tensors are given where they cannot be used. If a pad sits on a part of the mesh that is not connected to
         the others.
     """
     montages = [montages] if isinstance(montages, Montage) else list(montages)
@@ -60,7 +67,7 @@ def solve_conduction(
     names = [m.name for m in montages]
     if len(set(names)) < len(names):
         raise InputError(f"montage names must differ, got {', '.join(names)}")
-    conductor, laid = _laid(head, montages)
+    conductor, laid = _laid(head, montages, tensors)
     V = np.empty((len(montages), len(conductor.mesh.nodes)))
     W = np.empty_like(V)
     report = []
@@ -87,21 +94,35 @@ def solve_conduction(
 
 
 def _laid(
-    head: Head | Conductor | MeshedElectrodes, montages: Sequence[Montage]
+    head: Head | Conductor | MeshedElectrodes,
+    montages: Sequence[Montage],
+    tensors: Tensors | None,
 ) -> tuple[Conductor, list[list[Pad]]]:
     """Lay every montage, with all checks, and only then make the conductor."""
     if isinstance(head, MeshedElectrodes):
-        return Conductor(head.head), [head.lay(m) for m in montages]
+        pads = [head.lay(m) for m in montages]
+        return Conductor(head.head, tensors=tensors), pads
     scalp = Scalp(head.mesh)
     laid = [lay_montage(m, scalp) for m in montages]
-    if not any(e.model == "meshed" for m in montages for e in m.electrodes):
-        return head if isinstance(head, Conductor) else Conductor(head), laid
+    to_mesh = any(e.model == "meshed" for m in montages for e in m.electrodes)
+    where = ", ".join(m.name for m in montages)
     if isinstance(head, Conductor):
+        if to_mesh:
+            raise InputError(
+                "expected the head, not a conductor made from it, to mesh the layers of "
+                f"electrodes: {where}"
+            )
+        if tensors is not None:
+            raise InputError(f"expected tensors of a head, a conductor has its own: {where}")
+        return head, laid
+    if not to_mesh:
+        return Conductor(head, tensors=tensors), laid
+    if tensors is not None:
         raise InputError(
-            "expected the head, not a conductor made from it, to mesh the layers of electrodes: "
-            + ", ".join(m.name for m in montages)
+            "expected tensors of the mesh with the layers of the electrodes, got the head without "
+            f"them (mesh_electrodes): {where}"
         )
-    return _laid(mesh_electrodes(head, montages), montages)
+    return _laid(mesh_electrodes(head, montages), montages, None)
 
 
 def solve_units(
