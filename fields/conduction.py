@@ -57,9 +57,9 @@ def solve_conduction(
     Raises
     ------
     InputError
-        Before any matrix is assembled: if an electrode is off the head, pads overlap, or layers are
-        to be meshed in a conductor, or tensors are given where they cannot be used. If a pad sits on a part of the mesh that is not connected to
-        the others.
+        Before any matrix is assembled: if an electrode is off the head, pads overlap, layers are
+        to be meshed in a conductor, or tensors are given where they cannot be used. If a pad sits
+        on a part of the mesh that is not connected to the others.
     """
     montages = [montages] if isinstance(montages, Montage) else list(montages)
     if not montages:
