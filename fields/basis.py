@@ -148,6 +148,35 @@ class FieldBasis:
         interpolate(self.E, self.split_of_tet, tet, weight, E)
         return E, tet
 
+    def interpolate(
+        self, values: ArrayLike, points: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Return a quantity at points, interpolated linearly within the tissue of each.
+
+        Parameters
+        ----------
+        values
+            The quantity at the split nodes (`magnitude`, an envelope …), shape (n_split,).
+        points
+            Positions (m), shape (n, 3).
+
+        Returns
+        -------
+        values : ndarray, shape (n,)
+            NaN outside the mesh.
+        tet : ndarray, shape (n,)
+            Tetrahedron that holds each point, -1 outside.
+        """
+        v = np.asarray(values, dtype=np.float64)
+        if v.shape != self.split_node.shape:
+            raise InputError(
+                f"expected a value for each of {len(self.split_node)} split nodes, got {v.shape}"
+            )
+        tet, weight = self.locator.locate(points)
+        found: NDArray[np.float64] = np.einsum("ni,ni->n", v[self.split_of_tet[tet]], weight)
+        found[tet < 0] = np.nan
+        return found, tet
+
     def combine(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
         """Return E = sum_k a_k E_k (V/m) at the split nodes, shape (n_split, 3).
 

@@ -33,11 +33,11 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
     scene
         Arrays: ``view`` (unit vector from the head to the camera) and any number of
         ``line_<name>`` (n, 3) polylines and ``patch_<name>`` (n, 3, 3) triangles with
-        ``colour_<name>`` (RGB 0..1), and ``edges_<name>`` where the triangles' edges are to be
-        seen. Where there is a coloured surface: its ``points`` and ``triangles`` with ``values`` on
+        ``colour_<name>`` (RGB 0..1), ``opacity_<name>`` (0..1) where they are translucent, and
+        ``edges_<name>`` where the triangles' edges are to be seen. Where there is a coloured surface: its ``points`` and ``triangles`` with ``values`` on
         the points and the two-element ``limits``; ``title`` names the colour bar. Where there is a
         translucent scalp: ``shell_points`` and ``shell_triangles``. Lengths in metres. ``window``
-        may give the size of the picture (pixels).
+        may give the size of the picture (pixels). With ``plain`` there is neither a bar nor axes.
     png
         The picture.
     """
@@ -101,6 +101,7 @@ def _draw(file: Path, png: Path | None) -> None:
             plot.add_mesh(
                 _polydata(corners, np.arange(len(corners)).reshape(-1, 3)),
                 color=scene[f"colour_{of}"],
+                opacity=float(scene.get(f"opacity_{of}", 1.0)),
                 show_edges=f"edges_{of}" in scene,
                 edge_color="#404040",
                 line_width=0.4,
@@ -112,7 +113,8 @@ def _draw(file: Path, png: Path | None) -> None:
     view = np.asarray(scene["view"], dtype=float)
     up = (0.0, 0.0, 1.0) if abs(view[2]) < 0.9 else (0.0, 1.0, 0.0)
     plot.camera_position = [tuple(centre + view * 1.8125 * length), tuple(centre), up]
-    plot.add_axes(xlabel="R", ylabel="A", zlabel="S", color="black")
+    if "plain" not in scene:
+        plot.add_axes(xlabel="R", ylabel="A", zlabel="S", color="black")
     if png is None:
         plot.show(title=str(scene["title"]))
         return
@@ -129,6 +131,7 @@ def _add_surface(plot: Any, scene: Mapping[str, NDArray[Any]]) -> None:
         clim=tuple(scene["limits"]),
         smooth_shading=True,
         specular=0.2,
+        show_scalar_bar="plain" not in scene,
         scalar_bar_args={
             "title": str(scene["title"]),
             "color": "black",

@@ -266,15 +266,15 @@ def write_picture(
     """
     from matplotlib.image import imread, imsave
 
-    rows = [_trimmed(_pixels(head_sections(head, at=at)))]
+    rows = [trimmed(_pixels(head_sections(head, at=at)))]
     if image is not None:
         on_image = head_sections(head, at=at, image=image, title="interfaces on the image")
-        rows.append(_trimmed(_pixels(on_image)))
+        rows.append(trimmed(_pixels(on_image)))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cut.png"
         drawn = render(cut_scene(head, at=at), file)
         if drawn:
-            rows.append(_trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
+            rows.append(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
     width = max(row.shape[1] for row in rows)
     page = [_centred(row, width) for row in rows]
     with whole_file(path) as part:
@@ -291,7 +291,7 @@ def _pixels(figure: Figure) -> NDArray[np.uint8]:
     return np.array(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _trimmed(pixels: NDArray[np.uint8], margin: int = 12) -> NDArray[np.uint8]:
+def trimmed(pixels: NDArray[np.uint8], margin: int = 12) -> NDArray[np.uint8]:
     """Return a picture without its white border."""
     used = (pixels < 250).any(axis=2)
     if not used.any():

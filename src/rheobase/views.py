@@ -7,7 +7,7 @@ carries its unit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     from rheobase.meshes.head import Head
@@ -60,38 +61,78 @@ def slices(
     step
         Pixel size (m).
     """
-    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     figure = new_figure(13.5, 4.8)
     panels = figure.subplots(1, 3)
-    low, high = head.mesh.nodes.min(axis=0), head.mesh.nodes.max(axis=0)
-    brain = [
-        label for label, t in head.tissues.items() if t.name in {"grey_matter", "white_matter"}
-    ]
-    scale = Normalize(0, limit)
     for axis, panel in enumerate(panels):
+        norm = Normalize(0, limit)
+        shown = draw_slice(panel, head, value_at, axis=axis, at=centre[axis], norm=norm, step=step)
         i, j = [a for a in range(3) if a != axis]
-        u, v = np.arange(low[i], high[i], step), np.arange(low[j], high[j], step)
-        points = np.empty((len(v), len(u), 3))
-        points[..., i], points[..., j] = u[None, :], v[:, None]
-        points[..., axis] = centre[axis]
-        values, tet = value_at(points.reshape(-1, 3))
-        label = np.where(tet >= 0, head.mesh.labels[tet], 0).reshape(len(v), len(u))
-        shown = np.where(np.isin(label, brain), values.reshape(label.shape), np.nan)
-        extent = (low[i] * 1e3, high[i] * 1e3, low[j] * 1e3, high[j] * 1e3)
-        grey = np.where(label > 0, 0.93 - 0.06 * (label % 5), 1.0)
-        panel.imshow(grey, extent=extent, origin="lower", cmap="gray", vmin=0, vmax=1)
-        panel.imshow(shown, extent=extent, origin="lower", cmap="viridis", norm=scale)
-        for tissue in np.unique(label[label > 0]):
-            panel.contour(
-                u * 1e3, v * 1e3, label == tissue, levels=[0.5], colors="0.25", linewidths=0.4
-            )
         panel.plot(centre[i] * 1e3, centre[j] * 1e3, "+", color="white", ms=9, mew=1.2)
-        panel.set(xlabel=AXES[i], ylabel=AXES[j], aspect="equal")
-        panel.set_title(f"{'xyz'[axis]} = {centre[axis] * 1e3:.0f} mm", fontsize=10)
-    figure.colorbar(ScalarMappable(scale, "viridis"), ax=panels, label=title, shrink=0.85)
+    figure.colorbar(shown, ax=panels, label=title, shrink=0.85)
     return figure
+
+
+def draw_slice(
+    panel: Any,
+    head: Head,
+    value_at: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.int32]]],
+    *,
+    axis: int,
+    at: float,
+    norm: Normalize,
+    cmap: str = "viridis",
+    tissues: Sequence[str] = ("grey_matter", "white_matter"),
+    margin: float | None = None,
+    step: float = 1e-3,
+) -> Any:
+    """Draw a slice into a panel: tissue outlines, and a value in some tissues.
+
+    Parameters
+    ----------
+    panel
+        Matplotlib axes.
+    head, value_at, step
+        As in `slices`.
+    axis, at
+        The plane: coordinate ``axis`` is ``at`` (m).
+    norm, cmap
+        Scale and colour map of the value.
+    tissues
+        Names of the tissues that show it.
+    margin
+        How far around these tissues the panel goes (m); the whole slice if None.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        For `Figure.colorbar`.
+    """
+    low, high = head.mesh.nodes.min(axis=0), head.mesh.nodes.max(axis=0)
+    i, j = [a for a in range(3) if a != axis]
+    u, v = np.arange(low[i], high[i], step), np.arange(low[j], high[j], step)
+    points = np.empty((len(v), len(u), 3))
+    points[..., i], points[..., j], points[..., axis] = u[None, :], v[:, None], at
+    values, tet = value_at(points.reshape(-1, 3))
+    label = np.where(tet >= 0, head.mesh.labels[tet], 0).reshape(len(v), len(u))
+    wanted = [k for k, t in head.tissues.items() if t.name in tissues]
+    shown = np.where(np.isin(label, wanted), values.reshape(label.shape), np.nan)
+    extent = (low[i] * 1e3, high[i] * 1e3, low[j] * 1e3, high[j] * 1e3)
+    grey = np.where(label > 0, 0.93 - 0.06 * (label % 5), 1.0)
+    panel.imshow(grey, extent=extent, origin="lower", cmap="gray", vmin=0, vmax=1)
+    image = panel.imshow(shown, extent=extent, origin="lower", cmap=cmap, norm=norm)
+    for tissue in np.unique(label[label > 0]):
+        panel.contour(
+            u * 1e3, v * 1e3, label == tissue, levels=[0.5], colors="0.25", linewidths=0.4
+        )
+    panel.set(xlabel=AXES[i], ylabel=AXES[j], aspect="equal")
+    panel.set_title(f"{'xyz'[axis]} = {at * 1e3:.0f} mm", fontsize=10)
+    if margin is not None and np.isfinite(shown).any():
+        rows, columns = (np.flatnonzero(np.isfinite(shown).any(axis=k)) for k in (1, 0))
+        ends = ((x[[k[0], k[-1]]] + [-margin, margin]) * 1e3 for x, k in ((u, columns), (v, rows)))
+        panel.set(**dict(zip(("xlim", "ylim"), ends, strict=True)))
+    return image
 
 
 def recruitment(

@@ -91,6 +91,19 @@ def test_interpolation_agrees_at_nodes_and_says_outside(basis: FieldBasis) -> No
     assert np.isnan(E).all()
 
 
+def test_any_quantity_is_interpolated_as_the_field_is(basis: FieldBasis) -> None:
+    inner = np.flatnonzero(np.linalg.norm(basis.split_position, axis=1) < 0.065)[::50]
+    between = 0.7 * basis.split_position[inner] + 0.3 * basis.split_position[inner[::-1]]
+    points = np.vstack([between, [[0.0, 0.0, 0.2]]])
+    E, tet = basis.at(points)
+    value, same = basis.interpolate(basis.E[0, :, 2], points)
+    assert np.array_equal(tet, same)
+    assert np.allclose(value[:-1], E[0, :-1, 2], rtol=1e-12, atol=1e-15)
+    assert np.isnan(value[-1])
+    with pytest.raises(InputError, match="split nodes"):
+        basis.interpolate(np.ones(3), points)
+
+
 def test_basis_survives_the_file(basis: FieldBasis, tmp_path: Path) -> None:
     path = tmp_path / "basis.h5"
     basis.save(path)

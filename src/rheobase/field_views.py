@@ -1,0 +1,125 @@
+"""Pictures of fields: values on the cortex, with pads and coils where they stand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError
+from rheobase._render import CURE, render
+from rheobase.head_views import trimmed
+
+if TYPE_CHECKING:
+    from matplotlib.cm import ScalarMappable
+
+    from rheobase.fields.coils.coil import Coil
+    from rheobase.fields.electrodes.montage import Montage
+    from rheobase.meshes.head import Head
+
+Scene = dict[str, NDArray[Any]]
+
+ANODE, CATHODE = (0.84, 0.37, 0.0), (0.0, 0.45, 0.70)
+COPPER = (0.72, 0.45, 0.20)
+
+
+def pad_scene(head: Head, montages: Sequence[Montage] | Montage) -> Scene:
+    """Return the skin under the electrodes of montages, anodes orange and cathodes blue."""
+    from rheobase.fields.electrodes.montage import Montage
+    from rheobase.fields.electrodes.pads import lay_montage
+    from rheobase.meshes.placing.scalp import Scalp
+
+    scalp = Scalp(head.mesh)
+    scene: Scene = {}
+    for montage in [montages] if isinstance(montages, Montage) else montages:
+        pads = lay_montage(montage, scalp)
+        for pad, current in zip(pads, montage.currents, strict=True):
+            covered = [triangle for triangle, part in pad.coverage.items() if part > 0.5]
+            name = f"{montage.name} {pad.name}"
+            scene[f"patch_{name}"] = head.mesh.nodes[scalp.triangles[covered]]
+            scene[f"colour_{name}"] = np.array(ANODE if current > 0 else CATHODE)
+            scene[f"opacity_{name}"] = np.array(0.6)
+    return scene
+
+
+def coil_scene(coil: Coil) -> Scene:
+    """Return the winding of a coil."""
+    scene: Scene = {}
+    for k, line in enumerate(coil.lines()):
+        scene[f"line_{k}"] = line
+        scene[f"colour_{k}"] = np.array(COPPER)
+    return scene
+
+
+def draw_cortex(
+    panel: Any,
+    head: Head,
+    values: ArrayLike,
+    *,
+    limit: float,
+    view: ArrayLike,
+    scene: Mapping[str, NDArray[Any]] | None = None,
+) -> ScalarMappable:
+    """Draw a value on the pial surface, under a translucent scalp, into a panel.
+
+    Parameters
+    ----------
+    panel
+        Matplotlib axes.
+    head
+        The head.
+    values
+        One for each cortical column, shape (n_columns,); 0 where they are not finite.
+    limit
+        Top of the colour scale, which starts at 0.
+    view
+        Vector from the head to where it is seen from, shape (3,).
+    scene
+        Devices, from `pad_scene` or `coil_scene`.
+
+    Returns
+    -------
+    matplotlib.cm.ScalarMappable
+        For `Figure.colorbar`.
+
+    Raises
+    ------
+    InputError
+        If the head has no cortical sheet, or another number of columns.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.image import imread
+
+    from rheobase.meshes.placing.scalp import Scalp
+
+    if head.cortex is None:
+        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
+    v = np.asarray(values, dtype=np.float64)
+    if v.shape != (len(head.cortex),):
+        raise InputError(f"expected {len(head.cortex)} values, one a column, got {v.shape}")
+    towards = np.asarray(view, dtype=np.float64)
+    drawn = {
+        "points": head.cortex.points(0.0),
+        "triangles": head.cortex.triangles,
+        "values": np.nan_to_num(v),
+        "limits": np.array([0.0, limit]),
+        "shell_points": head.mesh.nodes,
+        "shell_triangles": Scalp(head.mesh).triangles,
+        "view": towards / np.linalg.norm(towards),
+        "title": np.array(""),
+        "plain": np.array(True),
+        **(scene or {}),
+    }
+    panel.axis("off")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cortex.png"
+        if render(drawn, file):
+            panel.imshow(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
+        else:
+            panel.text(0.5, 0.5, CURE, ha="center", wrap=True, transform=panel.transAxes)
+    return ScalarMappable(Normalize(0.0, limit), "viridis")
