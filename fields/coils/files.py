@@ -130,10 +130,10 @@ def _read_nifti(path: Path) -> Coil:
             "expected a vector image of shape (nx, ny, nz, 3) or (nx, ny, nz, 1, 3), got "
             f"{image.values.shape}: {path}"
         )
+    with np.errstate(invalid="ignore"):  # a NaN that signals; it is told below
+        values = image.values.astype(np.float64)
     try:
-        grid = SampledPotential(
-            values=image.values.astype(np.float64), affine=image.affine, pose=TURN
-        )
+        grid = SampledPotential(values=values, affine=image.affine, pose=TURN)
     except InputError as error:
         raise InputError(f"{error}: {path}") from error
     return Coil(name=path.name.partition(".nii")[0], sampled=(grid,))

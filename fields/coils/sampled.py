@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 
+MOST = 1.0  # V s/m per ampere; a coil of 1 m and 100 turns makes a ten-thousandth of it
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SampledPotential:
@@ -27,8 +29,8 @@ class SampledPotential:
     Raises
     ------
     InputError
-        If there are fewer than two voxels along an axis, a value is not finite, or the affine
-        cannot be inverted.
+        If there are fewer than two voxels along an axis, a value is not finite or beyond reason, or
+        the affine cannot be inverted.
     """
 
     values: NDArray[np.float64]
@@ -42,10 +44,11 @@ class SampledPotential:
             raise InputError(
                 f"expected a sampled field of shape (nx, ny, nz, 3), 2 or more each, got {shape}"
             )
-        if not np.isfinite(self.values).all():
-            bad = int((~np.isfinite(self.values).all(axis=3)).sum())
+        bad = ~(np.abs(self.values) <= MOST).all(axis=3)
+        if bad.any():
             raise InputError(
-                f"expected finite values of a sampled field, got {bad} voxels that are not"
+                f"expected finite values of a sampled field, at most {MOST:g} V s/m per ampere, "
+                f"got {int(bad.sum())} voxels that are not"
             )
         size = float(np.linalg.norm(self.affine[:3, :3], axis=0).prod())
         if not np.isfinite(self.affine).all() or not (

@@ -25,6 +25,7 @@ from rheobase.fields.waveforms.waveform import Waveform
 
 MOST_TEXT = 500_000_000  # bytes of a file
 MOST_NUMBERS = 3_000_000  # of a packed array: a million elements
+LARGEST = 1e6  # mm or m²: what lies beyond is no coil
 DIPOLES, LINES, SAMPLED = 1, 2, 3
 AXES = ("x", "y", "z")
 
@@ -119,7 +120,7 @@ def _moves(tree: dict[str, Any], deformations: Sequence[float] | None) -> list[N
         raise InputError(f"expected {len(ranges)} deformations, got {len(values)}")
     for k, (value, r) in enumerate(zip(values, ranges, strict=True)):
         low, high = (float(v) for v in r["range"])
-        if not low <= value <= high:
+        if not -LARGEST <= low <= value <= high <= LARGEST:
             raise InputError(f"expected deformation {k} from {low:g} to {high:g}, got {value!r}")
     moves = []
     for entry in tree.get("deformList", []):
@@ -128,7 +129,8 @@ def _moves(tree: dict[str, Any], deformations: Sequence[float] | None) -> list[N
         if entry["type"] in AXES:
             move[AXES.index(entry["type"]), 3] = 1e-3 * value
         elif entry["type"] == "rot2p":
-            start, end = (1e-3 * np.array(entry[p], float) for p in ("point1", "point2"))
+            ends = _array([entry[p] for p in ("point1", "point2")], 3, "axis of a rotation")
+            start, end = 1e-3 * ends
             move[:3, :3] = _rotation(end - start, np.deg2rad(value))
             move[:3, 3] = start - move[:3, :3] @ start
         else:
@@ -140,7 +142,7 @@ def _moves(tree: dict[str, Any], deformations: Sequence[float] | None) -> list[N
 def _rotation(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
     """Return the rotation by ``angle`` (rad) about ``axis`` (Rodrigues), shape (3, 3)."""
     size = np.linalg.norm(axis)
-    if not (axis.shape == (3,) and 0 < size < np.inf):
+    if not size > 0:
         raise InputError(f"expected an axis between two points, got {axis.tolist()}")
     x, y, z = axis / size
     K = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
@@ -179,8 +181,8 @@ def _array(value: Any, columns: int, what: str, dtype: str = "<f8") -> NDArray[A
         numbers = numbers.reshape(-1, columns)
     if numbers.ndim != 2 or numbers.shape[1] != columns:
         raise InputError(f"expected rows of {columns} numbers, got shape {numbers.shape}: {what}")
-    if dtype == "<f8" and not np.isfinite(numbers).all():
-        raise InputError(f"expected finite numbers, got others: {what}")
+    if dtype == "<f8" and not (np.abs(numbers) <= LARGEST).all():
+        raise InputError(f"expected finite numbers of at most {LARGEST:g}, got others: {what}")
     return numbers
 
 
@@ -190,7 +192,7 @@ def _sampled(element: dict[str, Any], move: NDArray[np.float64], where: str) -> 
             "expected a sampled field as plain numbers, got a pickle, which could run any code: "
             f"write it in text mode or as NIfTI: {where}"
         )
-    affine = np.asarray(element["affine"], dtype=np.float64).copy()
+    affine = _array(element["affine"], 4, f"affine of {where}").copy()
     if affine.shape != (4, 4):
         raise InputError(f"expected an affine of shape (4, 4), got {affine.shape}: {where}")
     affine[:3] *= 1e-3

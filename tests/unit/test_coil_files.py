@@ -215,6 +215,7 @@ def element(**change: Any) -> list[dict[str, Any]]:
         ({"coilElementList": element(values=packed(MOMENTS)[:-9])}, "cannot unpack an array"),
         ({"coilElementList": element(values=packed(MOMENTS.ravel()[:5]))}, "rows of 3 numbers"),
         ({"coilElementList": element(values=packed(MOMENTS * np.nan))}, "expected finite numbers"),
+        ({"coilElementList": element(points=[[1e300, 0, 0]])}, "finite numbers of at most 1e"),
         ({"coilElementList": element(deformations=[3])}, "expected a deformation from 0 to -1"),
         ({"coilElementList": element(elementCasing=2)}, "expected a coil model from 0 to -1"),
         ({"coilElementList": element(stimulator=4)}, "expected a stimulator from 0 to 0, got 4"),
