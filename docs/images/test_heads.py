@@ -92,8 +92,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(HEADS))
     chosen = parser.parse_args()
     say = sys.stdout.write
-    say("| head | edge (mm) | tetrahedra | smallest angle, 1 % | CPU-s |\n")
-    say("|---|---|---|---|---|\n")
+    say("| head | edge (mm) | tetrahedra | smallest angle, 1 % | CPU-s | volumes |\n")
+    say("|---|---|---|---|---|---|\n")
     for name in chosen.names:
         reader, edges = HEADS[name]
         for edge in edges:
@@ -104,11 +104,24 @@ def main() -> None:
             q = quality(head.mesh)
             say(
                 f"| {name} | {edge:g} | {q.n_tets / 1e6:.2f} M | {q.min_dihedral:.1f}°, "
-                f"{q.p1_dihedral:.1f}° | {cpu:.0f} |\n"
+                f"{q.p1_dihedral:.1f}° | {cpu:.0f} | {volumes(head)} |\n"
             )
+            for pair in head.provenance["mesh"]["contacts"]:
+                names = " and ".join(head.tissues[k].name if k else "air" for k in pair["labels"])
+                say(f"{names} touch: {pair['n_nodes']} nodes, {pair['area'] * 1e4:.1f} cm²\n")
             sys.stdout.flush()
             if edge == edges[0]:
                 picture(head, image, HERE / f"test_heads_{name}.png")
+
+
+def volumes(head: Head) -> str:
+    """Return the volume errors of the tissues, those beyond 1 % by name."""
+    errors = {int(k): e for k, e in head.provenance["mesh"]["volume_errors"].items()}
+    beyond = [
+        f"{head.tissues[k].name} {100 * e:+.1f} %" for k, e in errors.items() if abs(e) > 0.01
+    ]
+    rest = max((abs(e) for e in errors.values() if abs(e) <= 0.01), default=0.0)
+    return "; ".join([*beyond, f"others within {100 * rest:.1f} %"])
 
 
 def picture(head: Head, image: Image, path: Path) -> None:

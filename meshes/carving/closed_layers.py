@@ -20,7 +20,7 @@ from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import carve_smoothed
 
 #: The mesh is made this often at most; elements are halved this often, then quartered.
-ROUNDS, HALVED = 8, 4
+ROUNDS, HALVED = 12, 3
 #: Elements are halved within this many edges of a node that should not be there, and not beyond.
 AROUND, STEEP = 0.6, 100.0
 

@@ -49,10 +49,11 @@ def build(
     Parameters
     ----------
     resolution
-        "coarse", "standard" or "fine": about 0.5, 1.5 and 4 million tetrahedra.
+        "coarse", "standard" or "fine": about 0.37, 1.5 and 4 million tetrahedra.
     edge_length_mm
         Mean edge of the finest tetrahedra (mm), those of grey matter, CSF and skull, instead of
-        that of ``resolution``.
+        that of ``resolution``. Above 4 mm, as in "coarse", brain folds are filled, and CSF and
+        skull are thicker.
     columns
         Cortical columns to aim for.
 
@@ -62,22 +63,26 @@ def build(
         In MNI152 (m).
     """
     check_option("resolution", resolution, RESOLUTIONS, where="head 'mni152'")
+    rule = constants()["resolution"]
     if edge_length_mm is None:
-        edge_length_mm = constants()["resolution"][f"{resolution}_mm"]
+        edge_length_mm = rule[f"{resolution}_mm"]
+    rough = edge_length_mm > rule["rough_mm"]
+    notes = list(NOTES)
     with stage("head mni152: label image"):
-        image = template()
+        image = shown = template()
+        if rough:
+            shown = template(rough=True)
+            notes.append(changes(image, shown))
     with stage("head mni152: cortex"):
         inner = around_brain(image)
         cortex = cortical_sheet(ribbon(inner), inner.affine, columns=columns)
     with stage("head mni152: mesh"):
         edge = edge_length_mm * 1e-3
-        rule = constants()["resolution"]
-        rough = edge_length_mm > rule["rough_mm"]
         carved = carve_closed(
-            image.labels,
-            image.affine,
+            shown.labels,
+            shown.affine,
             edge,
-            size=graded(image, edge),
+            size=graded(shown, edge),
             smoothing=rule["smoothing"] * edge if rough else None,
         )
         mesh = carved.mesh
@@ -103,8 +108,24 @@ def build(
             "mesh": carved.report.as_dict(),
             "inputs": {role: content_key(path) for role, path in sources().items()},
             "constants": {k: v for k, v in constant.items() if isinstance(v, dict)},
-            "notes": list(NOTES),
+            "notes": notes,
         },
+    )
+
+
+def changes(image: Template, rough: Template) -> str:
+    """Say what a coarse head has other than the label image of the default head."""
+    rule = constants()["rough"]
+    count = [np.bincount(t.labels.ravel(), minlength=len(TISSUES) + 1)[1:] for t in (image, rough)]
+    code = {name: tissue(name).label - 1 for name in TISSUES}
+    parts = [
+        f"{name.replace('_', ' ')} {100 * (count[1][k] / count[0][k] - 1):+.1f} %"
+        for name, k in code.items()
+    ]
+    least = [f"{rule[name]['thinnest_mm']:g} mm of {name}" for name in ("csf", "skull", "scalp")]
+    return (
+        f"brain folds filled (smoothed by {rule['smoothing_mm']:g} mm at the same volume), at "
+        f"least {', '.join(least)}; volumes against the default label image: {', '.join(parts)}"
     )
 
 

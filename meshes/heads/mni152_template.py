@@ -142,8 +142,15 @@ def around_brain(head: Template, margin: int = 8) -> Template:
     )
 
 
-def template() -> Template:
-    """Build the labelled head at 1 mm."""
+def template(*, rough: bool = False) -> Template:
+    """Build the labelled head at 1 mm.
+
+    Parameters
+    ----------
+    rough
+        Without folds, and with thicker layers (``[rough]`` of ``data/mni152.toml``), for elements
+        that cannot show the others.
+    """
     import nibabel as nib
     from scipy import ndimage
 
@@ -160,18 +167,30 @@ def template() -> Template:
         bytes_ = _placed(np.asarray(image.dataobj), (nx, ny, nz), offset)
         share[role] = bytes_.astype(np.float32) / np.float32(255)
     brain = largest_part(share["grey"] + share["white"] > 0.5)
+    white = brain & (share["white"] > share["grey"])
+    rule = constants()
+    csf, bone = rule["csf"], rule["skull"]
+    if rough:
+        csf, bone = {**csf, **rule["rough"]["csf"]}, {**bone, **rule["rough"]["skull"]}
+        width = rule["rough"]["smoothing_mm"] / SPACING_MM
+        brain = largest_part(_smoothed(brain, width, np.ones_like(brain)))
+        white = _smoothed(white, width, brain)
 
     # The brain lies inside the skull with a closed layer of CSF around it.
-    cavity |= ndimage.binary_dilation(brain, _ball(constants()["csf"]["thinnest_mm"] / SPACING_MM))
+    cavity |= ndimage.distance_transform_edt(~brain) <= csf["thinnest_mm"] / SPACING_MM
     cavity = filled(largest_part(cavity))
-    skull = _skull(head, cavity)
+    skull = _skull(head, cavity, bone)
+    if rough:
+        inside = skull | cavity
+        away = ndimage.distance_transform_edt(~inside)
+        head |= away <= rule["rough"]["scalp"]["thinnest_mm"] / SPACING_MM
 
     labels = np.zeros((nx, ny, nz), np.uint8)
     labels[head | skull] = tissue("scalp").label
     labels[skull] = tissue("skull").label
     labels[cavity] = tissue("csf").label
     labels[brain] = tissue("grey_matter").label
-    labels[brain & (share["white"] > share["grey"])] = tissue("white_matter").label
+    labels[white] = tissue("white_matter").label
     affine = np.eye(4) * SPACING_MM * 1e-3
     affine[:3, 3] = low * 1e-3
     affine[3, 3] = 1.0
@@ -183,12 +202,23 @@ def template() -> Template:
     )
 
 
-def _ball(radius: float) -> NDArray[np.bool_]:
-    """Return a ball of ``radius`` voxels as a structuring element."""
-    n = int(radius)
-    x, y, z = np.ogrid[-n : n + 1, -n : n + 1, -n : n + 1]
-    ball: NDArray[np.bool_] = x**2 + y**2 + z**2 <= radius**2
-    return ball
+def _smoothed(
+    mask: NDArray[np.bool_], width: float, within: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return as many voxels as ``mask`` has: those of ``within`` with most of it around them.
+
+    Parameters
+    ----------
+    width
+        Standard deviation of "around" (voxels).
+    """
+    from scipy import ndimage
+
+    around = ndimage.gaussian_filter(mask.astype(np.float32), width)
+    around[~within] = -1.0
+    n = np.count_nonzero(mask)
+    chosen: NDArray[np.bool_] = around >= np.partition(around, -n, axis=None)[-n]
+    return chosen
 
 
 def _placed(
@@ -204,11 +234,12 @@ def _placed(
     return out
 
 
-def _skull(head: NDArray[np.bool_], cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _skull(
+    head: NDArray[np.bool_], cavity: NDArray[np.bool_], bone: dict[str, Any]
+) -> NDArray[np.bool_]:
     """Return the bone: a fraction of the way from the cavity to the scalp, within two limits."""
     from scipy import ndimage
 
-    bone = constants()["skull"]
     shell = head & ~cavity
     # Distances between voxel centres; the boundary lies half a voxel before the other side's first.
     inward = ndimage.distance_transform_edt(~cavity) - 0.5

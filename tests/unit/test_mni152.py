@@ -26,16 +26,21 @@ def image() -> Template:
 
 
 @pytest.fixture(scope="module")
-def head(image: Template) -> Iterator[Head]:
+def rough_image() -> Template:
+    return template(rough=True)
+
+
+@pytest.fixture(scope="module")
+def head(image: Template, rough_image: Template) -> Iterator[Head]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mni152, "template", lambda: image)
+        patch.setattr(mni152, "template", lambda *, rough=False: rough_image if rough else image)
         patch.setattr(closed_layers, "ROUNDS", 1)  # holes and all: the slow test has none
         yield mni152.build(edge_length_mm=9.0, columns=20_000)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resolution", "tetrahedra"), [("coarse", 0.6e6), ("standard", 1.5e6), ("fine", 4e6)]
+    ("resolution", "tetrahedra"), [("coarse", 0.37e6), ("standard", 1.5e6), ("fine", 4e6)]
 )
 def test_each_resolution_is_closed_and_keeps_volumes(resolution: str, tetrahedra: float) -> None:
     head = build_head("mni152", resolution=resolution)
@@ -67,7 +72,9 @@ def test_volumes(image: Template) -> None:
     assert scalp > 2.0
 
 
-def test_layers_are_closed(image: Template) -> None:
+@pytest.mark.parametrize("name", ["image", "rough_image"])
+def test_layers_are_closed(name: str, request: pytest.FixtureRequest) -> None:
+    image: Template = request.getfixturevalue(name)
     brain, inner = mask(image, 1, 2), mask(image, 1, 2, 3)
     assert not (grown(brain) & mask(image, 0, 4, 5)).any()  # CSF all around the brain
     assert not (grown(inner) & mask(image, 0, 5)).any()  # bone all around the CSF
@@ -80,6 +87,27 @@ def test_layers_are_closed(image: Template) -> None:
     whole = mask(image, 1, 2, 3, 4, 5)
     assert ndimage.label(whole)[1] == 1
     assert ndimage.label(~whole)[1] == 1  # no holes
+
+
+def test_the_rough_image_keeps_volumes_and_has_thick_layers(
+    image: Template, rough_image: Template, head: Head
+) -> None:
+    before, after = (np.bincount(t.labels.ravel())[1:] for t in (image, rough_image))
+    change = after / before - 1.0
+    assert abs(change[:2]).max() < 0.005  # white and grey matter
+    assert 0.0 < change[2] < 0.1
+    assert abs(change[3:]).max() < 0.02
+    note = head.provenance["notes"][-1]
+    assert f"csf {100 * change[2]:+.1f} %" in note
+    brain, inner = mask(rough_image, 1, 2), mask(rough_image, 1, 2, 3)
+    to_brain, to_inner = (ndimage.distance_transform_edt(~m) for m in (brain, inner))
+    rule = constants()["rough"]
+    assert to_brain[mask(rough_image, 4)].min() > rule["csf"]["thinnest_mm"]
+    assert to_inner[mask(rough_image, 5)].min() > rule["skull"]["thinnest_mm"]
+    to_air = ndimage.distance_transform_edt(~mask(rough_image, 0))
+    assert to_air[mask(rough_image, 4)].min() > rule["scalp"]["thinnest_mm"]
+    folds = [np.count_nonzero(m & ~ndimage.binary_erosion(m)) for m in (mask(image, 1, 2), brain)]
+    assert folds[1] < 0.8 * folds[0]
 
 
 def test_thickness_of_the_layers_over_the_vertex(image: Template) -> None:
