@@ -14,7 +14,7 @@ from rheobase.fields.basis import FieldBasis
 from rheobase.fields.interference import Carriers
 from rheobase.fields.results.msh import write_results_msh
 from rheobase.fields.results.nifti import Grid, head_grid, locate_voxels, mni_grid, write_nifti
-from rheobase.fields.results.quantities import quantities_of, with_magnitudes
+from rheobase.fields.results.quantities import Quantities, quantities_of, with_magnitudes
 from rheobase.fields.results.table import field_table
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.meshes.head import Head
@@ -77,16 +77,62 @@ def write_results(
     """
     mni = head.mni is not None or is_mni(head.space)
     wanted = [f for f in FORMATS if mni or f != "nifti_mni"] if formats is None else list(formats)
-    for f in wanted:
-        check_option("format", f, FORMATS, where="results")
-    if "nifti_mni" in wanted and not mni:
-        raise InputError(f"expected a head with a transform to MNI for nifti_mni: {head.name!r}")
-    if basis.mesh is not head.mesh and not np.array_equal(basis.mesh.tets, head.mesh.tets):
-        raise InputError(f"expected a basis on the mesh of the head, got another: {head.name!r}")
-    folder = Path(folder)
+    _check_formats(wanted, FORMATS, basis, head)
     quantities = quantities_of(basis, amplitudes, carriers)
+    potential = None
+    if carriers is None:
+        potential = np.tensordot(np.atleast_1d(amplitudes), basis.potential, axes=1)
+    files = write_fields(
+        basis,
+        quantities,
+        head,
+        folder,
+        formats=[f for f in wanted if f != "csv"],
+        name=name,
+        grid=grid,
+        potential=potential,
+    )
+    if "csv" in wanted:
+        regions = atlas if isinstance(atlas, Atlas) else list(atlas)
+        for key, values in with_magnitudes(quantities).items():
+            if values.ndim == 1:
+                files.append(Path(folder) / f"{name}_{key}.csv")
+                write_table(files[-1], field_table(basis, values, head, regions=regions))
+    return files
+
+
+def write_fields(
+    basis: FieldBasis,
+    quantities: Quantities,
+    head: Head,
+    folder: Path | str,
+    *,
+    formats: Sequence[str],
+    name: str = "field",
+    grid: Grid | None = None,
+    potential: Floats | None = None,
+) -> list[Path]:
+    """Write quantities that are there already; each file is whole or absent.
+
+    Parameters
+    ----------
+    basis, quantities
+        Values at the split nodes, by name; each vector X is followed by its length magnX.
+    head, folder, name, grid
+        As in `write_results`.
+    formats
+        Those of `write_results` but "csv".
+    potential
+        Electric potential (V), shape (n_nodes,), for the .msh.
+
+    Raises
+    ------
+    InputError
+        As `write_results` does.
+    """
+    _check_formats(formats, FORMATS[:-1], basis, head)
+    folder = Path(folder)
     every = with_magnitudes(quantities)
-    scalars = {k: v for k, v in every.items() if v.ndim == 1}
     files: list[Path] = []
 
     def at(ending: str) -> Path:
@@ -94,25 +140,30 @@ def write_results(
         return files[-1]
 
     with stage("results"):
-        if "msh" in wanted:
-            potential = None
-            if carriers is None:
-                potential = np.tensordot(np.atleast_1d(amplitudes), basis.potential, axes=1)
+        if "msh" in formats:
             write_results_msh(at(".msh"), basis, quantities, head, potential=potential)
         for f in ("vtu", "vtkhdf"):
-            if f in wanted:
+            if f in formats:
                 write_vtu(at(f".{f}"), basis, every)
         for f, space, end in (("nifti", "head", ""), ("nifti_mni", "MNI", "_MNI")):
-            if f not in wanted:
+            if f not in formats:
                 continue
             voxels = (grid or head_grid(head)) if space == "head" else mni_grid()
             located = locate_voxels(basis, head, voxels, space=space)
-            for key, values in (every if space == "head" else scalars).items():
-                write_nifti(
-                    at(f"_{key}{end}.nii.gz"), basis, values, located, description=f"{key} (V/m)"
-                )
-        if "csv" in wanted:
-            regions = atlas if isinstance(atlas, Atlas) else list(atlas)
-            for key, values in scalars.items():
-                write_table(at(f"_{key}.csv"), field_table(basis, values, head, regions=regions))
+            for key, values in every.items():
+                if space == "head" or values.ndim == 1:
+                    path = at(f"_{key}{end}.nii.gz")
+                    write_nifti(path, basis, values, located, description=f"{key} (V/m)")
     return files
+
+
+def _check_formats(
+    formats: Sequence[str], known: Sequence[str], basis: FieldBasis, head: Head
+) -> None:
+    """Refuse formats that there are not, or not for this head, and the basis of another head."""
+    for f in formats:
+        check_option("format", f, known, where="results")
+    if "nifti_mni" in formats and head.mni is None and not is_mni(head.space):
+        raise InputError(f"expected a head with a transform to MNI for nifti_mni: {head.name!r}")
+    if basis.mesh is not head.mesh and not np.array_equal(basis.mesh.tets, head.mesh.tets):
+        raise InputError(f"expected a basis on the mesh of the head, got another: {head.name!r}")
