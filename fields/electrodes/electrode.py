@@ -36,7 +36,7 @@ class Layer:
     thickness_mm
         Thickness.
     shape
-        Its outline where it differs from that of the electrode; only meshed layers have one.
+        Its outline where it is smaller than that of the electrode; only meshed layers have one.
     """
 
     name: str
@@ -162,6 +162,9 @@ class Electrode:
         if not np.isfinite(self.rotation_deg):
             raise InputError(f"rotation_deg must be finite, got {self.rotation_deg!r}: {where}")
         positive(f"limit_mm of {where}", self.limit_mm)
+        for one in self.layers:
+            if one.shape is not None and one.shape.reach > (1 + 1e-9) * self.shape.reach:
+                raise InputError(f"layer {one.name!r} reaches beyond the outline: {where}")
         if self.model != "meshed":
             known_to = f"only model 'meshed' knows, got {self.model!r}: {where}"
             for one in self.layers:

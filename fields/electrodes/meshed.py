@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,16 +106,18 @@ def mesh_electrodes(
     montages = [montages] if isinstance(montages, Montage) else list(montages)
     scalp = Scalp(head.mesh)
     chosen: dict[str, Electrode] = {}
+    laid: dict[str, Pad] = {}
     for montage in montages:
-        lay_montage(montage, scalp)
-        for e in montage.electrodes:
-            if e.model == "meshed" and not _same(e, chosen.setdefault(e.name, e)):
+        for e, bare in zip(montage.electrodes, lay_montage(montage, scalp), strict=True):
+            if e.model != "meshed":
+                continue
+            if not _same(e, chosen.setdefault(e.name, e)):
                 raise InputError(f"two different electrodes to be meshed are called {e.name!r}")
+            laid[e.name] = bare
     if not chosen:
         raise InputError("expected an electrode of model 'meshed', got none")
     electrodes = list(chosen.values())
-    pads = [lay(e, scalp) for e in electrodes]
-    check_apart(electrodes, pads, scalp, where="electrodes to be meshed")
+    check_apart(electrodes, list(laid.values()), scalp, where="electrodes to be meshed")
     tissues = _tissues(head, electrodes)
     label = {t.name: t.label for t in tissues.values()}
     bodies: dict[str, tuple[Body, ...]] = {}
@@ -173,11 +176,7 @@ def _material(name: str, sigma: float) -> str:
 def _tissues(head: Head, electrodes: Sequence[Electrode]) -> dict[int, Tissue]:
     """Return the tissue of each material of the layers by label."""
     known = {t.name: t for t in head.tissues.values()}
-    free = (
-        n
-        for n in range(FIRST_LABEL, FIRST_LABEL + len(head.tissues) + 10**6)
-        if n not in head.tissues
-    )
+    free = (label for label in count(FIRST_LABEL) if label not in head.tissues)
     made: dict[str, Tissue] = {}
     for e in electrodes:
         for one in e.layers:

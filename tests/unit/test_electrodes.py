@@ -402,6 +402,8 @@ def test_errors_say_what_and_where(head: Head, scalp: Scalp) -> None:
         place_electrode(head, "C3", model="ideal", connector=Disc(radius_mm=3))
     with pytest.raises(InputError, match="layer 'rubber' has an outline"):
         place_electrode(head, "C3", layers=[layer("rubber", shape=Disc(radius_mm=3))])
+    with pytest.raises(InputError, match="layer 'gel' reaches beyond the outline"):
+        place_electrode(head, "C3", layers=[layer("gel", shape=Disc(radius_mm=13))], model="meshed")
     with pytest.raises(InputError, match="two layers are called 'gel'"):
         place_electrode(head, "C3", layers=[layer("gel"), layer("gel")])
     off = Electrode(name="n", centre=np.array([0.0, 0.0, 0.13]))

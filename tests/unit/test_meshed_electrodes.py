@@ -94,10 +94,10 @@ def test_delivers_and_agrees_with_resistive_pads(head: Head, meshed: MeshedElect
 
 
 def test_models_mix_and_montages_share_electrodes(head: Head) -> None:
-    shape = Rectangle(width_mm=12, height_mm=16)
+    shape = Rectangle(width_mm=8, height_mm=9)
     top, bottom = electrode("top", shape=shape), electrode("bottom", model="ideal")
     side = electrode("side", layers=LAYERS[:1], model="complete")
-    connected = electrode("top", shape=shape, connector=Disc(radius_mm=3))
+    connected = electrode("top", shape=shape, connector=Disc(radius_mm=2.5))
     montages = [montage(top, bottom, side, name="a"), montage(top, side, name="b")]
     basis = solve_conduction(head, montages)
     for report in basis.report:
