@@ -9,8 +9,8 @@ from rheobase.fields.anisotropy import (
 from rheobase.fields.basis import FieldBasis, load_basis
 from rheobase.fields.coils.coil import Coil, magnetic_dipole
 from rheobase.fields.coils.files import read_coil
+from rheobase.fields.coils.frame import pose_from_simnibs, pose_to_simnibs
 from rheobase.fields.coils.placing import place_coil
-from rheobase.fields.coils.turned import pose_from_simnibs, pose_to_simnibs
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode, Layer, layer, place_electrode

@@ -20,9 +20,9 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase.fields.coils.coil import Coil
+from rheobase.fields.coils.frame import TURN, casing_points, turned
 from rheobase.fields.coils.sampled import SampledPotential
 from rheobase.fields.coils.tcd import read_tcd
-from rheobase.fields.coils.turned import TURN, casing_points, turned
 from rheobase.meshes.files.surfaces import read_surface
 from rheobase.meshes.files.volumes import read_volume
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.coils.coil import Coil
+from rheobase.fields.coils.frame import TURN, casing_points, turned
 from rheobase.fields.coils.sampled import SampledPotential
-from rheobase.fields.coils.turned import TURN, casing_points, turned
 from rheobase.fields.waveforms.waveform import Waveform
 
 MOST_TEXT = 500_000_000  # bytes of a file

@@ -6,9 +6,9 @@ from scipy.special import ellipe, ellipk
 
 from rheobase._errors import InputError
 from rheobase.fields.coils.coil import Coil, magnetic_dipole
+from rheobase.fields.coils.frame import TURN, casing_points, pose_from_simnibs, pose_to_simnibs
 from rheobase.fields.coils.placing import clearance, overlap, place_coil, scalp_pose, stand
 from rheobase.fields.coils.sampled import SampledPotential
-from rheobase.fields.coils.turned import TURN, casing_points, pose_from_simnibs, pose_to_simnibs
 from rheobase.fields.coils.windings import Winding, coil, load_windings, wind
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.solver import Conductor
