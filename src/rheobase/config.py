@@ -7,180 +7,28 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from rheobase._errors import InputError, check_option
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Table(BaseModel):
-    """A table of the study file: no unknown key, no change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from rheobase.tables.base import Coordinates, Positive, Table
+from rheobase.tables.coil import TMS, Range, WaveformTable
+from rheobase.tables.electrodes import TES, TI, Electrode, LayerTable, Montage4x1, Pair, Turned
+from rheobase.tables.head import HeadTable, TensorTable
+from rheobase.tables.results import RegionTable, ResultsTable
 
 
-class Range(_Table):
-    """Evenly spaced values, both ends included."""
-
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    stop: Annotated[float, Field(gt=0, le=1e5)]
-    count: Annotated[int, Field(ge=2, le=10_000)]
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        if not self.stop > self.start:
-            raise ValueError(f"stop must be > start, got {self.start} .. {self.stop}")
-        return self
-
-    def values(self) -> NDArray[np.float64]:
-        """Return the values, shape (count,)."""
-        return np.linspace(self.start, self.stop, self.count)
-
-
-class HeadTable(_Table):
-    """``[head]``: a built-in head by name, or a file (or folder) of one's own.
-
-    ``options`` holds what only one head or one reader knows ("area" of a slab, "radii_mm" of the
-    sphere …); they are checked against it before anything is built.
-    """
-
-    name: str | None = None
-    resolution: str | None = None
-    edge_length_mm: Positive | None = None
-    file: Path | None = None
-    labels: Path | str | dict[str, str] | None = None
-    species: Literal["human", "macaque", "rat", "mouse"] | None = None
-    fiducials_mm: dict[str, tuple[Finite, Finite, Finite]] | None = None
-    tissues: Path | dict[str, dict[str, Any]] | None = None
-    options: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.name is None) == (self.file is None):
-            raise ValueError("expected either name (a built-in head) or file, got both or neither")
-        only_file = {"labels", "species", "fiducials_mm"} & self.model_fields_set
-        if self.name is not None and only_file:
-            raise ValueError(f"{', '.join(sorted(only_file))} belongs to a head from a file")
-        if self.file is not None and self.resolution is not None:
-            raise ValueError(
-                "resolution belongs to a built-in head, give edge_length_mm for a file"
-            )
-        twice = (set(HeadTable.model_fields) - {"options"}) & set(self.options)
-        if twice:
-            raise ValueError(
-                f"give {', '.join(sorted(twice))} in [head] itself, not in its options"
-            )
-        return self
-
-    def given(self) -> dict[str, Any]:
-        """Return the options for `build_head` or `read_head` that were given."""
-        labels: Any = self.labels
-        if isinstance(labels, dict):
-            try:
-                labels = {int(k): v for k, v in labels.items()}
-            except ValueError:
-                raise InputError(
-                    f"expected whole numbers as labels, got {', '.join(labels)}: head.labels"
-                ) from None
-        named = {
-            "resolution": self.resolution,
-            "edge_length_mm": self.edge_length_mm,
-            "labels": labels,
-            "species": self.species,
-            "fiducials_mm": self.fiducials_mm,
-        }
-        return {k: v for k, v in named.items() if v is not None} | self.options
-
-
-class Electrode(_Table):
-    """``[[device.electrodes]]``: one pad or disc and the current into the head through it."""
-
-    name: str
-    position: str
-    current_mA: Annotated[float, Field(ge=-1000, le=1000)]
-    shape: Literal["disc", "rectangle"] = "disc"
-    radius_mm: Positive = 12.0
-    size_mm: tuple[Positive, Positive] = (50.0, 50.0)
-    rotation_deg: Finite = 0.0
-    contact: Literal["gel", "sponge"] = "gel"
-
-
-class Pair(_Table):
-    """``[[device.pairs]]``: two discs that carry one carrier frequency."""
-
-    anode: str
-    cathode: str
-    current_mA: Annotated[float, Field(gt=0, le=1000)]
-    radius_mm: Positive = 12.0
-
-
-class TMS(_Table):
-    """``[device]`` of kind "tms"."""
-
-    kind: Literal["tms"]
-    coil: str
-    position: str
-    handle_angle_deg: Finite = 45.0
-    distance_mm: Annotated[float, Field(ge=0, le=300)] = 4.0
-    waveform: Literal["biphasic", "half-sine", "monophasic"] = "biphasic"
-    intensities_A_per_us: Range = Range(start=0.0, stop=150.0, count=61)
-
-
-class TES(_Table):
-    """``[device]`` of kind "tes": direct or alternating current through electrodes."""
-
-    kind: Literal["tes"]
-    electrodes: Annotated[list[Electrode], Field(min_length=2)]
-
-    @model_validator(mode="after")
-    def _balanced(self) -> Self:
-        total = sum(e.current_mA for e in self.electrodes)
-        if abs(total) > 1e-9 * sum(abs(e.current_mA) for e in self.electrodes):
-            names = "-".join(e.name for e in self.electrodes)
-            raise ValueError(f"current sums to {total:g} mA, must be 0: montage {names!r}")
-        if not any(e.current_mA for e in self.electrodes):
-            raise ValueError("every electrode carries 0 mA: at least two must carry current")
-        names_ = [e.name for e in self.electrodes]
-        for name in names_:
-            if names_.count(name) > 1:
-                raise ValueError(f"two electrodes are called {name!r}, names must differ")
-        return self
-
-
-class TI(_Table):
-    """``[device]`` of kind "ti": temporal interference of two pairs."""
-
-    kind: Literal["ti"]
-    carriers_Hz: tuple[Positive, Positive]
-    pairs: Annotated[list[Pair], Field(min_length=2, max_length=2)]
-
-    @model_validator(mode="after")
-    def _beats(self) -> Self:
-        if self.carriers_Hz[0] == self.carriers_Hz[1]:
-            raise ValueError(f"carriers_Hz must differ to beat, got {self.carriers_Hz[0]:g} twice")
-        names = [n for p in self.pairs for n in (p.anode, p.cathode)]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"position {name!r} is used twice, electrodes must not overlap")
-        return self
-
-
-class Cells(_Table):
+class Cells(Table):
     """``[cells]``: which cells are placed where, and how activation is decided."""
 
     types: Annotated[list[str], Field(min_length=1)]
     placements: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     radius_mm: Positive = 15.0
-    centre: str | tuple[Finite, Finite, Finite] | None = None
+    centre: str | Coordinates | None = None
     mode: Literal["cable", "af"] = "cable"
     area: str | None = None
 
 
-class NetworkTable(_Table):
+class NetworkTable(Table):
     """``[network]``: the circuit that the activated cells are part of, and the pulses it gets."""
 
     model: Literal["microcircuit"] = "microcircuit"
@@ -191,7 +39,7 @@ class NetworkTable(_Table):
     latency_ms: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
-class Study(_Table):
+class Study(Table):
     """A whole study file."""
 
     title: str
@@ -199,6 +47,7 @@ class Study(_Table):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     head: HeadTable
     device: Annotated[TMS | TES | TI, Field(discriminator="kind")]
+    results: ResultsTable = ResultsTable()
     cells: Cells | None = None
     network: NetworkTable | None = None
 
@@ -211,7 +60,18 @@ class Study(_Table):
             )
         if self.network and not self.cells:
             raise ValueError("[network] needs [cells] to drive it")
+        if self.results.intensity_A_per_us is not None and self.device.kind != "tms":
+            raise ValueError(
+                f"results.intensity_A_per_us belongs to a coil ('tms'), got {self.device.kind!r}"
+            )
         return self
+
+    def positions(self) -> dict[str, str]:
+        """Return the 10-10 names that the study uses, by the place in its file."""
+        used = {f"device.{key}": name for key, name in self.device.positions().items()}
+        if self.cells and isinstance(self.cells.centre, str):
+            used["cells.centre"] = self.cells.centre
+        return used
 
 
 def shipped_studies() -> dict[str, Path]:
@@ -250,21 +110,25 @@ def load_study(source: str | Path) -> tuple[Study, str]:
         table = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path.name} is no valid TOML: {error}") from error
-    study = parse_study(table, where=path.name)
-    beside = {
-        name: path.parent / given
-        for name in ("file", "labels", "tissues")
-        if isinstance(given := getattr(study.head, name), Path)
-        or (isinstance(given, str) and Path(given).suffix)  # a bare name is a known label table
-    }
-    head = study.head.model_copy(update=beside)
-    return study.model_copy(update={"head": head}), text
+    return parse_study(table, where=path.name, folder=path.parent), text
 
 
-def parse_study(table: dict[str, Any], *, where: str = "study") -> Study:
-    """Return the checked study of a TOML table, or raise naming the place in ``where``."""
+def parse_study(
+    table: dict[str, Any], *, where: str = "study", folder: Path | None = None
+) -> Study:
+    """Return the checked study of a TOML table, or raise naming the place in ``where``.
+
+    Parameters
+    ----------
+    table
+        The table.
+    where
+        What errors call it.
+    folder
+        Where paths in it start from; the working folder if None.
+    """
     try:
-        return Study.model_validate(table)
+        return Study.model_validate(table, context={"folder": folder})
     except ValidationError as error:
         raise InputError(_sentence(error, where)) from error
 
@@ -301,14 +165,22 @@ def _sentence(error: ValidationError, where: str) -> str:
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the table at ``location`` may hold."""
-    models: dict[str, type[_Table]] = {
+    models: dict[str, type[Table]] = {
         "head": HeadTable,
+        "tensors": TensorTable,
         "tms": TMS,
         "tes": TES,
         "ti": TI,
         "electrodes": Electrode,
+        "montage_4x1": Montage4x1,
         "pairs": Pair,
+        "anode": Turned,
+        "cathode": Turned,
+        "layers": LayerTable,
+        "waveform": WaveformTable,
         "intensities_A_per_us": Range,
+        "results": ResultsTable,
+        "regions": RegionTable,
         "cells": Cells,
         "network": NetworkTable,
     }

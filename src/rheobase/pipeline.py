@@ -8,17 +8,19 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from rheobase._errors import InputError, check_option
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.config import TI, TMS, Study
+from rheobase.config import Study
 from rheobase.provenance import provenance, write_provenance
 from rheobase.report import Table, write_report
 from rheobase.stations.book import Book
 from rheobase.stations.cells import cells_station, check_cortex
 from rheobase.stations.field import field_station
-from rheobase.stations.head import check_head, head_station
+from rheobase.stations.head import head_station
+from rheobase.stations.inputs import open_inputs
 from rheobase.stations.network import network_station
+from rheobase.stations.placing import place_device
+from rheobase.tables.coil import TMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,25 +75,26 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
     Raises
     ------
     InputError
-        If a name in the study is unknown or the device does not fit the head; before the field is
-        solved.
+        If a name in the study is unknown or a file damaged, before the head is built; if the device
+        does not fit the head, before the conductor is assembled.
     """
-    check_names(study)
+    inputs = open_inputs(study)
     with whole_file(out / "study.toml") as part:
         part.write_text(text, encoding="utf-8")
     book = Book(out=out, files=[out / "study.toml"])
     head = head_station(study, book)
     if study.cells:
         check_cortex(study.cells, head)
-    device = field_station(study, head, book)
+    placed = place_device(study, head, inputs)
+    device = field_station(study, placed, inputs, book)
     if study.cells and isinstance(study.device, TMS):
-        cells = cells_station(study, study.cells, study.device, head, device, book)
+        assert inputs.waveform is not None  # open_inputs
+        cells = cells_station(study, study.cells, study.device, inputs.waveform, device, book)
         if study.network:
             network_station(study, study.network, cells, book)
-    roles = {"head": study.head.file, "labels": study.head.labels, "tissues": study.head.tissues}
-    inputs = {r: p for r, p in roles.items() if isinstance(p, Path) and p.is_file()}
+    read = {place: path for place, path in inputs.files.items() if path.is_file()}
     with stage("writing the report"):
-        record = provenance(study=text, inputs=inputs, details={"seed": study.seed, **book.details})
+        record = provenance(study=text, inputs=read, details={"seed": study.seed, **book.details})
         write_provenance(out / "provenance.json", record)
         notes = list(dict.fromkeys(book.notes))
         write_report(
@@ -113,46 +116,3 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
 def _finite(value: str | float | int) -> str | float | int | None:
     """Return None for what JSON has no number for (a cell that never fires)."""
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def positions_of(study: Study) -> dict[str, str]:
-    """Return the electrode positions that a study names, by the place in its file."""
-    device = study.device
-    if isinstance(device, TMS):
-        used = {"device.position": device.position}
-    elif isinstance(device, TI):
-        used = {
-            f"device.pairs.{k}.{end}": getattr(pair, end)
-            for k, pair in enumerate(device.pairs)
-            for end in ("anode", "cathode")
-        }
-    else:
-        used = {
-            f"device.electrodes.{k}.position": e.position for k, e in enumerate(device.electrodes)
-        }
-    if study.cells and isinstance(study.cells.centre, str):
-        used["cells.centre"] = study.cells.centre
-    return used
-
-
-def check_names(study: Study) -> None:
-    """Refuse unknown heads, coils, files and cell types before any long work.
-
-    Raises
-    ------
-    InputError
-        With the nearest names.
-    """
-    for path in (study.head.file, study.head.labels, study.head.tissues):
-        if isinstance(path, Path) and not path.exists():
-            raise InputError(f"no such file {path}: [head]")
-    check_head(study.head, positions_of(study))
-    if isinstance(study.device, TMS):
-        from rheobase.fields.coils.windings import load_windings
-
-        check_option("coil", study.device.coil, load_windings(), where="device.coil")
-    if study.cells:
-        from rheobase.neurons.generate import cell_types
-
-        for name in study.cells.types:
-            check_option("cell type", name, cell_types(), where="cells.types")

@@ -88,13 +88,13 @@ def test_names_are_refused_before_any_work(tmp_path: Path) -> None:
 
 def test_temporal_interference_study(tmp_path: Path) -> None:
     pairs = [
-        {"anode": "FC3", "cathode": "CP3", "current_mA": 1.0},
-        {"anode": "FC4", "cathode": "CP4", "current_mA": 1.0},
+        {"anode": "FC3", "cathode": "CP3", "current_mA": 1.0, "carrier_Hz": 2000.0},
+        {"anode": "FC4", "cathode": "CP4", "current_mA": 1.0, "carrier_Hz": 2010.0},
     ]
     table = {
         "title": "TI",
         "head": {"name": "sphere"},
-        "device": {"kind": "ti", "carriers_Hz": [2000.0, 2010.0], "pairs": pairs},
+        "device": {"kind": "ti", "pairs": pairs},
     }
     done = run_study(parse_study(table), text="", out=tmp_path)
     record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))

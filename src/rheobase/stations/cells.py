@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
-from rheobase.config import TMS, Cells, Study
+from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
-from rheobase.stations.field import hot_spot, strength_of
+from rheobase.stations.field import hot_spot
+from rheobase.tables.coil import TMS
 from rheobase.views import depths, recruitment
 
 if TYPE_CHECKING:
+    from rheobase.fields.waveforms.waveform import Waveform
     from rheobase.meshes.head import Head
     from rheobase.neurons.placement import Population
     from rheobase.neurons.recruitment import Recruitment
@@ -50,17 +52,16 @@ def check_cortex(table: Cells, head: Head) -> None:
 
 
 def cells_station(
-    study: Study, table: Cells, tms: TMS, head: Head, device: Device, book: Book
+    study: Study, table: Cells, tms: TMS, pulse: Waveform, device: Device, book: Book
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
-    from rheobase.fields.waveforms.pulses import tms_pulse
     from rheobase.meshes.cortex.layers import layer_table
     from rheobase.neurons.activation import thresholds
     from rheobase.neurons.placement import place_in_sheet
 
+    head = device.head
     assert head.cortex is not None  # check_cortex
-    strength, _, _ = strength_of(study, device)
-    centre = _centre(table, head, device, strength)
+    centre = _centre(table, head, device)
     with stage("placing the cells"):
         drawn = place_in_sheet(
             head.cortex,
@@ -73,9 +74,7 @@ def cells_station(
         )
         population = _in_grey(drawn, head, device, table.placements)
     with stage(f"thresholds of {len(population):,} cells"):
-        recruited = thresholds(
-            population, device.basis, waveform=tms_pulse(tms.waveform), mode=table.mode
-        )
+        recruited = thresholds(population, device.basis, waveform=pulse, mode=table.mode)
     path = book.out / "recruitment.nc"
     recruited.save(path)
     book.files.append(path)
@@ -138,7 +137,7 @@ def cells_station(
             title="Cells",
             paragraphs=[
                 f"{len(population):,} generated {head.species} cells, mode "
-                f"{recruited.mode!r}, pulse {tms.waveform}. One threshold for each cell and "
+                f"{recruited.mode!r}, pulse {pulse.name}. One threshold for each cell and "
                 "polarity; the curves are their empirical distribution."
             ],
             figures=pictures,
@@ -169,12 +168,10 @@ def _in_grey(drawn: Population, head: Head, device: Device, count: int) -> Popul
     return drawn.select(np.sort(np.concatenate(kept)))
 
 
-def _centre(
-    table: Cells, head: Head, device: Device, strength: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _centre(table: Cells, head: Head, device: Device) -> NDArray[np.float64]:
     """Return the point around which cells are placed: given, or where the field is strongest."""
     if table.centre is None:
-        return hot_spot(head, device, strength)
+        return hot_spot(head, device, device.strength)
     if isinstance(table.centre, str):
         point = head.position(table.centre)
     else:

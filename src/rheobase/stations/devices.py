@@ -1,4 +1,4 @@
-"""From the device table of a study to its field basis and what a picture needs of it."""
+"""The field of a placed device: solved for or from the cache, and the quantity that is drawn."""
 
 from __future__ import annotations
 
@@ -11,52 +11,131 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, content_key, keep, package_key
-from rheobase.config import TES, TI, TMS
+from rheobase.config import Study
+from rheobase.tables.coil import TMS
+from rheobase.tables.electrodes import TI
 
 if TYPE_CHECKING:
     from rheobase.fields.basis import FieldBasis
+    from rheobase.fields.coils.coil import Coil
+    from rheobase.fields.electrodes.pads import Pad
     from rheobase.meshes.head import Head
+    from rheobase.stations.placing import Placed
 
-Scene = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Device:
-    """A device on a head.
+    """A device on a head and its field.
 
     Parameters
     ----------
+    head
+        The head whose mesh the field is on.
     basis
         Field of each unit source.
-    scene
-        Lines and patches that draw the device, named as :func:`rheobase._render.render` wants.
-    view
-        Unit vector from the head's centre to where the device is best seen from.
-    notes
-        What a reader must know of it.
+    amplitudes
+        Amplitude of each source in the unit of the basis, shape (k,).
+    quantities
+        What is written of the field, by name: values at the split nodes (V/m), shape (n_split,) or
+        (n_split, 3).
+    strength
+        The one that is drawn and tabulated (V/m), shape (n_split,).
+    name, at
+        Its name in words, and at which intensity it is ("" where the study has but one).
+    anisotropic
+        Labels of the tissues with conductivity tensors.
     """
 
+    head: Head
     basis: FieldBasis
-    scene: Scene
-    view: NDArray[np.float64]
-    notes: tuple[str, ...] = ()
+    amplitudes: Floats
+    quantities: dict[str, Floats]
+    strength: Floats
+    name: str
+    at: str
+    anisotropic: tuple[int, ...]
 
 
-def _cached_basis(head: Head, table: TMS | TES | TI, solve: Callable[[], FieldBasis]) -> FieldBasis:
-    """Return the basis from the cache, or solve and keep it."""
+def solve_device(study: Study, placed: Placed) -> Device:
+    """Solve for the unit sources of a placed device, unless the cache has them."""
+    basis = _cached(placed, lambda: _solve(placed))
+    amplitudes, quantities, name, at = _quantities(study, placed, basis)
+    first = next(iter(quantities.values()))
+    return Device(
+        head=placed.head,
+        basis=basis,
+        amplitudes=amplitudes,
+        quantities=quantities,
+        strength=first if first.ndim == 1 else np.linalg.norm(first, axis=1),
+        name=name,
+        at=at,
+        anisotropic=()
+        if placed.tensors is None
+        else tuple(np.unique(placed.head.mesh.labels[placed.tensors.tets]).tolist()),
+    )
+
+
+def _solve(placed: Placed) -> FieldBasis:
+    from rheobase.fields.conduction import solve_conduction
+    from rheobase.fields.induction import solve_induction
+    from rheobase.fields.solver import Conductor
+
+    if placed.coil is not None:
+        conductor = Conductor(placed.head, tensors=placed.tensors)
+        return solve_induction(conductor, placed.coil, allow_intersection=True)  # as it was placed
+    head = placed.meshed or placed.head
+    return solve_conduction(head, placed.montages, tensors=placed.tensors)
+
+
+def _quantities(
+    study: Study, placed: Placed, basis: FieldBasis
+) -> tuple[Floats, dict[str, Floats], str, str]:
+    """Return the amplitudes, what is written, the name of its first in words, and its intensity."""
+    table = study.device
+    if isinstance(table, TMS):
+        intensity = study.results.intensity_A_per_us or 1.0
+        a = np.array([intensity * 1e6])
+        return a, {"E": basis.combine(a)}, "E magnitude", f"{intensity:g} A/µs"
+    a = np.array([m.amplitude for m in placed.montages])
+    if not isinstance(table, TI):
+        return a, {"E": basis.combine(a)}, "E magnitude", ""
+    from rheobase.fields.interference import carrier_max, envelope_along, envelope_max
+
+    carriers = table.carriers()
+    fields = a[:, None, None] * basis.E
+    name = "TI envelope, peak to peak, "
+    if table.direction is None:
+        name += "strongest direction"
+        quantities = {"maxTI": envelope_max(fields, carriers)}
+    else:
+        name += "along " + ", ".join(f"{c:g}" for c in table.direction)
+        quantities = {"TI": envelope_along(fields, table.direction, carriers)}
+    return a, quantities | {"max_carrier": carrier_max(fields, carriers)}, name, ""
+
+
+def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
+    """Return the basis from the cache, or solve and keep it.
+
+    The key is made of what the solution is made of: the code, the mesh and its conductivities, the
+    elements of the coil or the integrals of the pads. Which file or which words of the study they
+    came from does not matter.
+    """
     from rheobase.fields.basis import load_basis
 
-    mesh = head.mesh
-    key = content_key(
-        package_key("rheobase.fields"),
-        mesh.nodes.tobytes(),
-        mesh.tets.tobytes(),
-        mesh.labels.tobytes(),
-        {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-        {name: list(map(float, p)) for name, p in head.positions.items()},
-        table.model_dump(mode="json"),
-    )
-    path = cache_dir() / "fields" / f"{head.name}-{table.kind}-{key}.h5"
+    head, mesh = placed.head, placed.head.mesh
+    parts: list[Any] = [a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)]
+    parts.append({t.name: [label, t.sigma] for label, t in head.tissues.items()})
+    if placed.tensors is not None:
+        parts += [placed.tensors.tets.tobytes(), placed.tensors.values.tobytes()]
+    if placed.coil is not None:
+        parts += _coil_parts(placed.coil)
+    for montage, pads in zip(placed.montages, placed.pads, strict=True):
+        parts += [montage.name, list(montage.currents), *_pad_parts(pads)]
+    kind = "electrodes" if placed.coil is None else "coil"
+    key = content_key(package_key("rheobase.fields"), *parts)
+    path = cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"
     if path.is_file():
         try:
             return load_basis(path)
@@ -67,101 +146,16 @@ def _cached_basis(head: Head, table: TMS | TES | TI, solve: Callable[[], FieldBa
     return basis
 
 
-def _direction(head: Head, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the unit vector from the middle of the head to the middle of ``points``."""
-    middle = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
-    towards = points.mean(axis=0) - middle
-    size = np.linalg.norm(towards)
-    return towards / size if size > 1e-3 else np.array([0.0, 0.3, 1.0]) / np.hypot(0.3, 1.0)
+def _coil_parts(coil: Coil) -> list[Any]:
+    arrays = [coil.positions, coil.segments, coil.dipoles, coil.moments]
+    for one in coil.sampled:
+        arrays += [one.values, one.affine, one.pose]
+    return [coil.name, *(part for a in arrays for part in (list(a.shape), a.tobytes()))]
 
 
-def pads_of(head: Head, table: TES | TI) -> list[Any]:
-    """Return the montages of a study's electrodes (`Montage`)."""
-    from rheobase.fields.electrodes.electrode import layer, place_electrode
-    from rheobase.fields.electrodes.montage import Montage, montage_1x1
-    from rheobase.meshes.placing.outlines import Disc, Rectangle
-
-    if isinstance(table, TI):
-        return [
-            montage_1x1(
-                head,
-                anode=p.anode,
-                cathode=p.cathode,
-                current=p.current_mA * 1e-3,
-                shape=Disc(radius_mm=p.radius_mm),
-            )
-            for p in table.pairs
-        ]
-    pads = [
-        place_electrode(
-            head,
-            e.position,
-            name=e.name,
-            shape=Disc(radius_mm=e.radius_mm)
-            if e.shape == "disc"
-            else Rectangle(width_mm=e.size_mm[0], height_mm=e.size_mm[1]),
-            rotation_deg=e.rotation_deg,
-            layers=[layer(e.contact)],
-        )
-        for e in table.electrodes
-    ]
-    return [
-        Montage(
-            name="-".join(e.name for e in table.electrodes),
-            electrodes=tuple(pads),
-            currents=tuple(e.current_mA * 1e-3 for e in table.electrodes),
-        )
-    ]
-
-
-def electrodes_on(head: Head, table: TES | TI) -> Device:
-    """Lay the electrodes on the head and solve for a unit current of each montage."""
-    from rheobase.fields.conduction import solve_conduction
-    from rheobase.fields.electrodes.pads import lay_montage
-    from rheobase.meshes.placing.scalp import Scalp
-
-    montages = pads_of(head, table)
-    scalp = Scalp(head.mesh)
-    scene: Scene = {}
-    centres = []
-    for montage in montages:
-        for pad, electrode, current in zip(
-            lay_montage(montage, scalp), montage.electrodes, montage.currents, strict=True
-        ):
-            covered = np.array([t for t, f in pad.coverage.items() if f > 0.5])
-            name = f"{montage.name} {electrode.name}"
-            scene[f"patch_{name}"] = head.mesh.nodes[scalp.triangles[covered]]
-            scene[f"colour_{name}"] = np.array(
-                [0.84, 0.37, 0.0] if current > 0 else [0.0, 0.45, 0.70]
-            )
-            centres.append(electrode.centre)
-    basis = _cached_basis(head, table, lambda: solve_conduction(head, montages))
-    return Device(basis=basis, scene=scene, view=_direction(head, np.array(centres)))
-
-
-def coil_on(head: Head, table: TMS) -> Device:
-    """Place the coil on the head and solve for 1 A/s of coil current."""
-    from rheobase.fields.coils.placing import place_coil
-    from rheobase.fields.coils.windings import coil
-    from rheobase.fields.induction import solve_induction
-
-    placed = place_coil(
-        coil(table.coil),
-        head,
-        position=table.position,
-        handle_angle_deg=table.handle_angle_deg,
-        distance_mm=table.distance_mm,
-    )
-    scene: Scene = {}
-    for k, line in enumerate(placed.lines()):
-        scene[f"line_{k}"] = line
-        scene[f"colour_{k}"] = np.array([0.72, 0.45, 0.20])
-    basis = _cached_basis(head, table, lambda: solve_induction(head, placed))
-    return Device(
-        basis=basis, scene=scene, view=_direction(head, head.position(table.position)[None, :])
-    )
-
-
-def device_on(head: Head, table: TMS | TES | TI) -> Device:
-    """Put the device of a study on a head and solve for its unit sources."""
-    return coil_on(head, table) if isinstance(table, TMS) else electrodes_on(head, table)
+def _pad_parts(pads: tuple[Pad, ...]) -> list[Any]:
+    parts: list[Any] = []
+    for pad in pads:
+        parts += [[pad.name, pad.model, pad.g], pad.nodes.tobytes(), pad.m.tobytes()]
+        parts += [pad.M.indices.tobytes(), pad.M.data.tobytes()]
+    return parts

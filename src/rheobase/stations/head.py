@@ -11,9 +11,10 @@ from rheobase.report import Section, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rheobase.config import HeadTable, Study
+    from rheobase.config import Study
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
+    from rheobase.tables.head import HeadTable
 
 
 def open_head(table: HeadTable) -> Head:

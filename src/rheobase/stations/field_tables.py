@@ -1,0 +1,147 @@
+"""What the report says of a field in tables: statistics, errors, sources, electrodes."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase.config import Study
+from rheobase.report import Table
+
+if TYPE_CHECKING:
+    from rheobase.fields.basis import FieldBasis
+    from rheobase.meshes.regions.statistics import Row
+    from rheobase.stations.devices import Device
+    from rheobase.stations.inputs import Inputs
+
+
+def all_rows(study: Study, device: Device, inputs: Inputs) -> list[Row]:
+    """Return the statistics of every tissue, region and parcel."""
+    from rheobase.fields.results.table import field_table
+
+    thresholds = study.results.thresholds_V_per_m
+    basis, strength, head = device.basis, device.strength, device.head
+    rows = field_table(basis, strength, head, regions=inputs.regions, above=thresholds)
+    if inputs.atlas is not None:
+        parcels = field_table(basis, strength, head, regions=inputs.atlas, above=thresholds)
+        rows += [row for row in parcels if row["kind"] == "region"]
+    return rows
+
+
+def error_rows(device: Device, inputs: Inputs) -> list[Row]:
+    """Return the estimated errors of every source by tissue and region."""
+    from rheobase.fields.error import error_table
+    from rheobase.meshes.regions.region import tissue_region
+
+    head = device.head
+    names = [head.tissues[label].name for label in np.unique(head.mesh.labels).tolist()]
+    regions = [*map(tissue_region, names), *inputs.regions]
+    rows: list[Row] = []
+    for k, source in enumerate(device.basis.names):
+        amplitudes = np.zeros(len(device.amplitudes))
+        amplitudes[k] = device.amplitudes[k]
+        found = error_table(
+            device.basis,
+            amplitudes,
+            head=head,
+            regions=regions if inputs.regions else None,
+            anisotropic=device.anisotropic,
+        )
+        rows += [{"source": source, **row} for row in found]
+    return rows
+
+
+def region_tables(rows: list[Row], name: str, unit: str) -> dict[str, Table]:
+    """Return the statistics of tissues, and those of regions where there are any."""
+    above = [k for k in rows[0] if k.startswith("volume_mm3_above_") and not k.endswith("pct")]
+    titles = {"tissue": "tissue, volume-weighted", "region": "region, within grey and white matter"}
+    tables = {}
+    for kind, title in titles.items():
+        found = [row for row in rows if row["kind"] == kind and "mean" in row]
+        if found:
+            tables[f"{name} ({unit}) by {title}"] = Table(
+                columns=(
+                    kind,
+                    *("median", "95 %", "99 %", "99.9 %", "peak", "peak at (mm)", "mean"),
+                    "volume (cm³)",
+                    *(f"cm³ above {key.rpartition('_')[2]} V/m" for key in above),
+                ),
+                rows=[
+                    (
+                        row["region"],
+                        *(row[k] for k in ("p50", "p95", "p99", "p99.9", "max")),
+                        ", ".join(f"{float(row[f'peak_{c}_mm']):.0f}" for c in "xyz"),
+                        row["mean"],
+                        *(float(row[k]) * 1e-3 for k in ("volume_mm3", *above)),
+                    )
+                    for row in found
+                ],
+            )
+    return tables
+
+
+def error_table_of(rows: list[Row]) -> Table:
+    """Return the estimated errors for people."""
+    return Table(
+        columns=("source", "where", "E, rms (V/m)", "estimated error, rms (V/m)", "relative (%)"),
+        rows=[
+            (
+                row["source"],
+                row["region"],
+                row["E_rms"],
+                row["error_rms"],
+                100 * float(row["relative"]),
+            )
+            for row in rows
+            if "E_rms" in row
+        ],
+    )
+
+
+def solver_table(basis: FieldBasis) -> Table:
+    """Return how well each source was solved for."""
+    return Table(
+        columns=("source", "energy balance", "iterations", "residual"),
+        rows=[
+            (n, r.energy_balance, r.iterations, r.residual)
+            for n, r in zip(basis.names, basis.report, strict=True)
+        ],
+    )
+
+
+def electrode_table(device: Device) -> Table:
+    """Return the current and voltage of every electrode at the amplitudes asked for."""
+    basis = device.basis
+    return Table(
+        columns=("source", "electrode", "asked (mA)", "delivered (mA)", "off (%)", "voltage (V)"),
+        rows=[
+            (
+                source,
+                electrode,
+                asked * amplitude * 1e3,
+                delivered * amplitude * 1e3,
+                100 * abs(delivered - asked) / max(map(abs, report.asked)),
+                voltage * amplitude,
+            )
+            for source, report, amplitude in zip(
+                basis.names, basis.report, device.amplitudes.tolist(), strict=True
+            )
+            for electrode, asked, delivered, voltage in zip(
+                report.electrodes, report.asked, report.delivered, report.voltages, strict=True
+            )
+        ],
+    )
+
+
+def impedance_table(basis: FieldBasis) -> Table:
+    """Return the impedance of every pair of electrodes of a source."""
+    return Table(
+        columns=("source", "from", "to", "impedance (Ω)"),
+        rows=[
+            (source, report.electrodes[i], report.electrodes[j], report.pair_impedance[i][j])
+            for source, report in zip(basis.names, basis.report, strict=True)
+            for i, j in combinations(range(len(report.electrodes)), 2)
+        ],
+    )

@@ -1,0 +1,1 @@
+"""The tables of a study file: which keys there are, and what is checked before anything runs."""
