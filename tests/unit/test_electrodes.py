@@ -222,6 +222,8 @@ def test_placed_by_name_by_scalp_point_and_by_mni(head: Head, scalp: Scalp) -> N
         lay(replace(below, limit_mm=10.0), scalp)
     with pytest.raises(InputError, match="within 30 mm"):
         lay(place_electrode(head, head.to_mni([0, 0, 0.02])[0], space="mni"), scalp)
+    default = replace(head, space="MNI152NLin2009aSym", mni=None)  # as the default head
+    assert (place_electrode(default, named.centre, space="mni").centre == named.centre).all()
     with pytest.raises(InputError, match="no transform between MNI and space 'sphere'"):
         place_electrode(replace(head, mni=None), mni, space="mni")
     with pytest.raises(InputError, match="three finite coordinates"):
