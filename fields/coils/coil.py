@@ -42,7 +42,7 @@ class Coil:
     sampled
         Fields given on grids.
     outline
-        Points (m) of the casing, or of the winding's face where no casing is known, shape (n, 3).
+        Points (m) of the casing, or before the copper where no casing is known, shape (n, 3).
     pose
         From the coil's frame to that of ``positions``, shape (4, 4).
     dIdt_max

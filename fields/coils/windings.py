@@ -162,7 +162,7 @@ def wind(winding: Winding) -> Coil:
     turns = [_turn(r, z) for z in levels for r in radii]
     middle = np.concatenate([t[0] for t in turns])
     step = np.concatenate([t[1] for t in turns])
-    face = np.pad(_disc(outer), ((0, 0), (0, 1)))
+    face = np.pad(_ring(inner, outer), ((0, 0), (0, 1)))
     face[:, 2] = -height / 2 - 1e-3 * w.casing_mm
     positions, segments, outline = [], [], []
     # the left wing runs anticlockwise seen from outside, the right one clockwise
@@ -195,11 +195,12 @@ def _turn(radius: float, z: float) -> tuple[NDArray[np.float64], NDArray[np.floa
     return middle, 2 * np.pi * radius / n * np.stack([-s, c, o], axis=1)
 
 
-def _disc(radius: float) -> NDArray[np.float64]:
-    """Return points (m) that fill a circle to its rim, shape (n, 2)."""
-    rings = [np.zeros((1, 2))]
-    count = int(np.ceil(radius / OUTLINE_SPACING))
-    for r in radius * np.arange(1, count + 1) / count:
-        a = 2 * np.pi * np.arange(n := int(np.ceil(2 * np.pi * r / OUTLINE_SPACING))) / n
-        rings.append(r * np.stack([np.cos(a), np.sin(a)], axis=1))
-    return np.concatenate(rings)
+def _ring(inner: float, outer: float) -> NDArray[np.float64]:
+    """Return points (m) all over a ring, both rims included, shape (n, 2)."""
+    count = max(int(np.ceil((outer - inner) / OUTLINE_SPACING)), 1)
+    circles = []
+    for r in np.linspace(inner, outer, count + 1):
+        n = 2 * int(np.ceil(np.pi * r / OUTLINE_SPACING))
+        a = 2 * np.pi * np.arange(n) / n
+        circles.append(r * np.stack([np.cos(a), np.sin(a)], axis=1))
+    return np.concatenate(circles)
