@@ -65,6 +65,11 @@ def _layer_table() -> dict[str, tuple[float, float]]:
     }
 
 
+def layer_names() -> tuple[str, ...]:
+    """Return the names of the shipped layers."""
+    return tuple(_layer_table())
+
+
 def layer(
     name: str,
     *,
