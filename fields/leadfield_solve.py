@@ -54,7 +54,7 @@ def lead_field(
         one is returned.
     electrodes
         Electrodes, or names of 10-10 positions for ideal discs of 6 mm radius behind gel; all
-        positions of the head if None. All are attached in every solution.
+        positions of the head if None (one name for each place). All are attached in every solution.
     reference
         The electrode that takes the unit currents out, the last one if None.
     tissues
@@ -94,7 +94,7 @@ def lead_field(
 
 
 def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> list[Electrode]:
-    wanted = list(head.positions) if electrodes is None else list(electrodes)
+    wanted = _places(head) if electrodes is None else list(electrodes)
     chosen = [
         e
         if isinstance(e, Electrode)
@@ -113,6 +113,14 @@ def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> lis
                 f"expected the ideal or the complete model in a lead field: electrode {e.name!r}"
             )
     return chosen
+
+
+def _places(head: Head) -> list[Electrode | str]:
+    """Return the names of the head's positions, the first one of those for the same place."""
+    places: dict[tuple[float, ...], str] = {}
+    for name, point in head.positions.items():
+        places.setdefault(tuple(np.round(point, 4).tolist()), name)
+    return list(places.values())
 
 
 class _Work:
