@@ -65,7 +65,7 @@ def rates() -> None:
     print(f"line elements  {pairs / lines:.2f} G pairs per CPU-s")
     print(f"dipoles        {pairs / dipoles:.2f} G pairs per CPU-s")
     print(f"1/sqrt alone   {pairs / limit:.2f} G per CPU-s")
-    values = rng.normal(size=(100, 100, 100, 3))
+    values = 1e-6 * rng.normal(size=(100, 100, 100, 3))
     affine = np.diag([2e-3, 2e-3, 2e-3, 1.0])
     affine[:3, 3] = -0.1
     grid = SampledPotential(values=values, affine=affine)
