@@ -100,7 +100,7 @@ def polished(c: Any, s: Any, t: float, width: float, sign: float) -> Any:
         new = t - first / second if sign * second < 0.0 else low
         if not low < new < high:
             new = 0.5 * (low + high)
-        done = abs(new - t) < 1e-13
+        done = abs(new - t) < 1e-9  # and 1e-18 in the value
         t = new
         if done:
             break
@@ -135,14 +135,19 @@ def extremes(c: Any, s: Any, cos_t: Any, sin_t: Any, q: Any) -> Any:
         for j in range(n):
             q[j] += c[m] * cos_t[m, j] + s[m] * sin_t[m, j]
     step = 2.0 * np.pi / n
+    bend = 0.0  # bounds the second derivative
+    for m in range(1, len(c)):
+        bend += m * m * (abs(c[m]) + abs(s[m]))
+    reach = 0.125 * step * step * bend  # how far an extreme may be above its sample
+    most, least = q.max() - reach, q.min() + reach
     top, top_t, low, low_t = -np.inf, 0.0, np.inf, 0.0
     for j in range(n):
         before, here, after = q[j - 1], q[j], q[(j + 1) % n]
-        if here >= before and here >= after:
+        if here >= most and here >= before and here >= after:
             value, t = polished(c, s, j * step, step, 1.0)
             if value > top:
                 top, top_t = value, t
-        if here <= before and here <= after:
+        if here <= least and here <= before and here <= after:
             value, t = polished(c, s, j * step, step, -1.0)
             if value < low:
                 low, low_t = value, t
@@ -315,7 +320,9 @@ def distance(x: Any, C: Any, S: Any, g: Any, nu: Any, work: Any) -> Any:
 @njit(cache=True, nogil=True)
 def climb(x: Any, C: Any, S: Any, nu: Any, work: Any, big: Any) -> Any:
     """Take x uphill to a largest `distance` (BFGS) and return it."""
-    g, new, g_new, p, s, Hy, H = big[0], big[1], big[2], big[3], big[4], big[5], big[6:11]
+    g, new, g_new, p = big[0], big[1], big[2], big[3]
+    s, y, Hy, H = big[4], big[5], big[6], big[7:12]
+    fresh = True
     value = distance(x, C, S, g, nu, work)
     H[:] = 0.0
     for j in range(5):
@@ -343,18 +350,23 @@ def climb(x: Any, C: Any, S: Any, nu: Any, work: Any, big: Any) -> Any:
             step *= 0.4
         if not found > value:
             break
-        sy = yHy = 0.0
+        sy = yy = yHy = 0.0
         for j in range(5):
             s[j] = new[j] - x[j]
             x[j] = new[j]
-            sy += s[j] * (g[j] - g_new[j])
+            y[j] = g[j] - g_new[j]
+            g[j] = g_new[j]
+            sy += s[j] * y[j]
+            yy += y[j] * y[j]
+        if fresh and sy > 0.0:
+            fresh = False
+            for j in range(5):
+                H[j, j] = sy / yy
         for j in range(5):
             Hy[j] = 0.0
             for k in range(5):
-                Hy[j] += H[j, k] * (g[k] - g_new[k])
-            yHy += (g[j] - g_new[j]) * Hy[j]
-        for j in range(5):
-            g[j] = g_new[j]
+                Hy[j] += H[j, k] * y[k]
+            yHy += y[j] * Hy[j]
         if sy > 1e-12 * yHy:
             for j in range(5):
                 for k in range(5):
@@ -374,18 +386,20 @@ def sweep(
 ) -> None:
     """Write the modulation along each direction, the beat sampled, and the samples it is between.
 
-    W holds x², y², z², 2xy, 2xz, 2yz of each direction, (6, n); rows is scratch, (2 D + 4, n).
+    W holds x², y², z², 2xy, 2xz, 2yz of each direction, (6, n); rows is scratch, (2 D + 4, n). All
+    but C and S in single precision.
     """
     degree, n = cos_t.shape[0], W.shape[1]
     for m in range(degree):
         for part, form in ((rows[m], C[m]), (rows[degree + m], S[m])):
             part[:] = 0.0
             for j in range(6):
-                w, a = W[j], form[j]
+                w, a = W[j], np.float32(form[j])
                 for d in range(n):
                     part[d] += a * w[d]
     top, low, mean = rows[2 * degree], rows[2 * degree + 1], rows[0]
-    top[:], low[:] = -1.0, np.inf
+    top[:], low[:] = -np.inf, np.inf
+    zero = np.float32(0.0)
     for j in range(cos_t.shape[1]):
         for d in range(n):
             F[d] = mean[d]
@@ -393,17 +407,17 @@ def sweep(
             a, b, p, q = cos_t[m, j], sin_t[m, j], rows[m], rows[degree + m]
             for d in range(n):
                 F[d] += a * p[d] + b * q[d]
-        instant = float(j)
+        instant = np.float32(j)
         for d in range(n):
-            better = F[d] > top[d]
-            high[d] = instant if better else high[d]
-            top[d] = F[d] if better else top[d]
+            value, best, at = F[d], top[d], high[d]
+            top[d] = value if value > best else best
+            high[d] = instant if value > best else at
         for d in range(n):
-            better = F[d] < low[d]
-            deep[d] = instant if better else deep[d]
-            low[d] = F[d] if better else low[d]
+            value, best, at = F[d], low[d], deep[d]
+            low[d] = value if value < best else best
+            deep[d] = instant if value < best else at
     for d in range(n):
-        F[d] = np.sqrt(max(top[d], 0.0)) - np.sqrt(max(low[d], 0.0))
+        F[d] = np.sqrt(max(top[d], zero)) - np.sqrt(max(low[d], zero))
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -425,13 +439,14 @@ def modulation_max(
     whole beat. Directions near to a start, with the same two instants, are no further starts.
     """
     degree, n_t, n = cos_t.shape[0], cos_t.shape[1], len(directions)
+    cos_32, sin_32 = cos_t.astype(np.float32), sin_t.astype(np.float32)
     same_t = n_t // (4 * (degree - 1))
     for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
         C, S = np.empty((degree, 6)), np.empty((degree, 6))
         c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
-        F, rows = np.empty(n), np.empty((2 * degree + 2, n))
-        high, deep = np.empty(n), np.empty(n)
-        work, big = np.empty((16, 6)), np.empty((11, 5))
+        F, rows = np.empty(n, np.float32), np.empty((2 * degree + 2, n), np.float32)
+        high, deep = np.empty(n, np.float32), np.empty(n, np.float32)
+        work, big = np.empty((16, 6)), np.empty((12, 5))
         x, nu = np.empty(5), np.empty(3)
         for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
             forms(E, i, order, band, phase, C, S)
@@ -443,7 +458,7 @@ def modulation_max(
                 for j in range(6):
                     C[m, j] /= scale
                     S[m, j] /= scale
-            sweep(C, S, W, cos_t, sin_t, F, rows, high, deep)
+            sweep(C, S, W, cos_32, sin_32, F, rows, high, deep)
             best = 0.0
             while True:
                 start = F.argmax()
@@ -465,7 +480,7 @@ def modulation_max(
                     top, t1, low, t2 = extremes(c, s, cos_t, sin_t, q)
                     value = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
                     best = max(best, value)
-                    if value <= last * (1.0 + 1e-7):
+                    if value <= last * (1.0 + 2e-6):
                         break
                     x[:3] = nu
                     x[3], x[4] = t1, t2

@@ -208,7 +208,7 @@ def envelope_max(E: ArrayLike, carriers: Carriers | None = None) -> Floats:
         return out.reshape(shape)
     directions = _half_sphere(DIRECTIONS)
     x, y, z = directions.T
-    squares = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z])
+    squares = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z]).astype(np.float32)
     with stage(f"largest modulation of {len(fields)} carriers"):
         kernel.modulation_max(
             fields, c.order, c.band, c.phase, directions, squares, *_samples(c), out
