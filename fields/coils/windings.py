@@ -141,8 +141,8 @@ def coil(name: str) -> Coil:
     Examples
     --------
     >>> tool = coil("magstim-70mm-figure8")
-    >>> tool.positions.min(axis=0).round(4), tool.outline[:, 2].max()
-    (array([-0.0861, -0.0426,  0.006 ]), 0.0)
+    >>> (1e3 * tool.positions.min(axis=0)).round(1).tolist()
+    [-86.1, -42.6, 6.0]
     """
     table = load_windings()
     return wind(table[check_option("coil", name, table)])
