@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -156,7 +156,7 @@ def _header(path: Path | str) -> tuple[NDArray[np.float64], int]:
     """Return the voxel axes (3 × 3) and the intent of an image as it is stored."""
     import nibabel as nib
 
-    image = nib.load(path)  # type: ignore[attr-defined]
+    image: Any = nib.load(path)
     intent = image.header.get("intent_code", 0) if hasattr(image.header, "get") else 0
     return np.asarray(image.affine[:3, :3], dtype=np.float64), int(intent)
 
@@ -223,7 +223,7 @@ def conductivity_tensors(
             raise InputError(
                 f"expected tensors for tissues of the mesh, it has no {name}: head {head.name!r}"
             )
-    tets = np.flatnonzero(np.isin(mesh.labels, labels))
+    tets = np.flatnonzero(np.isin(mesh.labels, labels)).astype(np.int32)
     with stage("conductivity tensors"):
         centroids = mesh.nodes[mesh.tets[tets]].mean(axis=1)
         D, found = _interpolated(image, centroids, largest_ratio, mend)

@@ -247,8 +247,8 @@ class _Work:
             for k, pad in enumerate(pads):
                 at_pads[k][some] = V[:, pad.nodes]
                 delivered[some, k] = flux[:, pad.enclosed].sum(axis=1)
-            for other in blocks:
-                power[other, some] = potential[other] @ flux.T
+            for rows in blocks:
+                power[rows, some] = potential[rows] @ flux.T
         voltage, layers = np.zeros((n, n)), np.zeros((n, n))
         for k, (pad, V) in enumerate(zip(pads, at_pads, strict=True)):
             drop = currents[:, k] / (pad.g * pad.area)
