@@ -16,11 +16,16 @@ from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode, Layer, layer, place_electrode
 from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
+from rheobase.fields.focality import focality, tissue_focality
 from rheobase.fields.induction import solve_induction
-from rheobase.fields.interference import envelope_along, envelope_max
+from rheobase.fields.interference import Carriers, carrier_max, envelope_along, envelope_max
 from rheobase.fields.leadfield import LeadField, load_lead_field
 from rheobase.fields.leadfield_solve import lead_field
+from rheobase.fields.results.compare import compare_fields
+from rheobase.fields.results.msh import read_simnibs_results
+from rheobase.fields.results.table import field_table
 from rheobase.fields.results.vtk import write_vtu
+from rheobase.fields.results.write import write_results
 from rheobase.fields.solver import Conductor
 from rheobase.fields.tensors import Tensors
 from rheobase.fields.waveforms.files import read_waveform
@@ -30,6 +35,7 @@ from rheobase.fields.waveforms.waveform import Waveform
 from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, Ring
 
 __all__ = [
+    "Carriers",
     "Coil",
     "Conductor",
     "Disc",
@@ -45,11 +51,15 @@ __all__ = [
     "TensorImage",
     "Tensors",
     "Waveform",
+    "carrier_max",
     "coil",
+    "compare_fields",
     "conductivity_tensors",
     "discharge",
     "envelope_along",
     "envelope_max",
+    "field_table",
+    "focality",
     "layer",
     "lead_field",
     "load_basis",
@@ -65,13 +75,16 @@ __all__ = [
     "ramped",
     "read_coil",
     "read_directions",
+    "read_simnibs_results",
     "read_tensors",
     "read_waveform",
     "rectangular",
     "sine",
     "solve_conduction",
     "solve_induction",
+    "tissue_focality",
     "tms_pulse",
     "two_carriers",
+    "write_results",
     "write_vtu",
 ]
