@@ -144,7 +144,7 @@ class LeadField:
         Parameters
         ----------
         index
-            Places in ``kept``, ascending, shape (m,).
+            Places in ``kept``, shape (m,).
 
         Returns
         -------
