@@ -34,10 +34,11 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
         Arrays: ``view`` (unit vector from the head to the camera) and any number of
         ``line_<name>`` (n, 3) polylines and ``patch_<name>`` (n, 3, 3) triangles with
         ``colour_<name>`` (RGB 0..1), ``opacity_<name>`` (0..1) where they are translucent, and
-        ``edges_<name>`` where the triangles' edges are to be seen. Where there is a coloured surface: its ``points`` and ``triangles`` with ``values`` on
-        the points and the two-element ``limits``; ``title`` names the colour bar. Where there is a
-        translucent scalp: ``shell_points`` and ``shell_triangles``. Lengths in metres. ``window``
-        may give the size of the picture (pixels). With ``plain`` there is neither a bar nor axes.
+        ``edges_<name>`` where the triangles' edges are to be seen. Where there is a coloured
+        surface: its ``points`` and ``triangles`` with ``values`` on the points and the two-element
+        ``limits``; ``title`` names the colour bar. Where there is a translucent scalp:
+        ``shell_points`` and ``shell_triangles``. Lengths in metres. ``window`` may give the size
+        of the picture (pixels). With ``plain`` there is neither a bar nor axes.
     png
         The picture.
     """
@@ -94,7 +95,9 @@ def _draw(file: Path, png: Path | None) -> None:
     for name, line in scene.items():
         if name.startswith("line_"):
             colour = scene["colour_" + name.removeprefix("line_")]
-            plot.add_mesh(pv.MultipleLines(line * 1e3).tube(radius=1.0), color=colour)
+            opacity = float(scene.get(f"opacity_{name.removeprefix('line_')}", 1.0))
+            tube = pv.MultipleLines(line * 1e3).tube(radius=1.0)
+            plot.add_mesh(tube, color=colour, opacity=opacity)
         elif name.startswith("patch_"):
             of = name.removeprefix("patch_")
             corners = line.reshape(-1, 3)
@@ -112,7 +115,8 @@ def _draw(file: Path, png: Path | None) -> None:
     centre, length = bounds.mean(axis=1), float(np.linalg.norm(np.ptp(bounds, axis=1)))
     view = np.asarray(scene["view"], dtype=float)
     up = (0.0, 0.0, 1.0) if abs(view[2]) < 0.9 else (0.0, 1.0, 0.0)
-    plot.camera_position = [tuple(centre + view * 1.8125 * length), tuple(centre), up]
+    away = max(1.8125 * length, _far_enough(scene, centre, view, up, size[0] / size[1]))
+    plot.camera_position = [tuple(centre + view * away), tuple(centre), up]
     if "plain" not in scene:
         plot.add_axes(xlabel="R", ylabel="A", zlabel="S", color="black")
     if png is None:
@@ -120,6 +124,24 @@ def _draw(file: Path, png: Path | None) -> None:
         return
     plot.screenshot(str(png))
     plot.close()
+
+
+def _far_enough(
+    scene: Mapping[str, NDArray[Any]],
+    centre: NDArray[np.float64],
+    view: NDArray[np.float64],
+    up: tuple[float, float, float],
+    aspect: float,
+) -> float:
+    """Return how far off (mm) a camera of 30 degrees sees every device whole."""
+    devices = [v.reshape(-1, 3) for k, v in scene.items() if k.startswith(("line_", "patch_"))]
+    if not devices:
+        return 0.0
+    seen = np.concatenate(devices) * 1e3 - centre
+    right = np.cross(up, view) / np.linalg.norm(np.cross(up, view))
+    upward, across = np.abs(seen @ np.cross(view, right)), np.abs(seen @ right)
+    least = seen @ view + 1.03 * np.maximum(upward, across / aspect) / np.tan(np.deg2rad(15.0))
+    return float(least.max())
 
 
 def _add_surface(plot: Any, scene: Mapping[str, NDArray[Any]]) -> None:

@@ -27,21 +27,37 @@ ANODE, CATHODE = (0.84, 0.37, 0.0), (0.0, 0.45, 0.70)
 COPPER = (0.72, 0.45, 0.20)
 
 
-def pad_scene(head: Head, montages: Sequence[Montage] | Montage) -> Scene:
-    """Return the skin under the electrodes of montages, anodes orange and cathodes blue."""
+def pad_scene(
+    head: Head,
+    montages: Sequence[Montage] | Montage,
+    *,
+    colours: Sequence[tuple[float, float, float]] | None = None,
+) -> Scene:
+    """Return the skin under the electrodes of montages.
+
+    Parameters
+    ----------
+    head
+        The head.
+    montages
+        One montage or several.
+    colours
+        RGB (0 to 1) of each montage; if None anodes are orange and cathodes blue.
+    """
     from rheobase.fields.electrodes.montage import Montage
     from rheobase.fields.electrodes.pads import lay_montage
     from rheobase.meshes.placing.scalp import Scalp
 
     scalp = Scalp(head.mesh)
     scene: Scene = {}
-    for montage in [montages] if isinstance(montages, Montage) else montages:
+    for k, montage in enumerate([montages] if isinstance(montages, Montage) else montages):
         pads = lay_montage(montage, scalp)
         for pad, current in zip(pads, montage.currents, strict=True):
             covered = [triangle for triangle, part in pad.coverage.items() if part > 0.5]
             name = f"{montage.name} {pad.name}"
             scene[f"patch_{name}"] = head.mesh.nodes[scalp.triangles[covered]]
-            scene[f"colour_{name}"] = np.array(ANODE if current > 0 else CATHODE)
+            sign = ANODE if current > 0 else CATHODE
+            scene[f"colour_{name}"] = np.array(sign if colours is None else colours[k])
             scene[f"opacity_{name}"] = np.array(0.6)
     return scene
 
@@ -52,6 +68,7 @@ def coil_scene(coil: Coil) -> Scene:
     for k, line in enumerate(coil.lines()):
         scene[f"line_{k}"] = line
         scene[f"colour_{k}"] = np.array(COPPER)
+        scene[f"opacity_{k}"] = np.array(0.5)
     return scene
 
 
