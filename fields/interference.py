@@ -21,7 +21,8 @@ their support functions by no more than the distance of a point of one from the 
     max T_n over n = max over t1, t2 and u in Q(t1) of the distance from u to Q(t2).
 
 This is smooth where T_n is not: along whole curves of directions the envelope touches 0, and there
-T_n has an edge, on which the maximum often lies. See `rheobase.fields._interference_numba`.
+T_n has an edge, on which the maximum often lies. See
+`rheobase.fields._interference_search_numba`.
 
 Formulas that take pairs of pairs and apply the two-field formula to its own results are no
 envelope of anything, and are not offered.
@@ -198,21 +199,20 @@ def envelope_max(E: ArrayLike, carriers: Carriers | None = None) -> Floats:
     >>> envelope_max([E1, E2]).round(4)
     array([1.    , 1.4142])
     """
-    from rheobase.fields import _interference_numba as kernel
+    from rheobase.fields._interference_numba import two_fields
+    from rheobase.fields._interference_search_numba import modulation_max
 
     fields, shape, c = _checked(E, carriers)
     out = np.empty(fields.shape[1])
     two = _two_fields(fields, c)
     if two is not None:
-        kernel.two_fields(*two, out)
+        two_fields(*two, out)
         return out.reshape(shape)
     directions = _half_sphere(DIRECTIONS)
     x, y, z = directions.T
     squares = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z]).astype(np.float32)
     with stage(f"largest modulation of {len(fields)} carriers"):
-        kernel.modulation_max(
-            fields, c.order, c.band, c.phase, directions, squares, *_samples(c), out
-        )
+        modulation_max(fields, c.order, c.band, c.phase, directions, squares, *_samples(c), out)
     return out.reshape(shape)
 
 
