@@ -24,7 +24,7 @@ MONTAGE = {"C3": 2e-3, "Fz": -0.5e-3, "Oz": -1.5e-3}
 
 @pytest.fixture(scope="module")
 def head() -> Head:
-    return ball(0.012)
+    return ball(0.018)
 
 
 @pytest.fixture(scope="module")
@@ -185,5 +185,5 @@ def test_bad_electrodes_are_refused(head: Head, conductor: Conductor, tmp_path: 
     with pytest.raises(InputError, match="ideal or the complete model"):
         lead_field(head, path, meshed, conductor=conductor)
     with pytest.raises(InputError, match="conductor of this head's mesh"):
-        lead_field(ball(0.02), path, ["C3", "C4"], conductor=conductor)
+        lead_field(ball(0.03), path, ["C3", "C4"], conductor=conductor)
     assert not path.exists()
