@@ -169,7 +169,7 @@ def polynomials(x: float, y: float, z: float, w: float, harmonic: bool, B: Any, 
 def cholesky(M: Any, n: int) -> int:
     """Factor the leading (n, n) lower triangle of ``M`` in place, as far as it goes.
 
-    Returns the number of columns done: the rest depend on the ones before, to 1e-3 of their
+    Returns the number of columns done: the rest depend on the ones before, to 1e-2 of their
     square (1e-12 in the first four, which any tetrahedron determines).
     """
     for a in range(n):
@@ -182,7 +182,7 @@ def cholesky(M: Any, n: int) -> int:
         total = whole
         for q in range(a):
             total -= M[a, q] * M[a, q]
-        if not total > (1e-3 if a > 3 else 1e-12) * whole:
+        if not total > (1e-2 if a > 3 else 1e-12) * whole:
             return a
         M[a, a] = np.sqrt(total)
     return n
