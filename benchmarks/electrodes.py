@@ -1,7 +1,8 @@
-"""Compare the models of an electrode on the default head: pads of 5 x 7 cm, and discs with gel.
+"""Compare the models of an electrode: pads of 5 x 7 cm on a sphere and a head, discs with gel.
 
-Run as ``python benchmarks/electrodes.py [HEAD.h5]``; without a saved head (made from an image, so
-that it knows its lattice) the coarse default head is built. CPU seconds.
+Run as ``python benchmarks/electrodes.py sphere`` (pads on the three-layer sphere, 4.5 mm) or
+``python benchmarks/electrodes.py [HEAD.h5]``: pads and a 4x1 ring on a saved head (made from an
+image, so that it knows its lattice), or on the coarse default head. CPU seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rheobase.meshes.insertion.insert import insert_into_head
 from rheobase.meshes.placing.outlines import Disc, Outline, Rectangle
 from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.store import load_head
+from rheobase.validation.electrodes import sphere_head
 
 SPONGE = (layer("sponge"), layer("rubber"))
 GEL = (layer("gel", thickness_mm=2.0),)
@@ -117,7 +119,11 @@ def compare(head: Head, title: str, variants: dict[str, Montage]) -> None:
 
 def main() -> None:
     """Run both comparisons."""
-    head = load_head(sys.argv[1]) if len(sys.argv) > 1 else build(resolution="coarse")
+    what = sys.argv[1] if len(sys.argv) > 1 else ""
+    if what == "sphere":
+        head = sphere_head(4.5e-3)
+    else:
+        head = load_head(what) if what else build(resolution="coarse")
     compare(
         head,
         "pads of 5 x 7 cm, 5 mm of sponge under 2 mm of rubber",
@@ -129,6 +135,8 @@ def main() -> None:
             "meshed, connector of 5 mm radius": pads(head, "meshed", Disc(radius_mm=5)),
         },
     )
+    if what == "sphere":
+        return
     compare(
         head,
         "4x1, discs of 6 mm radius on 2 mm of gel",

@@ -58,8 +58,8 @@ def soundness(what: str, report: SourceReport) -> list[Row]:
     ]
 
 
-def meshed_layers(edge: float = 4.5e-3) -> list[Row]:
-    """Check the current through the skin under meshed sponge and gel."""
+def sphere_head(edge: float) -> Head:
+    """Return the sphere as a head that knows its lattice, so that layers can be meshed on it."""
     inner = np.array([-np.inf, *RADII[:-1]])
 
     def shells(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,7 +69,7 @@ def meshed_layers(edge: float = 4.5e-3) -> list[Row]:
     half = RADII[-1] + 3 * edge
     made = carve_indicators([0, *LABELS], shells, [[-half] * 3, [half] * 3], edge)
     names = ("grey_matter", "skull", "scalp")
-    head = Head(
+    return Head(
         name="sphere",
         species="human",
         space="sphere",
@@ -79,7 +79,17 @@ def meshed_layers(edge: float = 4.5e-3) -> list[Row]:
             label: tissue(name).with_value("conductivity", sigma, source="chosen for this sphere")
             for label, name, sigma in zip(LABELS, names, SIGMA, strict=True)
         },
+        positions={
+            "C3": RADII[-1] * TOP,
+            "Cz": RADII[-1] * (0.8 * TOP + 0.6 * SIDE),
+            "Fp2": RADII[-1] * SIDE,
+        },
     )
+
+
+def meshed_layers(edge: float = 4.5e-3) -> list[Row]:
+    """Check the current through the skin under meshed sponge and gel."""
+    head = sphere_head(edge)
     sponge, gel = (layer("sponge"), layer("rubber")), (layer("gel", thickness_mm=2.0),)
     placed: dict[str, tuple[NDArray[np.float64], Outline, tuple[Layer, ...], Model]] = {
         "pad": (TOP, Rectangle(width_mm=35, height_mm=50), sponge, "meshed"),
