@@ -4,8 +4,8 @@
     python examples/anisotropy_on_off.py [HEAD [RESOLUTION [PICTURE.png [TENSORS.nii.gz]]]]
 
 No shipped head has a diffusion image. Unless one is given, the example WRITES A SYNTHETIC one: left
-to right near the midline, as the corpus callosum, and radial elsewhere, as the corona radiata, three
-times as conductive along as across. Plausible in size, wrong in every detail.
+to right near the midline, as the corpus callosum, and radial elsewhere, as the corona radiata,
+three times as conductive along as across. Plausible in size, wrong in every detail.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.anisotropy import TensorImage, conductivity_tensors, read_tensors
-from rheobase.fields.basis import FieldBasis
-from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes.electrode import layer
-from rheobase.fields.electrodes.montage import montage_1x1
-from rheobase.fields.solver import Conductor
+from rheobase.fields import (
+    Conductor,
+    FieldBasis,
+    Rectangle,
+    TensorImage,
+    conductivity_tensors,
+    layer,
+    montage_1x1,
+    read_tensors,
+    solve_conduction,
+)
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.placing.outlines import Rectangle
 from rheobase.views import draw_slice, new_figure
 
 CURRENT = 2e-3  # A

@@ -17,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.field_views import coil_scene, draw_cortex
-from rheobase.fields.basis import FieldBasis
-from rheobase.fields.coils.coil import Coil
-from rheobase.fields.coils.placing import place_coil, stand
-from rheobase.fields.coils.windings import coil, load_windings
-from rheobase.fields.focality import tissue_focality
-from rheobase.fields.induction import solve_induction
-from rheobase.fields.solver import Conductor
+from rheobase.fields import (
+    Coil,
+    Conductor,
+    FieldBasis,
+    coil,
+    place_coil,
+    solve_induction,
+    tissue_focality,
+)
+from rheobase.fields.coils.placing import stand
+from rheobase.fields.coils.windings import load_windings
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.placing.scalp import Scalp

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 (an example prints)
 """Dose a montage: what 2 mA through two pads do in a head, and what a target needs.
 
     python examples/dose_a_montage.py [HEAD [RESOLUTION [PICTURE.png]]]
@@ -5,7 +6,6 @@
 Pads of 5 x 7 cm on saline sponges over the left motor cortex (C3) and above the right eye (Fp2).
 """
 
-# ruff: noqa: T201 (an example prints)
 from __future__ import annotations
 
 import sys
@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 
 from rheobase.field_views import draw_cortex, pad_scene
-from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes.electrode import layer, place_electrode
-from rheobase.fields.electrodes.montage import Montage
-from rheobase.fields.error import error_table
+from rheobase.fields import (
+    Montage,
+    Rectangle,
+    error_table,
+    layer,
+    place_electrode,
+    solve_conduction,
+)
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.placing.outlines import Rectangle
 from rheobase.meshes.regions.region import ball, tissue_region
 from rheobase.meshes.regions.statistics import region_table
 from rheobase.views import draw_slice, new_figure

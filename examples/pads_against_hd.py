@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from rheobase.field_views import draw_cortex, pad_scene
-from rheobase.fields.conduction import solve_conduction
-from rheobase.fields.electrodes.electrode import layer, place_electrode
-from rheobase.fields.electrodes.montage import Montage, montage_4x1
-from rheobase.fields.focality import tissue_focality
+from rheobase.fields import (
+    Montage,
+    Rectangle,
+    layer,
+    montage_4x1,
+    place_electrode,
+    solve_conduction,
+    tissue_focality,
+)
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.placing.outlines import Rectangle
 from rheobase.meshes.regions.region import ball
 from rheobase.views import new_figure
 

@@ -19,16 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.field_views import draw_cortex, pad_scene
-from rheobase.fields.basis import FieldBasis
-from rheobase.fields.electrodes.electrode import place_electrode
-from rheobase.fields.electrodes.montage import Montage
-from rheobase.fields.focality import tissue_focality
-from rheobase.fields.interference import Carriers, envelope_max
-from rheobase.fields.leadfield import LeadField
-from rheobase.fields.leadfield_solve import lead_field
+from rheobase.fields import (
+    Carriers,
+    Disc,
+    FieldBasis,
+    LeadField,
+    Montage,
+    envelope_max,
+    lead_field,
+    place_electrode,
+    tissue_focality,
+)
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.placing.outlines import Disc
 from rheobase.meshes.regions.region import ball
 from rheobase.views import COLOURS, draw_slice, new_figure
 
