@@ -1,5 +1,6 @@
 """Whole studies on a sphere: every station runs, and what it writes fits together."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def test_names_are_refused_before_any_work(tmp_path: Path) -> None:
     for table, message in (
         ({**TMS, "head": {"name": "spere"}}, "unknown head 'spere', nearest: sphere"),
         ({**TMS, "device": {**TMS["device"], "coil": "magstim"}}, "unknown coil 'magstim'"),
+        ({**TMS, "device": {**TMS["device"], "coil": "a.ccd"}}, "no such file a.ccd: device.coil"),
         ({**TMS, "cells": {**TMS["cells"], "types": ["L5_pyramid"]}}, "unknown cell type"),
     ):
         with pytest.raises(InputError, match=message):
@@ -86,19 +88,131 @@ def test_names_are_refused_before_any_work(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_temporal_interference_study(tmp_path: Path) -> None:
-    pairs = [
-        {"anode": "FC3", "cathode": "CP3", "current_mA": 1.0, "carrier_Hz": 2000.0},
-        {"anode": "FC4", "cathode": "CP4", "current_mA": 1.0, "carrier_Hz": 2010.0},
-    ]
-    table = {
-        "title": "TI",
-        "head": {"name": "sphere"},
-        "device": {"kind": "ti", "pairs": pairs},
+BALL: dict[str, Any] = {
+    "name": "sphere",
+    "edge_length_mm": 8.0,
+    "options": {
+        "radii_mm": [80.0, 92.0],
+        "layers": ["grey_matter", "scalp"],
+        "sigma_S_per_m": [0.33, 0.33],
+    },
+}
+
+
+def run(table: dict[str, Any], out: Path, folder: Path | None = None) -> tuple[Result, Any]:
+    done = run_study(parse_study({"title": "x", **table}, folder=folder), text="", out=out)
+    assert {p for p in out.rglob("*") if p.is_file()} == set(done.files)
+    return done, json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return {row["region"]: row for row in csv.DictReader(file)}
+
+
+def test_temporal_interference_of_three_pairs(tmp_path: Path) -> None:
+    """Two pairs on one carrier, alike but of opposite phase, cancel: the third beats with none."""
+    first = {"anode": "F3", "cathode": "P3", "current_mA": 1.0, "carrier_Hz": 2000.0}
+    other = {"anode": "F4", "cathode": "P4", "current_mA": 1.0, "carrier_Hz": 2010.0}
+    third = {"anode": {"position": "FC1"}, "cathode": "CP1", "current_mA": 0.5}
+    device = {
+        "kind": "ti",
+        "pairs": [first, other, third | {"carrier_Hz": 2000.0, "phase_deg": 180.0}],
     }
-    done = run_study(parse_study(table), text="", out=tmp_path)
-    record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
-    assert len(record["field"]["report"]) == 2
+    done, record = run({"head": BALL, "device": device}, tmp_path / "max")
+    assert any(name.startswith("TI envelope, peak to peak, strongest") for name in done.tables)
     for report in record["field"]["report"]:
         assert report["delivered"] == pytest.approx(report["asked"], rel=1e-3)
-    assert any("TI envelope" in name for name in done.tables)
+    along, _ = run({"head": BALL, "device": device | {"direction": [0, 1, 0]}}, tmp_path / "along")
+    assert any("along 0, 1, 0" in name for name in along.tables)
+    strongest, front = (
+        {k: float(r["mean"]) for k, r in rows(tmp_path / d / "field_statistics.csv").items()}
+        for d in ("max", "along")
+    )
+    assert 0.5 * strongest["grey_matter"] < front["grey_matter"] < strongest["grey_matter"]
+
+
+def test_results_where_labs_look_for_them(tmp_path: Path) -> None:
+    """Tensors along x turn the field; files, regions, atlas and errors are there and agree."""
+    import nibabel as nib
+
+    affine = np.diag([20.0, 20, 20, 1])
+    affine[:3, 3] = -90.0
+    halves = np.ones((10, 10, 10), np.int16)
+    halves[5:] = 2
+    nib.Nifti1Image(halves, affine).to_filename(tmp_path / "halves.nii.gz")
+    dti = np.zeros((10, 10, 10, 6), np.float32)
+    dti[..., [0, 3, 5]] = 4.0, 1.0, 1.0
+    nib.Nifti1Image(dti, affine).to_filename(tmp_path / "dti.nii.gz")
+    (tmp_path / "names.csv").write_text("label,name\n1,left\n2,right\n", encoding="utf-8")
+    table: dict[str, Any] = {
+        "head": BALL,
+        "device": {
+            "kind": "tes",
+            "electrodes": [
+                {"name": "left", "position": "T7", "current_mA": 2.0},
+                {"name": "right", "position": "T8", "current_mA": -2.0, "model": "ideal"},
+            ],
+        },
+        "results": {
+            "formats": ["vtu", "msh", "nifti"],
+            "voxel_mm": 8.0,
+            "atlas": "halves.nii.gz",
+            "atlas_names": "names.csv",
+            "atlas_space": "head",
+            "regions": [{"name": "middle", "centre_mm": [0, 0, 0], "radius_mm": 20}],
+            "thresholds_V_per_m": [0.1],
+        },
+    }
+    done, record = run(table, tmp_path / "plain", tmp_path)
+    names = {f.name for f in done.files}
+    assert {"field.vtu", "field.msh", "field_magnE.nii.gz", "field_errors.csv"} <= names
+    found = rows(tmp_path / "plain" / "field_statistics.csv")
+    assert list(found) == ["grey_matter", "scalp", "middle", "left", "right"]
+    assert float(found["left"]["mean"]) == pytest.approx(float(found["right"]["mean"]), rel=0.05)
+    assert float(found["grey_matter"]["volume_mm3_above_0.1"]) > 0
+    errors = rows(tmp_path / "plain" / "field_errors.csv")
+    assert list(errors) == ["grey_matter", "scalp", "middle"]
+    assert 0 < float(errors["middle"]["relative"]) < 0.05
+    assert set(record["inputs"]) == {"results.atlas", "results.atlas_names"}
+    tensors = {"file": "dti.nii.gz", "tissues": ["grey_matter"], "axes": "world"}
+    turned = {**table, "head": BALL | {"tensors": tensors}}
+    _, record = run(turned, tmp_path / "turned", tmp_path)
+    assert "head.tensors.file" in record["inputs"]
+    easier = rows(tmp_path / "turned" / "field_statistics.csv")
+    assert float(easier["middle"]["mean"]) < 0.9 * float(found["middle"]["mean"])
+    dti[..., 0] = 1.0
+    nib.Nifti1Image(dti, affine).to_filename(tmp_path / "dti.nii.gz")
+    run(turned, tmp_path / "round", tmp_path)  # the same path: the cache knows by content
+    round_ = rows(tmp_path / "round" / "field_statistics.csv")
+    mean = float(found["middle"]["mean"])  # tissues with tensors are recovered by other polynomials
+    assert float(round_["middle"]["mean"]) == pytest.approx(mean, rel=2e-3)
+
+
+def test_meshed_layers_with_tensors(tmp_path: Path) -> None:
+    import nibabel as nib
+
+    grid = np.stack(np.meshgrid(*[np.arange(28) * 4.0 - 54] * 3, indexing="ij"), axis=-1)
+    radius = np.linalg.norm(grid, axis=-1)
+    labels = np.where(radius < 40, 1, np.where(radius < 50, 2, 0)).astype(np.int16)
+    affine = np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = -54
+    nib.Nifti1Image(labels, affine).to_filename(tmp_path / "ball.nii.gz")
+    dti = np.zeros((*labels.shape, 6), np.float32)
+    dti[..., [0, 3, 5]] = 3.0, 1.0, 1.0
+    nib.Nifti1Image(dti, affine).to_filename(tmp_path / "dti.nii.gz")
+    tissues = {"1": "white_matter", "2": "scalp"}
+    pads = [
+        {"name": n, "position_mm": [x, 0, 0], "current_mA": np.sign(x) * 1.0, "radius_mm": 12.0}
+        for n, x in (("right", 50.0), ("left", -50.0))
+    ]
+    pads[0] |= {"model": "meshed", "layers": [{"name": "gel", "thickness_mm": 4.0}]}
+    tensors = {"file": "dti.nii.gz", "tissues": ["white_matter"], "axes": "world"}
+    head = {"file": "ball.nii.gz", "labels": tissues, "edge_length_mm": 6.0, "tensors": tensors}
+    device = {"kind": "tes", "electrodes": pads}
+    done, record = run({"head": head, "device": device}, tmp_path / "out", tmp_path)
+    (report,) = record["field"]["report"]
+    assert report["delivered"] == pytest.approx(report["asked"], rel=1e-3)
+    (table,) = [t for name, t in done.tables.items() if "by tissue" in name]
+    assert [row[0] for row in table.rows][:2] == ["white_matter", "scalp"]
+    assert len(table.rows) == 3, "the gel is a tissue of its own"

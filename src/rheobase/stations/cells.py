@@ -81,7 +81,7 @@ def cells_station(
     amplitudes = tms.intensities_A_per_us.values()
     curves = recruited.probability(amplitudes / MICRO, by=("type",))
     mark = study.network.intensity_A_per_us if study.network else None
-    xlabel = "rate of change of the coil current at pulse start (A/µs)"
+    xlabel = "largest rate of change of the coil current (A/µs)"
     names = {"plus": "first phase as set", "minus": "current reversed"}
     by_type = {
         str(cell): {

@@ -49,9 +49,8 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
         book.files.append(path)
     hot = hot_spot(device.head, device, strength)
     limit = float(basis.percentiles(strength, _grey(device.head), (99.9,))[0])
-    title = f"{device.name} ({unit})"
     with stage("pictures of the field"):
-        pictures = _field_pictures(device, placed, title, limit, hot, book)
+        pictures = _field_pictures(device, placed, unit, limit, hot, book)
     _write_fields(study, device, book)
     tables = region_tables(rows, device.name, unit)
     book.tables.update(tables)
@@ -69,7 +68,10 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
             paragraphs=[
                 f"{device.name} in {unit}; colours end at the 99.9th percentile of the grey matter "
                 f"({limit:.3g} V/m). The cross marks the strongest cortical column, at "
-                f"({where}) mm."
+                f"({where}) mm.",
+                "Volumes above a percentage: of the 99.9th percentile of the grey matter. The "
+                "estimated error is that of solving on this mesh; those of the geometry, the "
+                "conductivities and the device come on top.",
             ],
             figures=pictures,
             tables=[*tables.values(), *(t for t in sources.values() if t.rows)],
@@ -128,12 +130,13 @@ def hot_spot(head: Head, device: Device, strength: NDArray[np.float64]) -> NDArr
 def _field_pictures(
     device: Device,
     placed: Placed,
-    title: str,
+    unit: str,
     limit: float,
     hot: NDArray[np.float64],
     book: Book,
 ) -> list[Picture]:
     head, strength = device.head, device.strength
+    title = f"{device.name} ({unit})"
     pictures = []
     if head.cortex is not None:
         surface, triangles = head.cortex.points(0.0), head.cortex.triangles
@@ -147,7 +150,7 @@ def _field_pictures(
             "shell_points": head.mesh.nodes,
             "shell_triangles": head.mesh.boundary(),
             "view": placed.view,
-            "title": np.array(title.replace(" (", "\n(")),
+            "title": np.array(f"{device.name.partition(',')[0]}\n({unit})"),
             **placed.scene,
         }
         if render(scene, path):

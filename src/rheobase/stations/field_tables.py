@@ -55,7 +55,11 @@ def error_rows(device: Device, inputs: Inputs) -> list[Row]:
 
 def region_tables(rows: list[Row], name: str, unit: str) -> dict[str, Table]:
     """Return the statistics of tissues, and those of regions where there are any."""
-    above = [k for k in rows[0] if k.startswith("volume_mm3_above_") and not k.endswith("pct")]
+    above = {
+        key: key.removeprefix("volume_mm3_above_").replace("pct", " %")
+        for key in rows[0]
+        if key.startswith("volume_mm3_above_")
+    }
     titles = {"tissue": "tissue, volume-weighted", "region": "region, within grey and white matter"}
     tables = {}
     for kind, title in titles.items():
@@ -66,7 +70,7 @@ def region_tables(rows: list[Row], name: str, unit: str) -> dict[str, Table]:
                     kind,
                     *("median", "95 %", "99 %", "99.9 %", "peak", "peak at (mm)", "mean"),
                     "volume (cm³)",
-                    *(f"cm³ above {key.rpartition('_')[2]} V/m" for key in above),
+                    *(f"cm³ above {v if '%' in v else v + ' V/m'}" for v in above.values()),
                 ),
                 rows=[
                     (

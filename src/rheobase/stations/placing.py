@@ -100,19 +100,27 @@ def _check_results(study: Study, head: Head, inputs: Inputs) -> None:
             raise InputError(f"region {region.name!r} holds nothing of head {head.name!r}")
 
 
-def _tensors_of(table: HeadTable, head: Head, inputs: Inputs) -> Tensors | None:
+def _tensors_of(table: HeadTable, head: Head, inputs: Inputs, notes: list[str]) -> Tensors | None:
+    """Return the anisotropy of the head, None without any, and note where it is."""
     if inputs.tensors is None or table.tensors is None:
         return None
     from rheobase.fields.anisotropy import conductivity_tensors
 
-    return conductivity_tensors(
+    asked = table.tensors
+    found = conductivity_tensors(
         head,
         inputs.tensors,
-        tissues=table.tensors.tissues,
-        mapping=table.tensors.mapping,
-        largest_ratio=table.tensors.largest_ratio,
-        mend=table.tensors.mend,
+        tissues=asked.tissues,
+        mapping=asked.mapping,
+        largest_ratio=asked.largest_ratio,
+        mend=asked.mend,
     )
+    wanted = np.isin(head.mesh.labels, [head.label_of(name) for name in asked.tissues]).sum()
+    notes.append(
+        f"{', '.join(asked.tissues)} conduct anisotropically ({asked.mapping}, {asked.file.name}): "
+        f"{len(found.tets) / wanted:.0%} of their tetrahedra have a tensor."
+    )
+    return found
 
 
 def _coil_on(study: Study, table: TMS, coil: Coil, head: Head, inputs: Inputs) -> Placed:
@@ -152,9 +160,10 @@ def _coil_on(study: Study, table: TMS, coil: Coil, head: Head, inputs: Inputs) -
             f"Intensities go up to {table.intensities_A_per_us.stop:g} A/µs; the stimulator of "
             f"coil {coil.name!r} gives at most {most * 1e-6:g} A/µs."
         )
+    tensors = _tensors_of(study.head, head, inputs, notes)
     return Placed(
         head=head,
-        tensors=_tensors_of(study.head, head, inputs),
+        tensors=tensors,
         coil=placed,
         scene=coil_scene(placed),
         view=_direction(head, placed.pose[:3, 3]),
@@ -179,14 +188,17 @@ def _electrodes_on(study: Study, table: TES | TI, head: Head, inputs: Inputs) ->
     if any(e.model == "meshed" for e in every):
         meshed = mesh_electrodes(head, montages)
         head, pads = meshed.head, [meshed.lay(m) for m in montages]
+    notes: list[str] = []
+    tensors = _tensors_of(study.head, head, inputs, notes)
     return Placed(
         head=head,
-        tensors=_tensors_of(study.head, head, inputs),
+        tensors=tensors,
         montages=tuple(montages),
         pads=tuple(map(tuple, pads)),
         meshed=meshed,
         scene=scene,
         view=view,
+        notes=tuple(notes),
     )
 
 
