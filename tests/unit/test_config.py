@@ -223,6 +223,17 @@ def test_bad_study_gets_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_the_electrodes_of_the_documentation_are_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs/studies.md").read_text(encoding="utf-8")
+    example = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
+    device = parse_study({"title": "x", "head": {"name": "mni152"}, **example}).device
+    assert isinstance(device, TES)
+    assert [e.outline() for e in device.electrodes or []] == [
+        Rectangle(width_mm=50, height_mm=70, corner_radius_mm=5),
+        Ring(inner_radius_mm=10, outer_radius_mm=25),
+    ]
+
+
 def test_unknown_study_offers_the_nearest() -> None:
     with pytest.raises(InputError, match="unknown study 'tms_moter', nearest: tms_motor"):
         load_study("tms_moter")

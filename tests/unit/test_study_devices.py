@@ -1,6 +1,7 @@
 """What a study names is opened and placed, or refused, before anything is solved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,12 @@ def study(device: dict[str, Any], folder: Path | None = None, **tables: Any) -> 
     return parse_study({"title": "x", "head": head, "device": device, **tables}, folder=folder)
 
 
-def placed(device: dict[str, Any], folder: Path | None = None, **tables: Any) -> Placed:
+def placed(
+    device: dict[str, Any], folder: Path | None = None, *, space: str = "sphere", **tables: Any
+) -> Placed:
     asked = study(device, folder, **tables)
     inputs = open_inputs(asked)
-    return place_device(asked, open_head(asked.head), inputs)
+    return place_device(asked, replace(open_head(asked.head), space=space), inputs)
 
 
 def image(path: Path, values: np.ndarray[Any, Any], *, edge_mm: float = 12.0) -> Path:
@@ -74,7 +77,9 @@ def dipoles(path: Path) -> Path:
     [
         {"position": "Cz"},
         {"position": None, "position_mm": [0, 0, 93]},
+        {"position": None, "mni_mm": [0, 0, 93]},
         {"position": None, "target_mm": [0, 0, 60]},
+        {"position": None, "target_mni_mm": [0, 0, 60]},
         {"position": "Cz", "handle_towards": "Oz"},
         {"position": "Cz", "handle_towards_mm": [0, -90, 20]},
         {
@@ -91,7 +96,7 @@ def dipoles(path: Path) -> Path:
 )
 def test_every_way_to_say_where_a_coil_is(keys: dict[str, Any]) -> None:
     """All of these stand 4 mm above the vertex; the handle points back where that was asked."""
-    coil = placed(COIL | keys).coil
+    coil = placed(COIL | keys, space="MNI152NLin2009aSym").coil
     assert coil is not None
     np.testing.assert_allclose(coil.pose[:3, 3], [0, 0, RADIUS + 0.004], atol=2e-3)  # edges of 8 mm
     np.testing.assert_allclose(coil.pose[:3, 2], [0, 0, 1], atol=0.03)
@@ -201,10 +206,11 @@ def pads(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         ({"shape": "ring", "inner_radius_mm": 6, "outer_radius_mm": 12}, np.pi * 1.08e-4),
         ({"shape": "polygon", "corners_mm": [[-9, -9], [9, -9], [0, 9]]}, 1.62e-4),
         ({"position": None, "position_mm": [-60, 0, 70], "model": "ideal"}, np.pi * 1.44e-4),
+        ({"position": None, "mni_mm": [-45, 0, 52], "towards_mm": [0, 0, 92]}, np.pi * 1.44e-4),
     ],
 )
 def test_every_outline_is_laid(keys: dict[str, Any], area: float) -> None:
-    found = placed(pads(lambda e: e.update(keys)))
+    found = placed(pads(lambda e: e.update(keys)), space="MNI152NLin2009aSym")
     assert found.pads[0][0].area == pytest.approx(area, rel=0.03)
     assert found.pads[0][0].model == keys.get("model", "complete")
     assert found.montages[0].currents == (1e-3, -1e-3)

@@ -94,7 +94,7 @@ def _write_fields(study: Study, device: Device, book: Book) -> None:
     from rheobase.fields.results.write import write_fields
 
     wanted = study.results
-    formats = [*wanted.formats, *(["nifti_mni"] if wanted.mni else [])]
+    formats = list(dict.fromkeys([*wanted.formats, *(["nifti_mni"] if wanted.mni else [])]))
     potential = None
     if len(device.basis.names) == 1:
         potential = device.amplitudes @ device.basis.potential
