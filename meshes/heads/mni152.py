@@ -49,7 +49,7 @@ def build(
     Parameters
     ----------
     resolution
-        "coarse", "standard" or "fine": about 0.37, 1.5 and 4 million tetrahedra.
+        "coarse", "standard" or "fine": about 0.5, 1.5 and 4 million tetrahedra.
     edge_length_mm
         Mean edge of the finest tetrahedra (mm), those of grey matter, CSF and skull, instead of
         that of ``resolution``. Above 4 mm, as in "coarse", brain folds are filled, and CSF and

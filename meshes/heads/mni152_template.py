@@ -173,8 +173,8 @@ def template(*, rough: bool = False) -> Template:
     if rough:
         csf, bone = {**csf, **rule["rough"]["csf"]}, {**bone, **rule["rough"]["skull"]}
         width = rule["rough"]["smoothing_mm"] / SPACING_MM
-        brain = largest_part(_smoothed(brain, width, np.ones_like(brain)))
-        white = _smoothed(white, width, brain)
+        brain = largest_part(_smoothed(brain, width))
+        white &= brain
 
     # The brain lies inside the skull with a closed layer of CSF around it.
     cavity |= ndimage.distance_transform_edt(~brain) <= csf["thinnest_mm"] / SPACING_MM
@@ -202,10 +202,8 @@ def template(*, rough: bool = False) -> Template:
     )
 
 
-def _smoothed(
-    mask: NDArray[np.bool_], width: float, within: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return as many voxels as ``mask`` has: those of ``within`` with most of it around them.
+def _smoothed(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
+    """Return as many voxels as ``mask`` has: those with most of it around them.
 
     Parameters
     ----------
@@ -215,7 +213,6 @@ def _smoothed(
     from scipy import ndimage
 
     around = ndimage.gaussian_filter(mask.astype(np.float32), width)
-    around[~within] = -1.0
     n = np.count_nonzero(mask)
     chosen: NDArray[np.bool_] = around >= np.partition(around, -n, axis=None)[-n]
     return chosen

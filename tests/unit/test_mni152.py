@@ -40,7 +40,7 @@ def head(image: Template, rough_image: Template) -> Iterator[Head]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resolution", "tetrahedra"), [("coarse", 0.37e6), ("standard", 1.5e6), ("fine", 4e6)]
+    ("resolution", "tetrahedra"), [("coarse", 0.49e6), ("standard", 1.5e6), ("fine", 4e6)]
 )
 def test_each_resolution_is_closed_and_keeps_volumes(resolution: str, tetrahedra: float) -> None:
     head = build_head("mni152", resolution=resolution)
