@@ -31,7 +31,8 @@ from rheobase.meshes.placing.scalp import Scalp
 
 RTOL = 1e-9  # sums of unit responses cancel digits
 _CHUNK = 32_768  # nodes
-_MOST = 4 * WIDTH  # electrodes at a time
+_MOST = 4 * WIDTH  # electrodes solved for at a time
+_AT_ONCE = 2  # fields in memory
 
 
 def lead_field(
@@ -220,12 +221,14 @@ class _Work:
         c = self.conductor
         b = np.stack([pad_load(c, self.pads, self.currents[row]) for row in rows])
         V, solves = c.solve(b, contacts=self.contacts, rtol=self.rtol)
+        del b
         W = correct(c, V, contacts=self.contacts, singular=self.under)
         file["potential"][rows] = V
         file["correction"][rows] = W
         V += W
-        for first in range(0, len(rows), WIDTH):
-            some = slice(first, first + WIDTH)
+        del W
+        for first in range(0, len(rows), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
             file["E"][rows[some]] = -c.recovery.gradient(V[some])[:, self.kept]
         for k, row in enumerate(rows):
             file["iterations"][row] = solves[k].iterations
