@@ -86,7 +86,7 @@ def main(
 
 def coils_over_target(head: Head) -> list[Coil]:
     """Place both coils so that the strongest current runs over the target, in one direction."""
-    eight = place_coil(coil(EIGHT), head, target=HAND, space="mni", handle_angle_deg=45)
+    eight = place_coil(coil(EIGHT), head, target=HAND, space="MNI", handle_angle_deg=45)
     w = load_windings()[ROUND]
     radius = (w.outer_diameter_mm + w.inner_diameter_mm) / 4 * 1e-3  # of the middle turn
     sideways = np.eye(4)

@@ -21,7 +21,7 @@ HANDLE_DEG = 45.0
 TOUCH = 1e-5  # m that a lifted coil keeps from the scalp
 
 Contact = Literal["error", "lift", "allow"]
-Space = Literal["head", "mni"]
+Space = Literal["head", "MNI"]
 
 
 def place_coil(
@@ -146,7 +146,7 @@ def _point(head: Head, place: str | ArrayLike, space: Space, where: str) -> NDAr
     point = np.asarray(place, dtype=np.float64)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise InputError(f"expected three finite coordinates, got {point.tolist()}: {where}")
-    return head.from_mni(point[None])[0] if space == "mni" else point
+    return head.from_mni(point[None])[0] if space == "MNI" else point
 
 
 def _target(

@@ -208,7 +208,7 @@ def place_electrode(
     head: Head,
     position: str | ArrayLike,
     *,
-    space: Literal["head", "mni"] = "head",
+    space: Literal["head", "MNI"] = "head",
     name: str | None = None,
     shape: Outline | None = None,
     layers: Sequence[Layer] | None = None,
@@ -246,7 +246,7 @@ def place_electrode(
     InputError
         If a 10-10 name is unknown (with the nearest names) or the head has no map from MNI space.
     """
-    check_option("space", space, ("head", "mni"))
+    check_option("space", space, ("head", "MNI"))
     by_name = isinstance(position, str)
     if name is None:
         name = str(position) if by_name else _coordinates(position, space)
@@ -255,10 +255,10 @@ def place_electrode(
         if isinstance(place, str):
             return head.position(place)
         point = _point(place, f"electrode {name!r}")
-        return head.from_mni(point)[0] if space == "mni" else point
+        return head.from_mni(point)[0] if space == "MNI" else point
 
     if limit_mm is None:
-        limit_mm = MNI_LIMIT_MM if space == "mni" and not by_name else OFF_HEAD * 1e3
+        limit_mm = MNI_LIMIT_MM if space == "MNI" and not by_name else OFF_HEAD * 1e3
     return Electrode(
         name=name,
         centre=found(position),
@@ -284,4 +284,4 @@ def _point(value: ArrayLike, where: str) -> NDArray[np.float64]:
 
 def _coordinates(position: ArrayLike, space: str) -> str:
     x, y, z = _point(position, "electrode") * 1e3
-    return f"({x:.0f}, {y:.0f}, {z:.0f}) mm" + (" MNI" if space == "mni" else "")
+    return f"({x:.0f}, {y:.0f}, {z:.0f}) mm" + (" MNI" if space == "MNI" else "")

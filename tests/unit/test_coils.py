@@ -203,7 +203,7 @@ def test_poses_by_name_point_target_and_mni_agree(head: Head, scalp: Scalp) -> N
     by_name = scalp_pose(head, scalp, position="C3", handle_towards="Pz")
     assert np.allclose(scalp_pose(head, scalp, position=place, handle_towards="Pz"), by_name)
     assert np.allclose(
-        scalp_pose(head, scalp, position=place, space="mni", handle_towards="Pz"), by_name
+        scalp_pose(head, scalp, position=place, space="MNI", handle_towards="Pz"), by_name
     )
     inside = scalp_pose(head, scalp, target=0.7 * place, handle_towards=head.position("Pz"))
     assert np.allclose(inside, by_name, atol=2e-2)

@@ -323,7 +323,7 @@ def test_pairs_may_share_a_carrier_and_have_phases() -> None:
     assert isinstance(device, TI)
     assert device.carriers().order.tolist() == [0, 1, 0]
     assert device.carriers().phase == pytest.approx([0, 0, 3.141592653589793])
-    assert device.pairs[2].anode.space == "mni"
+    assert device.pairs[2].anode.space == "MNI"
 
 
 def test_both_conventions_of_a_coil_matrix_mean_the_same_place() -> None:

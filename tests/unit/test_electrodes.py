@@ -210,7 +210,7 @@ def test_placed_by_name_by_scalp_point_and_by_mni(head: Head, scalp: Scalp) -> N
     here = place_electrode(head, 1.08 * named.centre)
     assert np.linalg.norm(here.frame(scalp).origin - named.frame(scalp).origin) < 1e-3
     mni = head.to_mni(named.centre * 0.8)[0]  # 19 mm below the scalp
-    below = place_electrode(head, mni, space="mni", towards=head.to_mni(head.position("Cz"))[0])
+    below = place_electrode(head, mni, space="MNI", towards=head.to_mni(head.position("Cz"))[0])
     assert np.allclose(below.centre, 0.8 * named.centre, atol=1e-12)
     frame = below.frame(scalp)
     assert np.linalg.norm(frame.origin - named.frame(scalp).origin) < 1e-3
@@ -221,11 +221,11 @@ def test_placed_by_name_by_scalp_point_and_by_mni(head: Head, scalp: Scalp) -> N
     with pytest.raises(InputError, match=r"within 10 mm of the scalp, got one 1[89]\.\d mm off it"):
         lay(replace(below, limit_mm=10.0), scalp)
     with pytest.raises(InputError, match="within 30 mm"):
-        lay(place_electrode(head, head.to_mni([0, 0, 0.02])[0], space="mni"), scalp)
+        lay(place_electrode(head, head.to_mni([0, 0, 0.02])[0], space="MNI"), scalp)
     default = replace(head, space="MNI152NLin2009aSym", mni=None)  # as the default head
-    assert (place_electrode(default, named.centre, space="mni").centre == named.centre).all()
+    assert (place_electrode(default, named.centre, space="MNI").centre == named.centre).all()
     with pytest.raises(InputError, match="no transform between MNI and space 'sphere'"):
-        place_electrode(replace(head, mni=None), mni, space="mni")
+        place_electrode(replace(head, mni=None), mni, space="MNI")
     with pytest.raises(InputError, match="three finite coordinates"):
         place_electrode(head, [0.0, 0.0])
 

@@ -246,7 +246,7 @@ def montages_of(head: Head, table: TES | TI) -> list[Montage]:
 def _electrode(head: Head, pad: PadTable, place: Turned, *, name: str | None = None) -> Electrode:
     from rheobase.fields.electrodes.electrode import MNI_LIMIT_MM, place_electrode
 
-    mni = place.space == "mni"
+    mni = place.space == "MNI"
     towards = place.towards if place.towards_mm is None else metres(place.towards_mm)
     return place_electrode(
         head,

@@ -79,6 +79,6 @@ class Place(Table):
         return self.position or "" if mm is None else metres(mm)
 
     @property
-    def space(self) -> Literal["head", "mni"]:
+    def space(self) -> Literal["head", "MNI"]:
         """Space of the coordinates."""
-        return "head" if self.mni_mm is None else "mni"
+        return "head" if self.mni_mm is None else "MNI"
