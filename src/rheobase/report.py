@@ -28,10 +28,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under named columns; numbers are shown with four digits."""
+    """Rows under named columns, with a title where several stand together; four digits."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float | int]]
+    title: str = ""
 
     def text(self) -> str:
         """Return the table as aligned text."""

@@ -27,7 +27,9 @@ def test_report_needs_nothing_beside_it(tmp_path: Path) -> None:
             Section(
                 title="Field",
                 figures=[Picture(path=png, caption="curves")],
-                tables=[Table(columns=("tissue", "V/m"), rows=[("grey", 1.23456789)])],
+                tables=[
+                    Table(title="E & B", columns=("tissue", "V/m"), rows=[("grey", 1.23456789)])
+                ],
             )
         ],
         notes=["average head"],
@@ -37,6 +39,7 @@ def test_report_needs_nothing_beside_it(tmp_path: Path) -> None:
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;title&lt;/b&gt;" in html
     assert "1.235" in html
+    assert "<caption>E &amp; B</caption>" in html
     assert not re.findall(r'(?:src|href)="(?!data:)', html)
 
 

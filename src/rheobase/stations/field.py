@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +74,7 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
                 "conductivities and the device come on top.",
             ],
             figures=pictures,
-            tables=[*tables.values(), *(t for t in sources.values() if t.rows)],
+            tables=[replace(t, title=name) for name, t in {**tables, **sources}.items() if t.rows],
         )
     )
     book.notes.extend(placed.notes)
