@@ -15,8 +15,9 @@ import numpy as np
 
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.mni152 import build
-from rheobase.meshes.insertion.bodies import Ball, Body, Coat, lead, pad
+from rheobase.meshes.insertion.bodies import Body, Coat, lead, pad
 from rheobase.meshes.insertion.insert import Inserted, insert_into_head
+from rheobase.meshes.insertion.shapes import Ball
 from rheobase.meshes.placing.outlines import Disc
 from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.store import load_head, save_head

@@ -15,7 +15,7 @@ from rheobase.meshes.cortex.curvature import curvature
 from rheobase.meshes.cortex.layers import CorticalLayers, cortical_layers
 from rheobase.meshes.cortex.sheet import CorticalSheet, vertex_normals
 from rheobase.meshes.heads import build_head
-from rheobase.meshes.insertion.bodies import Box
+from rheobase.meshes.insertion.shapes import Box
 from rheobase.meshes.regions.region import Region, ball, shape_region
 from rheobase.meshes.regions.statistics import region_table
 

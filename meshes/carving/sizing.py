@@ -16,7 +16,7 @@ from rheobase._errors import InputError
 from rheobase.meshes.carving.image_indicators import ImageIndicators, check_affine
 
 if TYPE_CHECKING:
-    from rheobase.meshes.insertion.bodies import Shape
+    from rheobase.meshes.insertion.shapes import Shape
 
 #: Wanted mean edge (m) at points (n, 3), shape (n,).
 Size = Callable[[NDArray[np.float64]], NDArray[np.float64]]

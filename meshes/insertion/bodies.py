@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase.meshes.insertion.ground import Feet, Ground
+from rheobase.meshes.insertion.shapes import Capsule, Cylinder, Shape, point
 from rheobase.meshes.placing.outlines import Outline, positive
 from rheobase.meshes.placing.scalp import Frame, Scalp
 
@@ -22,19 +22,6 @@ from rheobase.meshes.placing.scalp import Frame, Scalp
 EDGES_ACROSS = 2.0
 #: Step (m) of the differences that give the direction out of an outline.
 NUDGE = 1e-6
-
-
-class Shape(Protocol):
-    """What a body needs to know of its shape."""
-
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the signed distance (m) of points (n, 3) from the surface, < 0 inside.
-
-        Exact near the surface except at its edges; elsewhere never larger than the distance.
-        """
-
-    def bounds(self) -> NDArray[np.float64]:
-        """Return the lowest and the highest corner of a box around the shape (m), (2, 3)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,121 +64,6 @@ class Body:
         box = self.shape.bounds()
         if not (np.isfinite(box).all() and (box[1] > box[0]).all()):
             raise InputError(f"expected a shape of finite size, got {box}: body {self.name!r}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Ball:
-    """A ball of ``radius`` (m) around ``centre`` (m), shape (3,)."""
-
-    centre: NDArray[np.float64]
-    radius: float
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        object.__setattr__(self, "centre", _point("centre", self.centre))
-        positive("radius", self.radius)
-
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Shape`."""
-        distance: NDArray[np.float64] = np.linalg.norm(points - self.centre, axis=1) - self.radius
-        return distance
-
-    def bounds(self) -> NDArray[np.float64]:
-        """See `Shape`."""
-        return np.stack([self.centre - self.radius, self.centre + self.radius])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Cylinder:
-    """A cylinder of ``radius`` (m) with flat ends at ``start`` and ``end`` (m), shape (3,)."""
-
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    radius: float
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        _check_axis(self)
-
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Shape`."""
-        along, across, length = _on_axis(self, points)
-        axial = np.abs(along - 0.5 * length) - 0.5 * length
-        radial = across - self.radius
-        distance: NDArray[np.float64] = np.hypot(
-            np.maximum(axial, 0), np.maximum(radial, 0)
-        ) + np.minimum(np.maximum(axial, radial), 0)
-        return distance
-
-    def bounds(self) -> NDArray[np.float64]:
-        """See `Shape`."""
-        return _bounds_of_axis(self)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Capsule:
-    """All within ``radius`` (m) of the line from ``start`` to ``end`` (m): round ends."""
-
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    radius: float
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        _check_axis(self)
-
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Shape`."""
-        along, across, length = _on_axis(self, points)
-        beyond = np.maximum(np.abs(along - 0.5 * length) - 0.5 * length, 0)
-        distance: NDArray[np.float64] = np.hypot(beyond, across) - self.radius
-        return distance
-
-    def bounds(self) -> NDArray[np.float64]:
-        """See `Shape`."""
-        return _bounds_of_axis(self)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Box:
-    """A box.
-
-    Parameters
-    ----------
-    centre
-        Middle (m), shape (3,).
-    size
-        Lengths of its edges (m), shape (3,).
-    axes
-        Unit vectors along its edges, one a row, shape (3, 3).
-    """
-
-    centre: NDArray[np.float64]
-    size: NDArray[np.float64]
-    axes: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        object.__setattr__(self, "centre", _point("centre", self.centre))
-        object.__setattr__(self, "size", _point("size", self.size))
-        object.__setattr__(self, "axes", np.asarray(self.axes, dtype=np.float64))
-        if not (self.size > 0).all():
-            raise InputError(f"size must be > 0 m, got {self.size.tolist()}")
-        if self.axes.shape != (3, 3) or not np.allclose(self.axes @ self.axes.T, np.eye(3)):
-            raise InputError(f"axes must be three orthogonal unit rows, got {self.axes.tolist()}")
-
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Shape`."""
-        q = np.abs((points - self.centre) @ self.axes.T) - 0.5 * self.size
-        distance: NDArray[np.float64] = np.linalg.norm(np.maximum(q, 0), axis=1) + np.minimum(
-            q.max(axis=1), 0
-        )
-        return distance
-
-    def bounds(self) -> NDArray[np.float64]:
-        """See `Shape`."""
-        half = 0.5 * self.size @ np.abs(self.axes)
-        return np.stack([self.centre - half, self.centre + half])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -352,7 +224,7 @@ def pad(
     where = f"pad {name!r}"
     if not coats:
         raise InputError(f"expected one layer or more, got none: {where}")
-    frame = scalp.frame(_point("centre", centre), where=where).turned(np.deg2rad(rotation_deg))
+    frame = scalp.frame(point("centre", centre), where=where).turned(np.deg2rad(rotation_deg))
     edge = edge_length or min(c.thickness_mm for c in coats) * 1e-3 / EDGES_ACROSS
     reach = max((coat.outline or outline).reach for coat in coats)
     ground = Ground.around(frame, reach + 1e-3 * sum(coat.thickness_mm for coat in coats))
@@ -421,7 +293,7 @@ def lead(
     """
     where = f"lead {name!r}"
     positive(f"diameter_mm of {where}", diameter_mm)
-    start, end = _point("tip", tip), _point("tail", tail)
+    start, end = point("tip", tip), point("tail", tail)
     length = float(np.linalg.norm(end - start))
     radius = 0.5e-3 * diameter_mm
     if not length > 2 * radius:
@@ -469,34 +341,3 @@ def lead(
             )
         )
     return tuple(bodies)
-
-
-def _point(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    point = np.asarray(value, dtype=np.float64)
-    if point.shape != (3,) or not np.isfinite(point).all():
-        raise InputError(f"{name} must be three finite coordinates (m), got {value!r}")
-    return point
-
-
-def _check_axis(shape: Cylinder | Capsule) -> None:
-    for name in ("start", "end"):
-        object.__setattr__(shape, name, _point(name, getattr(shape, name)))
-    positive("radius", shape.radius)
-    if not np.linalg.norm(shape.end - shape.start) > 0:
-        raise InputError(f"expected two different ends, got {shape.start.tolist()} twice")
-
-
-def _on_axis(
-    shape: Cylinder | Capsule, points: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return how far along and off the axis points lie (m), and the length of the axis (m)."""
-    length = float(np.linalg.norm(shape.end - shape.start))
-    axis = (shape.end - shape.start) / length
-    here = points - shape.start
-    along = here @ axis
-    return along, np.linalg.norm(here - along[:, None] * axis, axis=1), length
-
-
-def _bounds_of_axis(shape: Cylinder | Capsule) -> NDArray[np.float64]:
-    ends = np.stack([shape.start, shape.end])
-    return np.stack([ends.min(axis=0) - shape.radius, ends.max(axis=0) + shape.radius])

@@ -24,7 +24,7 @@ from rheobase.meshes.regions.places import Places, column_places, point_places, 
 from rheobase.meshes.spaces import checked
 
 if TYPE_CHECKING:
-    from rheobase.meshes.insertion.bodies import Shape
+    from rheobase.meshes.insertion.shapes import Shape
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from rheobase.meshes.carving.sizing import (
     near_shape,
     size_image,
 )
-from rheobase.meshes.insertion.bodies import Box
+from rheobase.meshes.insertion.shapes import Box
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import (
     carve_image,

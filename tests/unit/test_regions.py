@@ -11,7 +11,7 @@ from rheobase._errors import InputError
 from rheobase.meshes.cortex.sheet import sheet_from_pairs
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sphere import unit_sphere
-from rheobase.meshes.insertion.bodies import Ball
+from rheobase.meshes.insertion.shapes import Ball
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.regions.inside import ClosedSurface
 from rheobase.meshes.regions.region import (
