@@ -181,7 +181,7 @@ def main(edge: float) -> None:
     Gf = cf.recovery.gradient(Vf + Wf)
     basis = make_basis(
         mesh, c.split, names=("coil", "pads"), unit="A", E=-G1 - A[:, c.split.node],
-        potential=V, report=(None, None), correction=W,
+        potential=V, report=(None, None), anisotropic=(), correction=W,
     )  # fmt: skip
     for k, source in enumerate(basis.names):
         inexact = -A[k][mesh.tets].mean(1) + to_parents(Af[k][fine.tets].mean(1))

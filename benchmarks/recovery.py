@@ -285,8 +285,9 @@ def estimate() -> None:
         E[:2] -= A_nodes[:, c.split.node]
         reports = (None,) * 3
         basis = make_basis(
-            mesh, c.split, names=SOURCES, unit="A", E=E, potential=V, report=reports, correction=W
-        )
+            mesh, c.split, names=SOURCES, unit="A", E=E, potential=V, report=reports,
+            anisotropic=(), correction=W,
+        )  # fmt: skip
         p = basis.split_position
         radius = np.linalg.norm(p, axis=1)
         layer = np.searchsorted(LABELS, basis.split_label)

@@ -16,7 +16,7 @@ from rheobase.fields.conduction import solve_conduction
 from rheobase.fields.electrodes.electrode import Electrode, Layer, layer, place_electrode
 from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage, montage_1x1, montage_4x1
-from rheobase.fields.error import error_table, estimate_error
+from rheobase.fields.error import envelope_error, error_table, estimate_error
 from rheobase.fields.focality import focality, tissue_focality
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import Carriers, carrier_max, envelope_along, envelope_max
@@ -58,6 +58,7 @@ __all__ = [
     "conductivity_tensors",
     "discharge",
     "envelope_along",
+    "envelope_error",
     "envelope_max",
     "error_table",
     "estimate_error",

@@ -62,6 +62,11 @@ class TensorImage:
         Voxel indices to world (m), shape (4, 4).
     name
         What errors call the image.
+
+    Raises
+    ------
+    InputError
+        If the shape is another one or the affine cannot be inverted.
     """
 
     values: NDArray[np.float64]
@@ -69,12 +74,20 @@ class TensorImage:
     name: str = "tensor image"
 
     def __post_init__(self) -> None:
-        """Check the shape; what is not finite counts as no tensor."""
+        """Check shape and affine; what is not finite counts as no tensor."""
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 4 or values.shape[3] != 6:
             raise InputError(
                 f"expected tensors of shape (nx, ny, nz, 6), got {values.shape}: {self.name}"
             )
+        affine = np.array(self.affine, dtype=np.float64)
+        if (
+            affine.shape != (4, 4)
+            or not np.isfinite(affine).all()
+            or np.linalg.matrix_rank(affine[:3, :3]) < 3
+        ):
+            raise InputError(f"expected an invertible affine, got {affine.tolist()}: {self.name}")
+        object.__setattr__(self, "affine", affine)
         values[~np.isfinite(values).all(axis=3)] = 0.0
         object.__setattr__(self, "values", values)
 

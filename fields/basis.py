@@ -21,6 +21,7 @@ from rheobase._errors import InputError, check_option
 from rheobase._files import whole_file
 from rheobase.fields.recovery import SplitNodes
 from rheobase.fields.report import SourceReport
+from rheobase.meshes.head import Head
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.regions.statistics import weighted_percentiles
@@ -28,7 +29,7 @@ from rheobase.meshes.regions.statistics import weighted_percentiles
 Unit = Literal["A", "A/s"]
 
 #: Of the files of `FieldBasis.save`.
-FORMAT = "rheobase field basis 2"
+FORMAT = "rheobase field basis 3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,8 @@ class FieldBasis:
         Mesh node and tissue label of each split node, shape (n_split,), int32.
     report
         What each solution is worth, k of them.
+    anisotropic
+        Labels of the tissues with conductivity tensors, where fields are recovered otherwise.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class FieldBasis:
     split_node: NDArray[np.int32]
     split_label: NDArray[np.int32]
     report: tuple[SourceReport, ...]
+    anisotropic: tuple[int, ...]
     correction: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
@@ -167,11 +171,7 @@ class FieldBasis:
         tet : ndarray, shape (n,)
             Tetrahedron that holds each point, -1 outside.
         """
-        v = np.asarray(values, dtype=np.float64)
-        if v.shape != self.split_node.shape:
-            raise InputError(
-                f"expected a value for each of {len(self.split_node)} split nodes, got {v.shape}"
-            )
+        v = self.quantity(values)
         tet, weight = self.locator.locate(points)
         found: NDArray[np.float64] = np.einsum("ni,ni->n", v[self.split_of_tet[tet]], weight)
         found[tet < 0] = np.nan
@@ -189,12 +189,47 @@ class FieldBasis:
 
     def amplitude_vector(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
         """Return amplitudes as numbers, shape (k,), or say that they do not fit the sources."""
-        a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
+        a = np.atleast_1d(as_numbers(amplitudes, "amplitudes"))
         if a.shape != (len(self.names),):
             raise InputError(
                 f"expected {len(self.names)} amplitudes ({', '.join(self.names)}), got {a.size}"
             )
+        if not np.isfinite(a).all():
+            raise InputError(
+                f"expected finite amplitudes ({', '.join(self.names)}), got {a.tolist()}"
+            )
         return a
+
+    def quantity(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return a quantity at the split nodes, shape (n_split,), or say that it is none."""
+        v = as_numbers(values, "values")
+        if v.shape != self.split_node.shape:
+            raise InputError(
+                f"expected a value for each of {len(self.split_node)} split nodes, got shape "
+                f"{v.shape}"
+            )
+        if not np.isfinite(v).all():
+            raise InputError(
+                f"expected finite values, {np.count_nonzero(~np.isfinite(v))} of {len(v)} split "
+                "nodes have others"
+            )
+        return v
+
+    def check_head(self, head: Head) -> None:
+        """Check that a head has the mesh of this basis.
+
+        Raises
+        ------
+        InputError
+            If it has another one.
+        """
+        if self.mesh is not head.mesh and not all(
+            np.array_equal(getattr(self.mesh, a), getattr(head.mesh, a))
+            for a in ("nodes", "tets", "labels")
+        ):
+            raise InputError(
+                f"expected a basis on the mesh of the head, got another: {head.name!r}"
+            )
 
     def magnitude(self, amplitudes: ArrayLike) -> NDArray[np.float64]:
         """Return |sum_k a_k E_k| (V/m) at the split nodes, shape (n_split,)."""
@@ -220,11 +255,13 @@ class FieldBasis:
         ndarray, shape (len(q),)
         """
         inside = self._inside(label)
+        strength = self.quantity(strength)
         return weighted_percentiles(strength[inside], self.split_volume[inside], q)
 
     def peak(self, strength: NDArray[np.float64], label: int) -> Peak:
         """Return the largest value of a quantity at the split nodes of a tissue, and where."""
         inside = self._inside(label)
+        strength = self.quantity(strength)
         s = inside[int(strength[inside].argmax())]
         return Peak(strength=float(strength[s]), position=self.mesh.nodes[self.split_node[s]])
 
@@ -254,6 +291,7 @@ class FieldBasis:
             file.attrs["format"] = FORMAT
             file.attrs["unit"] = self.unit
             file.attrs["names"] = json.dumps(self.names)
+            file.attrs["anisotropic"] = json.dumps(self.anisotropic)
             file.attrs["report"] = json.dumps([asdict(r) for r in self.report])
             for name in ("nodes", "tets", "labels"):
                 file.create_dataset(f"mesh/{name}", data=getattr(self.mesh, name))
@@ -261,6 +299,14 @@ class FieldBasis:
                 file.create_dataset(name, data=getattr(self, name))
             if self.correction is not None:
                 file.create_dataset("correction", data=self.correction)
+
+
+def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Return an array of numbers, or say that they are none."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"expected numbers as {what}, got {str(values)[:60]}") from None
 
 
 _ARRAYS = ("E", "potential", "split_of_tet", "split_node", "split_label")
@@ -293,6 +339,7 @@ def load_basis(path: Path) -> FieldBasis:
                 names=tuple(json.loads(file.attrs["names"])),
                 unit=cast(Unit, file.attrs["unit"]),
                 report=tuple(SourceReport.from_dict(r) for r in json.loads(file.attrs["report"])),
+                anisotropic=tuple(json.loads(file.attrs["anisotropic"])),
                 correction=file["correction"][:] if "correction" in file else None,
                 **arrays,
             )
@@ -311,6 +358,7 @@ def make_basis(
     E: NDArray[np.float64],
     potential: NDArray[np.float64],
     report: Sequence[SourceReport],
+    anisotropic: Sequence[int],
     correction: NDArray[np.float64] | None = None,
 ) -> FieldBasis:
     """Put a basis together from recovered fields on the split nodes."""
@@ -324,5 +372,6 @@ def make_basis(
         split_node=split.node,
         split_label=split.label,
         report=tuple(report),
+        anisotropic=tuple(anisotropic),
         correction=correction,
     )

@@ -89,6 +89,7 @@ def solve_conduction(
         E=E,
         potential=V,
         report=report,
+        anisotropic=conductor.anisotropic,
         correction=W,
     )
 

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import track
-from rheobase.fields.basis import FieldBasis
+from rheobase.fields.basis import FieldBasis, as_numbers
 from rheobase.fields.recovery import SplitNodes, recovery
 from rheobase.meshes.head import Head
 from rheobase.meshes.regions.atlases import Atlas
@@ -35,9 +35,7 @@ from rheobase.meshes.regions.statistics import Row, region_table
 _BLOCK = 100_000  # split nodes whose fits are held at a time
 
 
-def estimate_error(
-    basis: FieldBasis, amplitudes: ArrayLike, *, anisotropic: Iterable[int] = ()
-) -> NDArray[np.float64]:
+def estimate_error(basis: FieldBasis, amplitudes: ArrayLike) -> NDArray[np.float64]:
     """Estimate the error of E = sum_k a_k E_k at the split nodes.
 
     Parameters
@@ -45,13 +43,12 @@ def estimate_error(
     basis
         Fields with their potentials and corrections.
     amplitudes
-        One amplitude per source, in the unit of the basis, shape (k,).
-    anisotropic
-        Labels of the tissues with conductivity tensors.
+        One amplitude per source, in the unit of the basis, shape (k,), or m fields of the same
+        sources, shape (m, k), whose patches are then fitted once.
 
     Returns
     -------
-    ndarray, shape (n_split,)
+    ndarray, shape (n_split,) or (m, n_split)
         Estimated |error of E| (V/m).
 
     Raises
@@ -64,22 +61,45 @@ def estimate_error(
             "expected a field basis with corrections, got one without: "
             f"sources {', '.join(basis.names)}"
         )
-    a = basis.amplitude_vector(amplitudes)
+    given = as_numbers(amplitudes, "amplitudes")
+    several = given.ndim == 2
+    a = np.stack([basis.amplitude_vector(row) for row in (given if several else [given])])
     W = a @ basis.correction
     V = a @ basis.potential + W
     split = SplitNodes(of_tet=basis.split_of_tet, node=basis.split_node, label=basis.split_label)
-    anisotropic = list(anisotropic)
     n = len(split.node)
-    out = np.empty(n)
+    out = np.empty((len(a), n))
     starts = range(0, n, _BLOCK)
     for start in track(starts, "estimating the error", total=len(starts)):
         rows = np.arange(start, min(start + _BLOCK, n), dtype=np.int32)
-        full = recovery(basis.mesh, split, anisotropic=anisotropic, rows=rows)
-        less = recovery(basis.mesh, split, anisotropic=anisotropic, rows=rows, lower=True)
-        moved = full.gradient(W)[0]
-        last = full.gradient(V)[0] - less.gradient(V)[0]
-        out[rows] = np.sqrt((moved**2).sum(1) + (last**2).sum(1))
-    return out
+        full = recovery(basis.mesh, split, anisotropic=basis.anisotropic, rows=rows)
+        less = recovery(basis.mesh, split, anisotropic=basis.anisotropic, rows=rows, lower=True)
+        moved = full.gradient(W)
+        last = full.gradient(V) - less.gradient(V)
+        out[:, rows] = np.sqrt((moved**2).sum(2) + (last**2).sum(2))
+    return out if several else out[0]
+
+
+def envelope_error(errors: ArrayLike) -> NDArray[np.float64]:
+    """Return the error of a modulation, peak to peak, from those of the fields that interfere.
+
+    The modulation of two fields along a direction is twice the smaller of their components, so it
+    follows an error of either of them twice. Here they add as if independent,
+    2 (sum_k eta_k²)^½: of two fields never too small where the eta_k are right.
+
+    Parameters
+    ----------
+    errors
+        Estimated |error| of each field at its amplitude (V/m), shape (k, n), from `estimate_error`
+        with a diagonal matrix of amplitudes.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        V/m.
+    """
+    error: NDArray[np.float64] = 2.0 * np.linalg.norm(np.asarray(errors, dtype=np.float64), axis=0)
+    return error
 
 
 def error_table(
@@ -89,14 +109,15 @@ def error_table(
     head: Head | None = None,
     regions: Atlas | Iterable[Region] | None = None,
     within: Region | None = None,
-    anisotropic: Iterable[int] = (),
 ) -> list[Row]:
     """Return root mean squares of the field and of its estimated error, by tissue or region.
 
     Parameters
     ----------
-    basis, amplitudes, anisotropic
-        As in `estimate_error`.
+    basis
+        Fields with their potentials and corrections.
+    amplitudes
+        One amplitude per source, in the unit of the basis, shape (k,).
     head
         The head of the basis: needed for regions, and for the names of its tissues.
     regions
@@ -113,12 +134,13 @@ def error_table(
     Raises
     ------
     InputError
-        As `estimate_error` does, or if there are regions and no head.
+        As `estimate_error` does, if there are regions and no head, or the head has another mesh.
     """
     if regions is not None and head is None:
         raise InputError("expected the head of the basis to look for regions in, got none")
-    error = estimate_error(basis, amplitudes, anisotropic=anisotropic)
-    squares = basis.magnitude(amplitudes) ** 2, error**2
+    if head is not None:
+        basis.check_head(head)
+    squares = basis.magnitude(amplitudes) ** 2, estimate_error(basis, amplitudes) ** 2
     if regions is None or head is None:
         return [
             _tissue_row(basis, squares, int(label), head) for label in np.unique(basis.split_label)

@@ -163,7 +163,15 @@ def tissue_focality(
         Region of the head.
     percentile, fractions
         As in `focality`.
+
+    Raises
+    ------
+    InputError
+        As `focality` does, if the quantity has not one finite number for each split node, or the
+        basis is that of another head.
     """
+    basis.check_head(head)
+    strength = basis.quantity(strength)
     within = tissue_region(*tissues)
     volume = head.mesh.volumes()
     weights = on_split_nodes(basis, within.weights(head, levels=0) * volume)

@@ -90,5 +90,6 @@ def solve_induction(
         E=E,
         potential=V,
         report=report,
+        anisotropic=conductor.anisotropic,
         correction=W,
     )

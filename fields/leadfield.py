@@ -199,6 +199,7 @@ class LeadField:
             E=E,
             potential=V,
             report=[self._report(row) for row in currents],
+            anisotropic=self.anisotropic,
             correction=W,
         )
 

@@ -125,6 +125,11 @@ class Conductor:
         labels, index = tissue_index(self.mesh.labels)
         return sigma_of_labels(labels, self.sigma)[index]
 
+    @property
+    def anisotropic(self) -> tuple[int, ...]:
+        """Labels of the tissues with tensors."""
+        return tuple(np.unique(self.mesh.labels[self.tensors.tets]).tolist())
+
     @cached_property
     def split(self) -> SplitNodes:
         """The (node, tissue) pairs of the mesh, made on first use."""
@@ -133,9 +138,8 @@ class Conductor:
     @cached_property
     def recovery(self) -> Recovery:
         """The fits that recover fields at all split nodes, made on first use."""
-        tensors = np.unique(self.mesh.labels[self.tensors.tets])
         with stage("fitting patches"):
-            return recovery(self.mesh, self.split, anisotropic=tensors)
+            return recovery(self.mesh, self.split, anisotropic=self.anisotropic)
 
     def apply(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return K V: the current (A) that leaves the conductor at each node, shape (n_nodes,)."""

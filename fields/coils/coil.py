@@ -57,7 +57,7 @@ class Coil:
     Raises
     ------
     InputError
-        If there is nothing that makes a field, or a number is not finite.
+        If there is nothing that makes a field, a number is not finite, or ``dIdt_max`` not > 0.
     """
 
     name: str
@@ -88,6 +88,10 @@ class Coil:
         if len(self.positions) + len(self.dipoles) + len(self.sampled) == 0:
             raise InputError(
                 f"expected line elements, dipoles or a sampled field, got none: coil {self.name!r}"
+            )
+        if self.dIdt_max is not None and not 0 < self.dIdt_max < np.inf:
+            raise InputError(
+                f"expected dIdt_max > 0 A/s or None, got {self.dIdt_max!r}: coil {self.name!r}"
             )
 
     @property

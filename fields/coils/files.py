@@ -22,10 +22,11 @@ from rheobase._errors import InputError
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.frame import TURN, casing_points, turned
 from rheobase.fields.coils.sampled import SampledPotential
-from rheobase.fields.coils.tcd import read_tcd
+from rheobase.fields.coils.tcd import LARGEST, read_tcd
 from rheobase.meshes.files.surfaces import read_surface
 from rheobase.meshes.files.volumes import read_volume
 
+_MOST = np.array([LARGEST * 1e-3] * 3 + [LARGEST] * 3)  # m and m²
 ENDINGS = (".ccd", ".tcd", ".nii", ".nii.gz")
 
 
@@ -81,7 +82,7 @@ def _read_ccd(path: Path) -> Coil:
     if not data:
         raise InputError(f"expected the number of dipoles, found nothing: {path}")
     count = data[0][1].strip()
-    if not count.isdigit() or int(count) < 1:
+    if not (count.isascii() and count.isdigit() and len(count) < 20 and int(count)):
         raise InputError(
             f"expected the number of dipoles, got {count[:40]!r}: line {data[0][0]} of {path}"
         )
@@ -93,6 +94,11 @@ def _read_ccd(path: Path) -> Coil:
             row = []
         if len(row) != 6 or not np.isfinite(row).all():
             raise InputError(f"expected six finite numbers, got {text[:60]!r}: line {n} of {path}")
+        if not (np.abs(row) <= _MOST).all():
+            raise InputError(
+                f"expected a place within {_MOST[0]:g} m and a moment of at most {_MOST[3]:g} m², "
+                f"got {text[:60]!r}: line {n} of {path}"
+            )
         rows.append(row)
     if len(rows) != int(count):
         raise InputError(f"expected {int(count):,} dipoles, found {len(rows):,}: {path}")
@@ -119,7 +125,7 @@ def _positive(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if np.isfinite(value) and value > 0 else None
+    return value if 0 < value <= LARGEST else None
 
 
 def _read_nifti(path: Path) -> Coil:

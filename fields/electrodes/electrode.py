@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -164,7 +165,16 @@ class Electrode:
         for name in names:
             if names.count(name) > 1:
                 raise InputError(f"two layers are called {name!r}: {where}")
-        if not np.isfinite(self.rotation_deg):
+        given: dict[str, object] = {"shape": self.shape}
+        if self.connector is not None:
+            given["connector"] = self.connector
+        for kind, outline in given.items():
+            if not isinstance(outline, Outline):
+                raise InputError(
+                    f"expected a disc, rectangle, ring or polygon as {kind}, got {outline!r}: "
+                    f"{where}"
+                )
+        if not (isinstance(self.rotation_deg, Real) and np.isfinite(self.rotation_deg)):
             raise InputError(f"rotation_deg must be finite, got {self.rotation_deg!r}: {where}")
         positive(f"limit_mm of {where}", self.limit_mm)
         for one in self.layers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase.fields.electrodes.electrode import Electrode, Layer, Model, place_electrode
 from rheobase.meshes.head import Head
-from rheobase.meshes.placing.outlines import Disc, Outline
+from rheobase.meshes.placing.outlines import Disc, Outline, positive
 from rheobase.meshes.placing.scalp import Scalp
 
 
@@ -31,7 +33,7 @@ class Montage:
     Raises
     ------
     InputError
-        If the currents do not sum to zero or are all zero, or names repeat.
+        If a current is not finite, they do not sum to zero or are all zero, or names repeat.
     """
 
     name: str
@@ -41,6 +43,10 @@ class Montage:
     def __post_init__(self) -> None:
         """Check the currents and the names."""
         object.__setattr__(self, "electrodes", tuple(self.electrodes))
+        if not all(isinstance(c, Real) and isfinite(c) for c in self.currents):
+            raise InputError(
+                f"expected finite currents (A), got {tuple(self.currents)}: montage {self.name!r}"
+            )
         object.__setattr__(self, "currents", tuple(float(c) for c in self.currents))
         if len(self.electrodes) != len(self.currents) or len(self.electrodes) < 2:
             raise InputError(
@@ -132,24 +138,30 @@ def montage_4x1(
     Raises
     ------
     InputError
-        If a position is not known, the ring leaves the head, or ``ring`` does not hold four names.
+        If a position is not known, the ring leaves the head, or ``ring`` is neither four names nor
+        a distance > 0.
     """
     shape = shape or Disc(radius_mm=6.0)
     positions: list[str | NDArray[np.float64]] = [centre]
     names = [centre]
-    if isinstance(ring, (int, float)):
+    if isinstance(ring, Real):
+        positive(f"ring around {centre!r}", float(ring))
+        if not (isinstance(rotation_deg, Real) and isfinite(rotation_deg)):
+            raise InputError(f"rotation_deg must be finite, got {rotation_deg!r}: {centre!r}")
         frame = Scalp(head.mesh).frame(head.position(centre), where=f"electrode {centre!r}")
         frame = frame.turned(np.deg2rad(rotation_deg))
         for k, side in enumerate(("front", "left", "back", "right")):
             angle = np.pi / 2 * (k + 1)
-            uv = ring * np.array([np.cos(angle), np.sin(angle)])
+            uv = float(ring) * np.array([np.cos(angle), np.sin(angle)])
             positions.append(frame.point(uv, where=f"{side} of the ring around {centre!r}"))
             names.append(f"{centre} {side}")
-    elif len(ring) == 4:
+    elif not isinstance(ring, str) and isinstance(ring, Sequence) and len(ring) == 4:
         positions += ring
         names += ring
     else:
-        raise InputError(f"expected four ring positions, got {len(ring)}: ring around {centre!r}")
+        raise InputError(
+            f"expected four ring positions or a distance (m), got {ring!r}: ring around {centre!r}"
+        )
     pads = tuple(
         place_electrode(head, at, name=name, shape=shape, layers=layers, model=model)
         for at, name in zip(positions, names, strict=True)

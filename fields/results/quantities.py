@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.basis import FieldBasis
+from rheobase.fields.error import envelope_error, estimate_error
 from rheobase.fields.interference import Carriers, carrier_max, envelope_max
 
 Floats = NDArray[np.float64]
@@ -37,11 +38,33 @@ def quantities_of(
     """
     if carriers is None:
         return {"E": basis.combine(amplitudes)}
-    a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
-    if a.shape != (len(basis.names),):
-        raise InputError(f"expected {len(basis.names)} amplitudes, got {a.size}")
-    fields = a[:, None, None] * basis.E
+    fields = basis.amplitude_vector(amplitudes)[:, None, None] * basis.E
     return {"maxTI": envelope_max(fields, carriers), "max_carrier": carrier_max(fields, carriers)}
+
+
+def errors_of(
+    basis: FieldBasis, amplitudes: Sequence[float] | Floats, carriers: Carriers | None = None
+) -> dict[str, Floats]:
+    """Return the estimated errors of what `quantities_of` gives, at the split nodes.
+
+    Parameters
+    ----------
+    basis, amplitudes, carriers
+        As in `quantities_of`.
+
+    Returns
+    -------
+    dict
+        Without carriers that of "magnE", with them those of "maxTI" (`envelope_error`) and of
+        "max_carrier" (root sum square of the fields'), each V/m, shape (n_split,); nothing for a
+        basis without corrections.
+    """
+    if basis.correction is None:
+        return {}
+    if carriers is None:
+        return {"magnE": estimate_error(basis, amplitudes)}
+    errors = estimate_error(basis, np.diag(basis.amplitude_vector(amplitudes)))
+    return {"maxTI": envelope_error(errors), "max_carrier": np.linalg.norm(errors, axis=0)}
 
 
 def with_magnitudes(quantities: Quantities) -> dict[str, Floats]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import hypot, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._errors import InputError
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.focality import FRACTIONS, PERCENTILE
 from rheobase.meshes.head import Head
@@ -27,6 +30,7 @@ def field_table(
     percentiles: Sequence[float] = PERCENTILES,
     fractions: Sequence[float] = FRACTIONS,
     above: Sequence[float] = (),
+    error: NDArray[np.float64] | None = None,
 ) -> list[Row]:
     """Return statistics of a quantity for every tissue and region, weighted by volume.
 
@@ -47,35 +51,52 @@ def field_table(
         Of the reference: the volume at or above each, and which part of all of it in the brain.
     above
         Thresholds (V/m).
+    error
+        Estimated error of the quantity at the split nodes (`estimate_error`), shape (n_split,).
 
     Returns
     -------
     list of dict
         Keys: kind ("tissue" or "region"), region, volume_mm3, mean, sd, min, p50 …, max, peak_x_mm
         …, peak_mni_x_mm … (where the head has a transform), volume_mm3_above_0.2 …,
-        volume_mm3_above_50pct …, share_above_50pct …
+        volume_mm3_above_50pct …, share_above_50pct …; with an error also the root mean squares
+        ``rms`` and ``error_rms`` (V/m) and ``relative_error``, the second over the first.
+
+    Raises
+    ------
+    InputError
+        If the quantity or its error has not one finite number for each split node, the basis is
+        that of another head, or there is no field in the brain.
     """
+    basis.check_head(head)
+    strength = basis.quantity(strength)
+    square = None if error is None else basis.quantity(error) ** 2
     labels = np.unique(head.mesh.labels).tolist()
     names = [head.tissues[label].name for label in labels]
     brain = [n for n in BRAIN if n in names] or names[:1]
     reference = basis.percentiles(strength, head.label_of(brain[0]), (PERCENTILE,))[0]
+    if not reference > 0:
+        raise InputError(f"expected a field above 0, it is 0 in {brain[0]}: head {head.name!r}")
     rows: list[Row] = []
     for kind, asked, within in (
         ("tissue", [tissue_region(n) for n in names], None),
         ("region", regions, tissue_region(*brain)),
     ):
+        asked = asked if isinstance(asked, Atlas) else list(asked)
+        options: dict[str, Any] = {
+            "corners": basis.split_of_tet,
+            "within": within,
+            "levels": 0 if kind == "tissue" else 1,
+        }
+        limits = (*above, *(f * reference for f in fractions))
         found = region_table(
-            asked,
-            head,
-            strength,
-            corners=basis.split_of_tet,
-            within=within,
-            levels=0 if kind == "tissue" else 1,
-            percentiles=percentiles,
-            above=(*above, *(f * reference for f in fractions)),
+            asked, head, strength, percentiles=percentiles, above=limits, **options
         )
+        if square is not None:
+            wrong = region_table(asked, head, square, percentiles=(), **options)
+            found = [_with_error(*pair) for pair in zip(found, wrong, strict=True)]
         rows += [{"kind": kind, **row} for row in found]
-    rows = [_named(row, {f"{f * reference:g}": f for f in fractions}) for row in rows]
+    rows = [_named(row, {f: f * reference for f in fractions}, above) for row in rows]
     for f in fractions:
         key = f"volume_mm3_above_{_percent(f)}"
         total = sum(float(r[key]) for r in rows if r["kind"] == "tissue" and r["region"] in brain)
@@ -91,11 +112,25 @@ def _percent(fraction: float) -> str:
     return f"{fraction * 100:g}pct"
 
 
-def _named(row: Row, marks: dict[str, float]) -> Row:
+def _with_error(row: Row, wrong: Row) -> Row:
+    """Return a row with root mean squares of the quantity and of its error."""
+    if "mean" not in row:
+        return row
+    rms = hypot(float(row["mean"]), float(row["sd"]))
+    error = sqrt(float(wrong["mean"]))
+    relative = error / rms if rms > 0 else float("nan")
+    return row | {"rms": rms, "error_rms": error, "relative_error": relative}
+
+
+def _named(row: Row, marks: dict[float, float], above: Sequence[float]) -> Row:
     """Return a row with the volumes above fractions of the reference named after these."""
     start = "volume_mm3_above_"
-    names = {start + value: start + _percent(f) for value, f in marks.items()}
-    return {names.get(key, key): value for key, value in row.items()}
+    if not any(key.startswith(start) for key in row):
+        return row
+    shares = {start + _percent(f): row[f"{start}{limit:g}"] for f, limit in marks.items()}
+    asked = {f"{start}{value:g}" for value in above}
+    kept = {k: v for k, v in row.items() if not k.startswith(start) or k in asked}
+    return kept | shares
 
 
 def _add_mni(rows: list[Row], head: Head) -> None:

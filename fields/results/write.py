@@ -14,7 +14,12 @@ from rheobase.fields.basis import FieldBasis
 from rheobase.fields.interference import Carriers
 from rheobase.fields.results.msh import write_results_msh
 from rheobase.fields.results.nifti import Grid, head_grid, locate_voxels, mni_grid, write_nifti
-from rheobase.fields.results.quantities import Quantities, quantities_of, with_magnitudes
+from rheobase.fields.results.quantities import (
+    Quantities,
+    errors_of,
+    quantities_of,
+    with_magnitudes,
+)
 from rheobase.fields.results.table import field_table
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.meshes.head import Head
@@ -42,7 +47,8 @@ def write_results(
 ) -> list[Path]:
     """Write a field in the formats of labs; each file is whole or absent.
 
-    What is written is E and magnE, or of interfering sources maxTI and max_carrier (V/m).
+    What is written is E and magnE, or of interfering sources maxTI and max_carrier (V/m). Tables
+    have the estimated errors beside them where the basis has its corrections.
 
     Parameters
     ----------
@@ -79,6 +85,14 @@ def write_results(
     wanted = [f for f in FORMATS if mni or f != "nifti_mni"] if formats is None else list(formats)
     _check_formats(wanted, FORMATS, basis, head)
     quantities = quantities_of(basis, amplitudes, carriers)
+    tables = {}
+    if "csv" in wanted:
+        regions = atlas if isinstance(atlas, Atlas) else list(atlas)
+        errors = errors_of(basis, amplitudes, carriers)
+        for key, values in with_magnitudes(quantities).items():
+            if values.ndim == 1:
+                rows = field_table(basis, values, head, regions=regions, error=errors.get(key))
+                tables[Path(folder) / f"{name}_{key}.csv"] = rows
     potential = None
     if carriers is None:
         potential = np.tensordot(np.atleast_1d(amplitudes), basis.potential, axes=1)
@@ -92,13 +106,9 @@ def write_results(
         grid=grid,
         potential=potential,
     )
-    if "csv" in wanted:
-        regions = atlas if isinstance(atlas, Atlas) else list(atlas)
-        for key, values in with_magnitudes(quantities).items():
-            if values.ndim == 1:
-                files.append(Path(folder) / f"{name}_{key}.csv")
-                write_table(files[-1], field_table(basis, values, head, regions=regions))
-    return files
+    for path, rows in tables.items():
+        write_table(path, rows)
+    return [*files, *tables]
 
 
 def write_fields(
@@ -165,5 +175,4 @@ def _check_formats(
         check_option("format", f, known, where="results")
     if "nifti_mni" in formats and head.mni is None and not is_mni(head.space):
         raise InputError(f"expected a head with a transform to MNI for nifti_mni: {head.name!r}")
-    if basis.mesh is not head.mesh and not np.array_equal(basis.mesh.tets, head.mesh.tets):
-        raise InputError(f"expected a basis on the mesh of the head, got another: {head.name!r}")
+    basis.check_head(head)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rheobase._errors import InputError, check_option
-from rheobase.fields.waveforms.waveform import Waveform
+from rheobase.fields.waveforms.waveform import LARGEST, Waveform
 
 MOST_BYTES = 500_000_000
 TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -97,21 +97,21 @@ def read_waveform(
     for k, (n, text) in enumerate(rows):
         cells = text.split(separator)
         try:
-            samples[k] = float(cells[0]), float(cells[chosen])
+            samples[k] = seconds * float(cells[0]), scale * float(cells[chosen])
         except (ValueError, IndexError):
             samples[k] = np.nan
-        if not np.isfinite(samples[k]).all():
+        if not (np.abs(samples[k]) < LARGEST).all():
             raise InputError(
                 f"expected a finite time and {names[chosen]!r}, got {text[:60]!r}: line {n} of "
                 f"{path}"
             )
     if len(rows) < 2:
         raise InputError(f"expected two or more samples, got {len(rows)}: {path}")
-    t, w = seconds * samples[:, 0], scale * samples[:, 1]
+    t, w = samples.T.copy()
     falls = np.flatnonzero(np.diff(t) <= 0)
     if len(falls):
         raise InputError(
-            f"times must rise, got {samples[falls[0] + 1, 0]:g} after {samples[falls[0], 0]:g}: "
+            f"times must rise, got {t[falls[0] + 1] / seconds:g} after {t[falls[0]] / seconds:g}: "
             f"line {rows[falls[0] + 1][0]} of {path}"
         )
     peak = float(np.abs(w).max())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.fields.waveforms.shapes import positive, times
+from rheobase.fields.waveforms.sampling import even_times, positive
 from rheobase.fields.waveforms.waveform import Waveform
 
 TAIL = 6.0  # time constants after which a monophasic pulse is cut off: exp(-6) of the current
@@ -48,7 +48,7 @@ def tms_pulse(name: str, *, dt: float = 1e-6) -> Waveform:
     pulse = load_pulses()[check_option("TMS pulse", name, load_pulses())]
     if pulse["kind"] == "cosine":
         period = pulse["period_us"] * 1e-6
-        t = times(period, dt)
+        t = even_times(0.0, period, dt)
         return Waveform(name=name, t=t, w=np.cos(2 * np.pi * t / period))
     circuit = {
         "resistance": pulse["resistance_mOhm"] * 1e-3,
@@ -94,7 +94,7 @@ def discharge(
     """
     positive(cycles=cycles)
     a, omega = _oscillation(resistance, inductance, capacitance)
-    t = times(cycles * 2 * np.pi / omega, dt)
+    t = even_times(0.0, cycles * 2 * np.pi / omega, dt)
     return Waveform(name=name, t=t, w=_slope(t, a, omega))
 
 
@@ -137,7 +137,7 @@ def clamped_discharge(
     rates, modes = np.linalg.eig(np.array([[-R / L, 1 / L], [-1 / C, -1 / (clamp * C)]]))
     current = np.exp(-a * empty) * np.sin(omega * empty) / omega
     share = np.linalg.solve(modes, np.array([current, 0.0]).astype(modes.dtype))
-    t = times(empty + TAIL / float(np.abs(rates.real).min()), dt)
+    t = even_times(0.0, empty + TAIL / float(np.abs(rates.real).min()), dt)
     after = np.exp(np.outer(np.maximum(t - empty, 0.0), rates)) * (share * rates * modes[0])
     w = np.where(t < empty, _slope(t, a, omega), after.sum(axis=1).real)
     return Waveform(name=name, t=t, w=w)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
-from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.fields.waveforms.sampling import even_times, positive
 from rheobase.fields.waveforms.waveform import Waveform
-
-MOST_SAMPLES = 50_000_000
 
 
 def rectangular(width: float, *, dt: float = 1e-6, edge: float = 1e-9) -> Waveform:
@@ -26,7 +26,7 @@ def rectangular(width: float, *, dt: float = 1e-6, edge: float = 1e-9) -> Wavefo
     positive(width=width, dt=dt, edge=edge)
     if not 2 * edge < width:
         raise InputError(f"width must be > twice the edge of {edge:g} s, got {width!r}")
-    t = np.concatenate([[0.0], edge + times(width - 2 * edge, dt), [width]])
+    t = np.concatenate([[0.0], edge + even_times(0.0, width - 2 * edge, dt), [width]])
     w = np.ones_like(t)
     w[[0, -1]] = 0.0
     return Waveform(name=f"rectangular {width * 1e6:g} us", t=t, w=w)
@@ -45,7 +45,7 @@ def sine(frequency: float, *, cycles: float = 1.0, dt: float | None = None) -> W
         Spacing of the samples (s), a hundredth of the period if None.
     """
     positive(frequency=frequency, cycles=cycles)
-    t = times(cycles / frequency, dt or 0.01 / frequency)
+    t = even_times(0.0, cycles / frequency, dt or 0.01 / frequency)
     w = np.sin(2 * np.pi * frequency * t)
     return Waveform(name=f"sine {frequency:g} Hz", t=t, w=w, pulse=False)
 
@@ -77,14 +77,14 @@ def ramped(
         raise InputError(
             f"two ramps of {ramp:g} s do not fit into a duration of {duration:g} s: ramped current"
         )
-    if not (np.isfinite(frequency) and frequency >= 0):
+    if not (isinstance(frequency, Real) and np.isfinite(frequency) and frequency >= 0):
         raise InputError(f"frequency must be >= 0, got {frequency!r}")
     corners = np.unique([0.0, ramp, duration - ramp, duration])
     level = np.clip(np.minimum(corners, duration - corners) / ramp, 0.0, 1.0)
     if frequency == 0:
         name = f"direct current, {ramp:g} s ramps"
         return Waveform(name=name, t=corners, w=level, pulse=False)
-    t = times(duration, dt or 0.01 / frequency)
+    t = even_times(0.0, duration, dt or 0.01 / frequency)
     w = np.interp(t, corners, level) * np.sin(2 * np.pi * frequency * t)
     return Waveform(name=f"sine {frequency:g} Hz, {ramp:g} s ramps", t=t, w=w, pulse=False)
 
@@ -107,28 +107,9 @@ def two_carriers(
     positive(frequency=f1, second=f2, beats=beats)
     if f1 == f2:
         raise InputError(f"the two carriers must differ, got {f1:g} Hz twice")
-    t = times(beats / abs(f1 - f2), dt or 0.02 / max(f1, f2))
+    t = even_times(0.0, beats / abs(f1 - f2), dt or 0.02 / max(f1, f2))
     first, second = (
         Waveform(name=f"carrier {f:g} Hz", t=t, w=np.cos(2 * np.pi * f * t), pulse=False)
         for f in (f1, f2)
     )
     return first, second
-
-
-def times(duration: float, dt: float) -> NDArray[np.float64]:
-    """Return even times (s) from 0 to ``duration``, at most ``dt`` apart."""
-    positive(dt=dt)
-    count = np.ceil(duration / dt - 1e-9) + 1
-    if count > MOST_SAMPLES:
-        raise InputError(
-            f"expected at most {MOST_SAMPLES:,} samples, {duration:g} s in steps of {dt:g} s have "
-            f"{count:,.0f}"
-        )
-    return np.linspace(0.0, duration, max(2, int(count)))
-
-
-def positive(**values: float) -> None:
-    """Raise `InputError` unless every value is finite and > 0."""
-    for name, value in values.items():
-        if not (np.isfinite(value) and value > 0):
-            raise InputError(f"{name} must be > 0, got {value!r}")

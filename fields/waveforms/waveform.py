@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.fields.waveforms.sampling import even_times
 
+LARGEST = 1e30  # s, or the unit of the values: what lies beyond is none
 RATES = {"": "", "A": "A/s", "V": "V/s"}  # unit of the derivative of a quantity
 
 
@@ -38,7 +40,7 @@ class Waveform:
     Raises
     ------
     InputError
-        If times do not rise, shapes differ, or a value is not finite.
+        If times do not rise, shapes differ, or a value is no finite number below 1e30.
     """
 
     name: str
@@ -50,17 +52,21 @@ class Waveform:
 
     def __post_init__(self) -> None:
         """Check the samples."""
-        t, w = (np.asarray(a, dtype=np.float64) for a in (self.t, self.w))
+        where = f"waveform {self.name!r}"
+        try:
+            t, w = (np.asarray(a, dtype=np.float64) for a in (self.t, self.w))
+        except (TypeError, ValueError):
+            raise InputError(f"expected numbers as times and values, got others: {where}") from None
         object.__setattr__(self, "t", t)
         object.__setattr__(self, "w", w)
-        where = f"waveform {self.name!r}"
         if t.ndim != 1 or t.shape != w.shape or len(t) < 2:
             raise InputError(
                 f"expected two or more samples of time and value, got {t.shape} and {w.shape}: "
                 f"{where}"
             )
-        if not (np.isfinite(t).all() and np.isfinite(w).all()):
-            bad = int((~(np.isfinite(t) & np.isfinite(w))).argmax())
+        good = (np.abs(t) < LARGEST) & (np.abs(w) < LARGEST)
+        if not good.all():
+            bad = int((~good).argmax())
             raise InputError(f"expected finite times and values, sample {bad} is not: {where}")
         if not (np.diff(t) > 0).all():
             bad = int((np.diff(t) <= 0).argmax())
@@ -84,11 +90,17 @@ class Waveform:
         return np.interp(t, self.t, self.w, left=0.0, right=0.0)
 
     def samples(self, dt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return even times (s), at most ``dt`` apart from first to last sample, and w at them."""
-        if not 0 < dt < np.inf:
-            raise InputError(f"dt must be > 0, got {dt!r}: waveform {self.name!r}")
-        count = max(2, int(np.ceil(self.duration / dt - 1e-9)) + 1)
-        t = np.linspace(self.t[0], self.t[-1], count)
+        """Return even times (s), at most ``dt`` apart from first to last sample, and w at them.
+
+        Raises
+        ------
+        InputError
+            If ``dt`` is not > 0, or so small that there are too many.
+        """
+        try:
+            t = even_times(float(self.t[0]), float(self.t[-1]), dt)
+        except InputError as error:
+            raise InputError(f"{error}: waveform {self.name!r}") from None
         return t, self.at(t)
 
     def derivative(self) -> Waveform:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,8 @@ class Ring:
     def __post_init__(self) -> None:
         """Check the radii."""
         positive("inner_radius_mm", self.inner_radius_mm)
-        if not (np.isfinite(self.outer_radius_mm) and self.outer_radius_mm > self.inner_radius_mm):
+        positive("outer_radius_mm", self.outer_radius_mm)
+        if not self.outer_radius_mm > self.inner_radius_mm:
             raise InputError(
                 f"outer_radius_mm must be > inner_radius_mm ({self.inner_radius_mm:g}), "
                 f"got {self.outer_radius_mm!r}"
@@ -150,7 +152,12 @@ class Polygon:
 
     def __post_init__(self) -> None:
         """Check the corners."""
-        corners = np.asarray(self.corners_mm, dtype=np.float64)
+        try:
+            corners = np.asarray(self.corners_mm, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"corners_mm must be (right, front) pairs, got {str(self.corners_mm)[:60]}"
+            ) from None
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
             raise InputError(
                 f"corners_mm must be three or more (right, front) pairs, got shape {corners.shape}"
@@ -242,5 +249,5 @@ def positive(name: str, value: float) -> None:
     InputError
         If it is not finite and > 0.
     """
-    if not (np.isfinite(value) and value > 0):
+    if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
         raise InputError(f"{name} must be > 0, got {value!r}")

@@ -63,7 +63,14 @@ def basis(head: Head) -> FieldBasis:
     V = np.stack([head.mesh.nodes[:, 0], head.mesh.nodes[:, 1]])
     report = SourceReport(power=1.0, energy_balance=0.0, iterations=1, residual=0.0)
     return make_basis(
-        head.mesh, split, names=("a", "b"), unit="A", E=E, potential=V, report=(report,) * 2
+        head.mesh,
+        split,
+        names=("a", "b"),
+        unit="A",
+        E=E,
+        potential=V,
+        report=(report,) * 2,
+        anisotropic=(),
     )
 
 

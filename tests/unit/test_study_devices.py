@@ -305,6 +305,7 @@ def test_bad_tensors(tmp_path: Path, keys: dict[str, Any], message: str) -> None
             {"regions": [{"name": "far", "centre_mm": [0, 0, 300], "radius_mm": 5}]},
             "region 'far' holds nothing of head 'sphere'",
         ),
+        ({"formats": ["nifti"], "voxel_mm": 0.05}, "voxels on three axes: .*: results.voxel_mm"),
         ({"atlas": "text.nii.gz", "atlas_space": "head"}, "text.nii.gz"),
         ({"atlas": "none.nii.gz", "atlas_space": "head"}, "no such file .*: results.atlas"),
     ],

@@ -44,8 +44,6 @@ class Device:
         The one that is drawn and tabulated (V/m), shape (n_split,).
     name, at
         Its name in words, and at which intensity it is ("" where the study has but one).
-    anisotropic
-        Labels of the tissues with conductivity tensors.
     """
 
     head: Head
@@ -55,7 +53,6 @@ class Device:
     strength: Floats
     name: str
     at: str
-    anisotropic: tuple[int, ...]
 
 
 def solve_device(study: Study, placed: Placed) -> Device:
@@ -71,9 +68,6 @@ def solve_device(study: Study, placed: Placed) -> Device:
         strength=first if first.ndim == 1 else np.linalg.norm(first, axis=1),
         name=name,
         at=at,
-        anisotropic=()
-        if placed.tensors is None
-        else tuple(np.unique(placed.head.mesh.labels[placed.tensors.tets]).tolist()),
     )
 
 

@@ -15,13 +15,12 @@ from rheobase.field_views import Scene
 from rheobase.report import Picture, Section
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.field_tables import (
-    all_rows,
     electrode_table,
-    error_rows,
     error_table_of,
     impedance_table,
     region_tables,
     solver_table,
+    statistics,
 )
 from rheobase.views import slices
 
@@ -41,8 +40,7 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
     basis, strength = device.basis, device.strength
     unit = f"V/m at {device.at}" if device.at else "V/m"
     with stage("statistics of the field"):
-        rows = all_rows(study, device, inputs)
-        errors = error_rows(device, inputs)
+        rows, errors = statistics(study, device, inputs)
     for name, found in (("field_statistics", rows), ("field_errors", errors)):
         path = book.out / f"{name}.csv"
         write_table(path, found)

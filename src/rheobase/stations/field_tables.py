@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase.config import Study
 from rheobase.report import Table
@@ -17,39 +18,51 @@ if TYPE_CHECKING:
     from rheobase.stations.inputs import Inputs
 
 
-def all_rows(study: Study, device: Device, inputs: Inputs) -> list[Row]:
+def statistics(study: Study, device: Device, inputs: Inputs) -> tuple[list[Row], list[Row]]:
+    """Return the statistics, and the estimated errors of every source, of the same places.
+
+    Places are all tissues, regions and parcels. A source's field is that at its amplitude; the
+    error of an envelope follows from those of all sources (`envelope_error`).
+    """
+    from rheobase.fields.error import envelope_error, estimate_error
+
+    basis, a = device.basis, device.amplitudes
+    each = estimate_error(basis, np.diag(a))
+    if len(a) == 1:
+        rows = _rows(study, device, inputs, device.strength, each[0])
+        of_source = [rows]
+    else:
+        rows = _rows(study, device, inputs, device.strength, envelope_error(each))
+        of_source = [
+            _rows(study, device, inputs, np.linalg.norm(amplitude * E, axis=1), error)
+            for amplitude, E, error in zip(a, basis.E, each, strict=True)
+        ]
+    names = {"volume_mm3": "volume_mm3", "rms": "E_rms", "error_rms": "error_rms"}
+    names["relative_error"] = "relative"
+    errors = [
+        {"source": source, "kind": row["kind"], "region": row["region"]}
+        | {new: row[old] for old, new in names.items() if old in row}
+        for source, found in zip(basis.names, of_source, strict=True)
+        for row in found
+    ]
+    return rows, errors
+
+
+def _rows(
+    study: Study,
+    device: Device,
+    inputs: Inputs,
+    strength: NDArray[np.float64],
+    error: NDArray[np.float64],
+) -> list[Row]:
     """Return the statistics of every tissue, region and parcel."""
     from rheobase.fields.results.table import field_table
 
-    thresholds = study.results.thresholds_V_per_m
-    basis, strength, head = device.basis, device.strength, device.head
-    rows = field_table(basis, strength, head, regions=inputs.regions, above=thresholds)
+    options: dict[str, Any] = {"above": study.results.thresholds_V_per_m, "error": error}
+    rows = field_table(device.basis, strength, device.head, regions=inputs.regions, **options)
     if inputs.atlas is not None:
-        parcels = field_table(basis, strength, head, regions=inputs.atlas, above=thresholds)
+        parcels = field_table(device.basis, strength, device.head, regions=inputs.atlas, **options)
         rows += [row for row in parcels if row["kind"] == "region"]
-    return rows
-
-
-def error_rows(device: Device, inputs: Inputs) -> list[Row]:
-    """Return the estimated errors of every source by tissue and region."""
-    from rheobase.fields.error import error_table
-    from rheobase.meshes.regions.region import tissue_region
-
-    head = device.head
-    names = [head.tissues[label].name for label in np.unique(head.mesh.labels).tolist()]
-    regions = [*map(tissue_region, names), *inputs.regions]
-    rows: list[Row] = []
-    for k, source in enumerate(device.basis.names):
-        amplitudes = np.zeros(len(device.amplitudes))
-        amplitudes[k] = device.amplitudes[k]
-        found = error_table(
-            device.basis,
-            amplitudes,
-            head=head,
-            regions=regions if inputs.regions else None,
-            anisotropic=device.anisotropic,
-        )
-        rows += [{"source": source, **row} for row in found]
     return rows
 
 

@@ -95,6 +95,13 @@ def _check_results(study: Study, head: Head, inputs: Inputs) -> None:
             f"no transform between MNI and space {head.space!r}, needed by {', '.join(needs)}: "
             f"[results], head {head.name!r}"
         )
+    if "nifti" in study.results.formats:
+        from rheobase.fields.results.nifti import head_grid
+
+        try:
+            head_grid(head, study.results.voxel_mm)
+        except InputError as error:
+            raise InputError(f"{error}: results.voxel_mm") from None
     for region in inputs.regions:
         if not region.tets(head).any():
             raise InputError(f"region {region.name!r} holds nothing of head {head.name!r}")
