@@ -52,8 +52,7 @@ def build(
         "coarse", "standard" or "fine": about 0.5, 1.5 and 4 million tetrahedra.
     edge_length_mm
         Mean edge of the finest tetrahedra (mm), those of grey matter, CSF and skull, instead of
-        that of ``resolution``. Above 4 mm, as in "coarse", brain folds are filled, and CSF and
-        skull are thicker.
+        that of ``resolution``. Above 4 mm, as in "coarse", brain folds are filled.
     columns
         Cortical columns to aim for.
 
@@ -122,10 +121,10 @@ def changes(image: Template, rough: Template) -> str:
         f"{name.replace('_', ' ')} {100 * (count[1][k] / count[0][k] - 1):+.1f} %"
         for name, k in code.items()
     ]
-    least = [f"{rule[name]['thinnest_mm']:g} mm of {name}" for name in ("csf", "skull", "scalp")]
     return (
         f"brain folds filled (smoothed by {rule['smoothing_mm']:g} mm at the same volume), at "
-        f"least {', '.join(least)}; volumes against the default label image: {', '.join(parts)}"
+        f"least {rule['csf_mm']:g} mm of CSF around the brain; volumes against the default label "
+        f"image: {', '.join(parts)}"
     )
 
 

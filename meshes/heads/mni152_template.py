@@ -148,8 +148,8 @@ def template(*, rough: bool = False) -> Template:
     Parameters
     ----------
     rough
-        Without folds, and with thicker layers (``[rough]`` of ``data/mni152.toml``), for elements
-        that cannot show the others.
+        Without folds, and with more CSF around the brain (``[rough]`` of ``data/mni152.toml``),
+        for elements that cannot show the others.
     """
     import nibabel as nib
     from scipy import ndimage
@@ -168,22 +168,17 @@ def template(*, rough: bool = False) -> Template:
         share[role] = bytes_.astype(np.float32) / np.float32(255)
     brain = largest_part(share["grey"] + share["white"] > 0.5)
     white = brain & (share["white"] > share["grey"])
-    rule = constants()
-    csf, bone = rule["csf"], rule["skull"]
+    csf_mm = constants()["csf"]["thinnest_mm"]
     if rough:
-        csf, bone = {**csf, **rule["rough"]["csf"]}, {**bone, **rule["rough"]["skull"]}
-        width = rule["rough"]["smoothing_mm"] / SPACING_MM
-        brain = largest_part(_smoothed(brain, width))
+        rule = constants()["rough"]
+        csf_mm = rule["csf_mm"]
+        brain = largest_part(_smoothed(brain, rule["smoothing_mm"] / SPACING_MM))
         white &= brain
 
     # The brain lies inside the skull with a closed layer of CSF around it.
-    cavity |= ndimage.distance_transform_edt(~brain) <= csf["thinnest_mm"] / SPACING_MM
+    cavity |= ndimage.distance_transform_edt(~brain) <= csf_mm / SPACING_MM
     cavity = filled(largest_part(cavity))
-    skull = _skull(head, cavity, bone)
-    if rough:
-        inside = skull | cavity
-        away = ndimage.distance_transform_edt(~inside)
-        head |= away <= rule["rough"]["scalp"]["thinnest_mm"] / SPACING_MM
+    skull = _skull(head, cavity)
 
     labels = np.zeros((nx, ny, nz), np.uint8)
     labels[head | skull] = tissue("scalp").label
@@ -231,12 +226,11 @@ def _placed(
     return out
 
 
-def _skull(
-    head: NDArray[np.bool_], cavity: NDArray[np.bool_], bone: dict[str, Any]
-) -> NDArray[np.bool_]:
+def _skull(head: NDArray[np.bool_], cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the bone: a fraction of the way from the cavity to the scalp, within two limits."""
     from scipy import ndimage
 
+    bone = constants()["skull"]
     shell = head & ~cavity
     # Distances between voxel centres; the boundary lies half a voxel before the other side's first.
     inward = ndimage.distance_transform_edt(~cavity) - 0.5

@@ -40,7 +40,7 @@ def head(image: Template, rough_image: Template) -> Iterator[Head]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resolution", "tetrahedra"), [("coarse", 0.49e6), ("standard", 1.5e6), ("fine", 4e6)]
+    ("resolution", "tetrahedra"), [("coarse", 0.5e6), ("standard", 1.5e6), ("fine", 4e6)]
 )
 def test_each_resolution_is_closed_and_keeps_volumes(resolution: str, tetrahedra: float) -> None:
     head = build_head("mni152", resolution=resolution)
@@ -89,23 +89,18 @@ def test_layers_are_closed(name: str, request: pytest.FixtureRequest) -> None:
     assert ndimage.label(~whole)[1] == 1  # no holes
 
 
-def test_the_rough_image_keeps_volumes_and_has_thick_layers(
+def test_the_rough_image_keeps_volumes_and_has_no_folds(
     image: Template, rough_image: Template, head: Head
 ) -> None:
     before, after = (np.bincount(t.labels.ravel())[1:] for t in (image, rough_image))
     change = after / before - 1.0
-    assert abs(change[:2]).max() < 0.005  # white and grey matter
-    assert 0.0 < change[2] < 0.1
-    assert abs(change[3:]).max() < 0.02
+    assert abs(change).max() < 0.01
     note = head.provenance["notes"][-1]
     assert f"csf {100 * change[2]:+.1f} %" in note
     brain, inner = mask(rough_image, 1, 2), mask(rough_image, 1, 2, 3)
     to_brain, to_inner = (ndimage.distance_transform_edt(~m) for m in (brain, inner))
-    rule = constants()["rough"]
-    assert to_brain[mask(rough_image, 4)].min() > rule["csf"]["thinnest_mm"]
-    assert to_inner[mask(rough_image, 5)].min() > rule["skull"]["thinnest_mm"]
-    to_air = ndimage.distance_transform_edt(~mask(rough_image, 0))
-    assert to_air[mask(rough_image, 4)].min() > rule["scalp"]["thinnest_mm"]
+    assert to_brain[mask(rough_image, 4)].min() > constants()["rough"]["csf_mm"]
+    assert to_inner[mask(rough_image, 5)].min() > constants()["skull"]["thinnest_mm"]
     folds = [np.count_nonzero(m & ~ndimage.binary_erosion(m)) for m in (mask(image, 1, 2), brain)]
     assert folds[1] < 0.8 * folds[0]
 
