@@ -4,8 +4,8 @@
 
 with the electrodes' models on the pads (`rheobase.fields.electrodes.pads`). Every montage is solved
 for a total current of 1 A; all share one matrix and one preconditioner. A montage of n electrodes
-takes n - 1 right-hand sides, from each electrode to the last one: the montage is a sum of
-them, and they give the impedance of every pair.
+takes n right-hand sides (`rheobase.fields.unit_currents`): the montage is a sum of them, and they
+give the impedance of every pair.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis, make_basis
-from rheobase.fields.correction import correct
 from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
 from rheobase.fields.report import DELIVERY, SourceReport
 from rheobase.fields.solver import Conductor, Solve
 from rheobase.fields.tensors import Tensors
+from rheobase.fields.unit_currents import UnitCurrents, check_joined
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
@@ -68,17 +68,26 @@ def solve_conduction(
     if len(set(names)) < len(names):
         raise InputError(f"montage names must differ, got {', '.join(names)}")
     conductor, laid = _laid(head, montages, tensors)
+    for pads in laid:
+        check_joined(conductor, pads)
     V = np.empty((len(montages), len(conductor.mesh.nodes)))
     W = np.empty_like(V)
-    report = []
-    for k, (montage, pads) in enumerate(zip(montages, laid, strict=True)):
-        currents = np.array(montage.currents) / montage.amplitude
-        units, solves = solve_units(conductor, pads)
-        V[k] = currents[:-1] @ units
-        report.append(_report(conductor, pads, currents, units, V[k], solves))
+    report = {}
+    for group in _same_contacts(laid):
+        units = UnitCurrents(conductor, [pad for k in group for pad in laid[k]])
+        every = range(len(units.pads))
+        U, solves = units.solve(every)
+        asked = np.zeros((len(group), len(units.pads)))
+        first = 0
+        for row, k in zip(asked, group, strict=True):
+            own = slice(first, first + len(laid[k]))
+            row[own] = np.array(montages[k].currents) / montages[k].amplitude
+            V[k] = row[own] @ U[own]
+            report[k] = _report(conductor, laid[k], row[own], U[own], V[k], solves[own])
+            first = own.stop
         with stage("correcting the potential"):
-            under = np.concatenate([pad.enclosed for pad in pads])
-            W[k] = correct(conductor, V[k : k + 1], contacts=pad_contacts(pads), singular=under)[0]
+            b = asked @ units.defects(U, every)
+            W[group] = conductor.solve(b, contacts=units.contacts)[0]
     with stage("recovering the field"):
         E = -conductor.recovery.gradient(V + W)
     return make_basis(
@@ -88,7 +97,7 @@ def solve_conduction(
         unit="A",
         E=E,
         potential=V,
-        report=report,
+        report=[report[k] for k in range(len(montages))],
         anisotropic=conductor.anisotropic,
         correction=W,
     )
@@ -126,29 +135,10 @@ def _laid(
     return _laid(mesh_electrodes(head, montages), montages, None)
 
 
-def solve_units(
-    conductor: Conductor, pads: Sequence[Pad]
-) -> tuple[NDArray[np.float64], list[Solve]]:
-    """Solve for 1 A from each pad but the last into the last.
-
-    Returns
-    -------
-    V : ndarray, shape (n_pads - 1, n_nodes)
-        Potential (V).
-    solves : list of Solve
-
-    Raises
-    ------
-    InputError
-        If the pads sit on parts of the mesh that are not connected.
-    """
-    b = np.stack([pad_load(conductor, pads, unit) for unit in _units(len(pads))])
-    return conductor.solve(b, contacts=pad_contacts(pads))
-
-
-def _units(n: int) -> NDArray[np.float64]:
-    """Return the unit currents of n electrodes: one row each but the last, shape (n - 1, n)."""
-    return np.column_stack([np.eye(n - 1), -np.ones(n - 1)])
+def _same_contacts(laid: Sequence[Sequence[Pad]]) -> list[list[int]]:
+    """Return which montages can be solved together: those of ideal electrodes alone."""
+    bare = [k for k, pads in enumerate(laid) if all(pad.model == "ideal" for pad in pads)]
+    return ([bare] if bare else []) + [[k] for k in range(len(laid)) if k not in bare]
 
 
 def solve_pads(
@@ -215,7 +205,7 @@ def _report(
     heat = float(V @ conductor.apply(V))
     lost = sum(pad.heat(V[pad.nodes], float(i)) for pad, i in zip(pads, currents, strict=True))
     fed = float(currents @ voltages)
-    pairs, asymmetry = impedances(pads, units)
+    pairs, asymmetry = _impedances(pads, units)
     report = SourceReport(
         power=heat,
         energy_balance=abs(fed - heat - lost) / fed,
@@ -246,7 +236,7 @@ def _voltages(
     )
 
 
-def impedances(
+def _impedances(
     pads: Sequence[Pad], units: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     """Return the impedance of each pair of electrodes and how asymmetric the measured ones are.
@@ -256,7 +246,7 @@ def impedances(
     pads
         The electrodes, n of them.
     units
-        Solutions of `solve_units` (V), shape (n - 1, n_nodes).
+        Potentials of their unit currents (V), shape (n, n_nodes).
 
     Returns
     -------
@@ -267,9 +257,9 @@ def impedances(
         and the other way round, relative to the largest of them.
     """
     n = len(pads)
-    U = np.stack([_voltages(pads, V, i) for V, i in zip(units, _units(n), strict=True)])
-    Z = np.zeros((n, n))
-    Z[:-1, :-1] = U[:, :-1] - U[:, -1:]
+    U = np.stack([_voltages(pads, V, i) for V, i in zip(units, np.eye(n), strict=True)])
+    Z = U - U[-1]  # from each electrode to the last one
+    Z = Z - Z[:, -1:]
     asymmetry = float(np.abs(Z - Z.T).max() / np.abs(Z).max())
     Z = (Z + Z.T) / 2
     own = np.diag(Z)

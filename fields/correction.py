@@ -57,6 +57,22 @@ def correct(
     ndarray, shape (k, n_nodes)
         W (V): the field is that of V + W.
     """
+    W: NDArray[np.float64] = conductor.solve(
+        defect(conductor, V, singular=singular), contacts=contacts
+    )[0]
+    return W
+
+
+def defect(
+    conductor: Conductor,
+    V: NDArray[np.float64],
+    *,
+    singular: NDArray[np.integer] | None = None,
+) -> NDArray[np.float64]:
+    """Return K V - D(V) of potentials (A), shape (k, n_nodes): linear in V.
+
+    Parameters are those of `correct`.
+    """
     from rheobase.fields import _recovery_numba as kernel
 
     mesh, split = conductor.mesh, conductor.split
@@ -64,11 +80,10 @@ def correct(
     b = np.empty_like(V)
     for k, row in enumerate(V):
         G = conductor.recovery.gradient(row)[0]
-        defect = kernel.defect_by_tet(mesh.nodes, mesh.tets, split.of_tet, row, G)
-        defect[rough] = 0.0
-        b[k] = kernel.divergence(mesh.nodes, mesh.tets, conductor.flux(-defect))
-    W: NDArray[np.float64] = conductor.solve(b, contacts=contacts)[0]
-    return W
+        wrong = kernel.defect_by_tet(mesh.nodes, mesh.tets, split.of_tet, row, G)
+        wrong[rough] = 0.0
+        b[k] = kernel.divergence(mesh.nodes, mesh.tets, conductor.flux(-wrong))
+    return b
 
 
 def _around(

@@ -50,21 +50,27 @@ def solve_induction(
     Raises
     ------
     InputError
-        If a coil reaches into the head unasked, or a sampled field does not cover it.
+        Before any matrix is assembled: if two coils have one name, a coil reaches into the head
+        unasked or makes no field, or a sampled field does not cover the head.
     """
     coils = [coils] if isinstance(coils, Coil) else list(coils)
     if not coils:
         raise InputError("expected at least one coil, got none")
-    conductor = head if isinstance(head, Conductor) else Conductor(head)
-    mesh = conductor.mesh
+    names = [c.name for c in coils]
+    if len(set(names)) < len(names):
+        raise InputError(f"coil names must differ, got {', '.join(names)}")
+    mesh = head.mesh
     if not allow_intersection:
         scalp = Scalp(mesh)
         for c in coils:
             check_clear(c, scalp)
     with stage("vector potential of the coil"):
         A = np.stack([c.vector_potential(mesh.nodes) for c in coils])
-        b = conductor.induced_load(A)
-    V, solves = conductor.solve(b)
+    for c, of_coil in zip(coils, A, strict=True):
+        if not (of_coil**2).any():
+            raise InputError(f"expected a field in the head, got 0 everywhere: coil {c.name!r}")
+    conductor = head if isinstance(head, Conductor) else Conductor(head)
+    V, solves = conductor.solve(conductor.induced_load(A))
     with stage("correcting and recovering the field"):
         W = correct(conductor, V)
         E = -conductor.recovery.gradient(V + W)
@@ -85,7 +91,7 @@ def solve_induction(
     return make_basis(
         mesh,
         conductor.split,
-        names=[c.name for c in coils],
+        names=names,
         unit="A/s",
         E=E,
         potential=V,

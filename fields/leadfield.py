@@ -5,11 +5,11 @@ and field of that, any currents I_k that sum to zero give
 
     V = sum_k I_k V_k,   E = sum_k I_k E_k   (V_ref = E_ref = 0),
 
-corrections (`rheobase.fields.correction`) and recovered fields included: exact for the same
-electrodes attached. Electrodes of the ideal model prescribe the current density under them and do
-nothing where they carry none; those of the complete model are metal, and shunt the current in the
-scalp even where they carry none. The own solution of a montage is then the one with all electrodes
-of the lead field attached.
+corrections and recovered fields included: row k is the unit current of electrode k less that of the
+reference (`rheobase.fields.unit_currents`), which is how montages are solved on their own. Ideal
+electrodes prescribe the current density under them and do nothing where they carry none; those of
+the complete model are metal, and shunt the current in the scalp even where they carry none. The own
+solution of a montage is then the one with all electrodes of the lead field attached.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ from rheobase.fields.report import SourceReport
 from rheobase.meshes.mesh import TetMesh
 
 FORMAT = "rheobase lead field 1"
+
+_ARRAYS = (
+    *("potential", "correction", "E"),
+    *("voltage", "delivered", "power", "layers", "iterations", "residual", "done"),
+)  # one row an electrode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +157,7 @@ class LeadField:
             V/m per A; the row of the reference is 0.
         """
         chosen = np.asarray(index)
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             E = file["E"]
             return np.stack([E[k][chosen] for k in range(len(self.names))])
 
@@ -228,7 +233,7 @@ class LeadField:
 
     def _sum(self, name: str, currents: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sum_k I_k of the rows of a stored array."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             rows = file[name]
             out = np.zeros(rows.shape[1:])
             for k in np.flatnonzero(currents):
@@ -245,7 +250,7 @@ def load_lead_field(path: Path | str) -> LeadField:
         If there is no such file, it is no lead field, or it is not finished.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with opened(path) as file:
         done = file["done"][:]
         if not file.attrs["finished"]:
             raise InputError(
@@ -267,16 +272,24 @@ def load_lead_field(path: Path | str) -> LeadField:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """Open a lead field for reading; what h5py says of a damaged one becomes a sentence."""
     import h5py
 
+    if path.is_dir():
+        raise InputError(f"expected a lead field, found a directory: {path}")
     if not path.is_file():
         raise InputError(f"expected a lead field, found no file: {path}")
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"expected a file of format {FORMAT!r}: {path}")
+            n = len(json.loads(file.attrs["electrode_names"]))
+            for name in _ARRAYS:
+                if len(file[name]) != n:
+                    raise InputError(
+                        f"expected {n} electrodes in {name!r}, got {len(file[name])}: {path}"
+                    )
             yield file
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, json.JSONDecodeError) as error:
         raise InputError(f"cannot read a lead field: {error}: {path}") from error

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key, package_key, room_for, whole_file
 from rheobase._progress import stage, track
-from rheobase.fields.correction import correct
 from rheobase.fields.electrodes.electrode import Electrode, place_electrode
-from rheobase.fields.electrodes.pads import Pad, check_apart, lay, pad_contacts, pad_load
-from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field
+from rheobase.fields.electrodes.pads import Pad, check_apart, lay
+from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field, opened
 from rheobase.fields.multigrid import WIDTH
 from rheobase.fields.solver import Conductor
+from rheobase.fields.tensors import isotropic
+from rheobase.fields.unit_currents import UnitCurrents, check_joined
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
 from rheobase.meshes.placing.scalp import Scalp
@@ -85,13 +86,45 @@ def lead_field(
     scalp = Scalp(head.mesh)
     pads = [lay(e, scalp) for e in chosen]
     check_apart(chosen, pads, scalp, where=f"lead field {path}")
+    key = _key(head, conductor, pads, [ref, labels])
+    if path.exists() and _look(path, key):
+        return load_lead_field(path)
     conductor = conductor or Conductor(head)
     work = _Work(conductor, pads, ref, labels)
-    key = work.key()
     if not path.exists():
         work.create(path, key)
-    work.go_on(path, key)
+    work.go_on(path)
     return load_lead_field(path)
+
+
+def _key(head: Head, conductor: Conductor | None, pads: Sequence[Pad], choice: list[Any]) -> str:
+    """Return the key of everything that decides what the file holds."""
+    sigma = {label: t.sigma for label, t in head.tissues.items()}
+    tensors, rtol = isotropic(), RTOL
+    if conductor is not None:
+        sigma, tensors, rtol = conductor.sigma, conductor.tensors, min(RTOL, conductor.rtol)
+    arrays: list[NDArray[Any]] = [head.mesh.nodes, head.mesh.tets, head.mesh.labels]
+    arrays += [tensors.tets, tensors.values]
+    for pad in pads:
+        arrays += [pad.nodes, pad.m, pad.M.data]
+    return content_key(
+        package_key("rheobase.fields"),
+        *(a.tobytes() for a in arrays),
+        {str(label): value for label, value in sigma.items()},
+        [[pad.name, pad.model, pad.g] for pad in pads],
+        [*choice, rtol],
+    )
+
+
+def _look(path: Path, key: str) -> bool:
+    """Check that a file is the one to go on with; return whether it is finished."""
+    with opened(path) as file:
+        if file.attrs["key"] != key:
+            raise InputError(
+                "expected the lead field of this head, conductivities, electrodes and version, "
+                f"got another one (delete it or choose another name): {path}"
+            )
+        return bool(file.attrs["finished"])
 
 
 def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> list[Electrode]:
@@ -132,34 +165,18 @@ class _Work:
     ) -> None:
         from numba import get_num_threads
 
+        check_joined(conductor, pads)
         self.conductor = conductor
         self.pads = pads
         self.reference = reference
-        self.labels = labels
+        self.units = UnitCurrents(conductor, pads)
         self.rtol = min(RTOL, conductor.rtol)
-        self.contacts = pad_contacts(pads)
-        self.under = np.concatenate([pad.nodes for pad in pads])
         self.kept = np.arange(len(conductor.split.node))
         if labels is not None:
             self.kept = np.flatnonzero(np.isin(conductor.split.label, labels))
         self.currents = np.eye(len(pads))
         self.currents[:, reference] -= 1.0
         self.batch = min(WIDTH * get_num_threads(), _MOST)
-
-    def key(self) -> str:
-        """Return the key of everything that decides what the file holds."""
-        mesh, tensors = self.conductor.mesh, self.conductor.tensors
-        arrays: list[NDArray[Any]] = [mesh.nodes, mesh.tets, mesh.labels]
-        arrays += [tensors.tets, tensors.values]
-        for pad in self.pads:
-            arrays += [pad.nodes, pad.m, pad.M.data]
-        return content_key(
-            package_key("rheobase.fields"),
-            *(a.tobytes() for a in arrays),
-            {str(label): value for label, value in self.conductor.sigma.items()},
-            [[pad.name, pad.model, pad.g] for pad in self.pads],
-            [self.reference, self.labels, self.rtol],
-        )
 
     def create(self, path: Path, key: str) -> None:
         """Make the file with all its space and nothing solved."""
@@ -190,7 +207,7 @@ class _Work:
             file["residual"] = np.zeros(n)
             file["done"] = np.arange(n) == self.reference
 
-    def go_on(self, path: Path, key: str) -> None:
+    def go_on(self, path: Path) -> None:
         """Solve for what the file lacks."""
         import h5py
 
@@ -199,30 +216,35 @@ class _Work:
         except OSError as error:
             raise InputError(f"cannot go on with a lead field: {error}: {path}") from None
         with file:
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"expected a file of format {FORMAT!r} or none: {path}")
-            if file.attrs["key"] != key:
-                raise InputError(
-                    "expected the lead field of this head, conductivities, electrodes and version, "
-                    f"got another one (delete it or choose another name): {path}"
-                )
-            if file.attrs["finished"]:
-                return
             missing = np.flatnonzero(~file["done"][:])
             batches = [missing[i : i + self.batch] for i in range(0, len(missing), self.batch)]
+            if batches:
+                out = self.units.solve([self.reference], rtol=self.rtol)[0]
+                back = out, self.units.defects(out, [self.reference])
             for rows in track(batches, "lead field", total=len(batches)):
-                self._solve(file, rows)
+                self._solve(file, rows, *back)
             with stage("resistances and power"):
                 self._finish(file)
             file.attrs["finished"] = True
 
-    def _solve(self, file: Any, rows: NDArray[np.intp]) -> None:
-        """Solve for some electrodes and write them; only then are they done."""
-        c = self.conductor
-        b = np.stack([pad_load(c, self.pads, self.currents[row]) for row in rows])
-        V, solves = c.solve(b, contacts=self.contacts, rtol=self.rtol)
+    def _solve(
+        self,
+        file: Any,
+        rows: NDArray[np.intp],
+        reference: NDArray[np.float64],
+        defect: NDArray[np.float64],
+    ) -> None:
+        """Solve for some electrodes and write them; only then are they done.
+
+        ``reference`` and ``defect`` are potential and defect of the reference's unit current.
+        """
+        c, units = self.conductor, self.units
+        V, solves = units.solve(rows, rtol=self.rtol)
+        b = units.defects(V, rows)
+        V -= reference
+        b -= defect
+        W = c.solve(b, contacts=units.contacts)[0]
         del b
-        W = correct(c, V, contacts=self.contacts, singular=self.under)
         file["potential"][rows] = V
         file["correction"][rows] = W
         V += W

@@ -260,6 +260,22 @@ def test_coil_may_not_cut_the_head(head: Head, conductor: Conductor, scalp: Scal
     assert far.notes == ()
 
 
+def test_bad_coils_are_refused_before_anything_is_assembled(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object, **__: object) -> None:
+        raise AssertionError("assembled")
+
+    monkeypatch.setattr("rheobase.fields.induction.Conductor", unwanted)
+    far = magnetic_dipole([0, 0, 0.2], [1, 0, 0])
+    with pytest.raises(InputError, match="names must differ, got dipole, dipole"):
+        solve_induction(head, [far, far])
+    with pytest.raises(InputError, match="0 everywhere: coil 'dipole'"):
+        solve_induction(head, magnetic_dipole([0, 0, 0.2], [0, 0, 0]))
+    with pytest.raises(InputError, match="reaches into the head"):
+        solve_induction(head, magnetic_dipole([0, 0, 0.05], [1, 0, 0]))
+
+
 def test_what_is_inside_the_scalp(scalp: Scalp) -> None:
     nodes = scalp.nodes[np.unique(scalp.triangles)]
     # rays through vertices and along the axis, where several triangles meet

@@ -1,5 +1,6 @@
 """The lead field: montages from it, its file, and going on after an interruption."""
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -17,7 +18,7 @@ from rheobase.fields.solver import Conductor
 from rheobase.fields.tensors import Tensors
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
-from rheobase.validation.leadfield import WHERE, ball
+from rheobase.validation.leadfield import MONTAGES, WHERE, ball, own_montage, worst_tissue
 
 MONTAGE = {"C3": 2e-3, "Fz": -0.5e-3, "Oz": -1.5e-3}
 
@@ -75,6 +76,27 @@ def test_montage_equals_its_own_solution(
     assert field.impedance("C3", "T8") == pytest.approx(other.pair_impedance[a][b], rel=1e-7)
     U = field.voltages({"C3": 1.0, "T8": -1.0})
     assert U["C3"] - U["T8"] == pytest.approx(field.impedance("C3", "T8"), rel=1e-9)
+
+
+def test_ideal_montage_equals_the_solution_of_its_own_electrodes(
+    head: Head, conductor: Conductor, tmp_path: Path
+) -> None:
+    ideal = [place_electrode(head, n, shape=Disc(radius_mm=8.0), model="ideal") for n in WHERE]
+    field = lead_field(head, tmp_path / "ideal.h5", ideal, reference="T7", conductor=conductor)
+    own = solve_conduction(conductor, [own_montage(ideal, name) for name in MONTAGES])
+    assert len(own.report[0].electrodes) == 2
+    for k, (name, montage) in enumerate(MONTAGES.items()):
+        assert worst_tissue(field, montage, own, k) < 1e-7, name
+    alone = solve_conduction(conductor, own_montage(ideal, "4 x 1"))
+    basis = field.basis(MONTAGES)
+    for E in (own.E[2], basis.E[2]):
+        assert np.linalg.norm(alone.E[0] - E) < 1e-7 * np.linalg.norm(E)
+    for one, other in zip(basis.report, own.report, strict=True):
+        assert one.impedance == pytest.approx(other.impedance, rel=1e-7)
+        assert max(one.mismatch, other.mismatch) < 1e-7
+        assert max(one.energy_balance, other.energy_balance) < 1e-7
+    four = (report[2].pair_impedance for report in (basis.report, own.report))
+    assert np.allclose(*four, rtol=1e-7)
 
 
 def test_units_at_some_nodes_add_up(field: LeadField) -> None:
@@ -147,12 +169,52 @@ def test_file_of_something_else_is_refused(
     text.write_text("electrodes")
     with pytest.raises(InputError, match="cannot read a lead field"):
         load_lead_field(text)
-    with pytest.raises(InputError, match="cannot go on with a lead field"):
-        lead_field(head, text, ["C3", "Oz"], conductor=conductor)
+    with pytest.raises(InputError, match="cannot read a lead field"):
+        lead_field(head, text, ["C3", "Oz"])
+    with pytest.raises(InputError, match="found a directory"):
+        lead_field(head, tmp_path, ["C3", "Oz"])
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
     with pytest.raises(InputError, match="expected a file of format 'rheobase lead field"):
         load_lead_field(tmp_path / "other.h5")
+
+
+def test_damaged_file_is_refused_before_anything_is_assembled(
+    head: Head,
+    conductor: Conductor,
+    electrodes: list[Electrode],
+    field: LeadField,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    damage = {
+        "power": "cannot read a lead field: .*power",
+        "electrode_names": "cannot read a lead field: Expecting value",
+    }
+    for name, message in damage.items():
+        path = tmp_path / f"{name}.h5"
+        shutil.copy(field.path, path)
+        with h5py.File(path, "r+") as file:
+            if name in file:
+                del file[name]
+            else:
+                file.attrs[name] = "C3, C4"
+        with pytest.raises(InputError, match=message):
+            load_lead_field(path)
+        with pytest.raises(InputError, match=message):
+            lead_field(head, path, electrodes, reference="Cz", conductor=conductor)
+
+    def unwanted(*_: object, **__: object) -> None:
+        raise AssertionError("assembled")
+
+    monkeypatch.setattr(leadfield_solve, "Conductor", unwanted)
+    with pytest.raises(InputError, match="got another one"):
+        lead_field(head, field.path, ["C3", "Oz"])
+    field.path.chmod(0o444)
+    before = field.path.stat().st_mtime_ns
+    again = lead_field(head, field.path, electrodes, reference="Cz", conductor=conductor)
+    assert again.names == field.names
+    assert field.path.stat().st_mtime_ns == before
 
 
 def test_bad_montages_are_refused(field: LeadField) -> None:
