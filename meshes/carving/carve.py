@@ -24,6 +24,10 @@ MIN_DIHEDRAL = 8.0
 #: So has, worst first, what makes more than this share of tetrahedra smaller than this angle (°).
 LOW_DIHEDRAL = 12.5
 LOW_SHARE = 0.008
+#: Cuts that only teach the volumes, each on a lattice labelled anew, until no offset moves by more
+#: than this part of the largest one.
+DRAFTS = 3
+SETTLED = 0.05
 #: Rebuilds that only give up moved nodes, before anything is left uncut.
 PATIENCE = 3
 #: Rebuilds allowed for that; each leaves more of the lattice uncut, whose angles are 45° or more.
@@ -64,13 +68,16 @@ def carve(
     """
     walls = octree.walls()
     lattice = _lattice(octree, indicators, walls, edge_length)
-    if wanted is not None:
+    for _ in range(DRAFTS if wanted is not None else 0):
         with stage("mesh: draft for the volumes"):
             none = np.zeros(len(walls), np.bool_)
             mesh = _cut(lattice, indicators, walls, none)
+            learnt = indicators.offsets
             draft = improve(mesh, indicators, edge_length, wanted=wanted, draft=True)
             indicators = draft.indicators
             lattice = _lattice(octree, indicators, walls, edge_length)
+        if np.abs(indicators.offsets - learnt).max() <= SETTLED * indicators.most:
+            break
     frozen = np.zeros(len(walls), np.bool_)
     mesh = _cut(lattice, indicators, walls, frozen)
     if not (mesh.material > 0).any():  # all of it is thin: no node may leave its material
