@@ -1,5 +1,7 @@
 """Coils: windings, fields, poses, intersections."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import ellipe, ellipk
@@ -108,7 +110,12 @@ def test_shipped_windings_are_what_the_table_says(name: str) -> None:
 
 
 def test_windings_that_cannot_be() -> None:
-    good = {"wings": 2, "outer_diameter_mm": 80, "inner_diameter_mm": 40, "turns_per_layer": 5}
+    good: dict[str, Any] = {
+        "wings": 2,
+        "outer_diameter_mm": 80,
+        "inner_diameter_mm": 40,
+        "turns_per_layer": 5,
+    }
     assert len(wind(Winding(name="own", **good)).positions) > 500
     for change, match in (
         ({"wings": 3}, "expected 1 or 2 wings, got 3: coil 'own'"),

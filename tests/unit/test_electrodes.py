@@ -365,11 +365,11 @@ def test_even_discs_on_a_sphere_are_means_of_points() -> None:
     x = np.array([[0.01, 0.02, 0.06], [0.0, 0.0, 0.0], [-0.03, 0.01, 0.07]])
     around = np.concatenate([x @ turned(2, a)[:3, :3] for a in turn])
     up, down = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])
-    for shape in ({"radius": radius}, {"radius": radius, "inner_radius": inner}):
-        ends = np.cos(radius / R), np.cos(shape.get("inner_radius", 0.0) / R)
+    for hole in (0.0, inner):
+        ends = np.cos(radius / R), np.cos(hole / R)
         cosine = np.mean(ends) + 0.5 * np.diff(ends) * z
         points = np.stack([np.sqrt(1 - cosine**2), 0 * cosine, cosine], axis=1)
-        V, E = sphere.even_electrodes(x, up, down, **shape)
+        V, E = sphere.even_electrodes(x, up, down, radius=radius, inner_radius=hole)
         # the mean over a ring of sources is that over a ring of points under one source
         mean_V, mean_E = np.zeros(3), np.zeros(3)
         for p, w in zip(points, weight / 2, strict=True):
@@ -378,8 +378,10 @@ def test_even_discs_on_a_sphere_are_means_of_points() -> None:
             mean_E += w * e.reshape(40, 3, 3)[..., 2].mean(axis=0)
         assert np.allclose(V, mean_V, rtol=1e-6, atol=1e-9 * np.abs(V).max())
         assert np.allclose(E[:, 2], mean_E, rtol=1e-6)
-        surface, _ = sphere.even_electrodes(R * points, up, down, n_terms=2000, **shape)
-        Z = sphere.even_impedance(up, down, **shape)
+        surface, _ = sphere.even_electrodes(
+            R * points, up, down, radius=radius, inner_radius=hole, n_terms=2000
+        )
+        Z = sphere.even_impedance(up, down, radius=radius, inner_radius=hole)
         assert pytest.approx(weight @ surface, rel=1e-3) == Z
     with pytest.raises(ValueError, match="inner_radius < radius"):
         sphere.even_impedance(up, down, radius=0.01, inner_radius=0.01)

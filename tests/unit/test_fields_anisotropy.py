@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
 from rheobase.fields.anisotropy import (
@@ -37,10 +38,14 @@ def head(mesh: TetMesh) -> Head:
     return Head(name="ball", species="human", space="ball", mesh=mesh, tissues=tissues)
 
 
+def tensors(tets: ArrayLike, values: ArrayLike) -> Tensors:
+    return Tensors(tets=np.asarray(tets, np.int32), values=np.asarray(values, np.float64))
+
+
 @pytest.fixture(scope="module")
 def some(mesh: TetMesh) -> Tensors:
     """Random tensors in the inner ball."""
-    tets = np.flatnonzero(mesh.labels == 1)
+    tets = np.flatnonzero(mesh.labels == 1).astype(np.int32)
     root = np.random.default_rng(5).normal(size=(len(tets), 3, 3))
     return Tensors(tets=tets, values=components(root @ root.transpose(0, 2, 1) + np.eye(3)))
 
@@ -185,15 +190,15 @@ def test_what_does_not_fit_is_refused(head: Head, mesh: TetMesh) -> None:
     with pytest.raises(InputError, match="largest_ratio must be >= 1"):
         conductivity_tensors(head, image, largest_ratio=0.5)
     with pytest.raises(InputError, match=r"positive definite, 1 of 2 are not: tetrahedron 7"):
-        Tensors(tets=[3, 7], values=[[1, 0, 0, 1, 0, 1], [1, 2, 0, 1, 0, 1]])
+        tensors([3, 7], [[1, 0, 0, 1, 0, 1], [1, 2, 0, 1, 0, 1]])
     with pytest.raises(InputError, match="belong to another mesh"):
-        stiffness(mesh, Tensors(tets=[len(mesh.tets)], values=[[1, 0, 0, 1, 0, 1]]))
+        stiffness(mesh, tensors([len(mesh.tets)], [[1, 0, 0, 1, 0, 1]]))
     with pytest.raises(ValueError, match="two tensors"):
-        Tensors(tets=[1, 1], values=np.ones((2, 6)))
+        tensors([1, 1], np.ones((2, 6)))
 
 
 def test_identity_tensors_change_nothing(mesh: TetMesh) -> None:
-    every = np.arange(len(mesh.tets))
+    every = np.arange(len(mesh.tets), dtype=np.int32)
     one = Tensors(tets=every, values=np.tile([1.0, 0, 0, 1, 0, 1], (len(every), 1)))
     assert np.array_equal(stiffness(mesh, one).data(SIGMA), stiffness(mesh).data(SIGMA))
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_every_table_has_its_error(head: Head, basis: FieldBasis, tmp_path: Path
         same = 1e-9 if row["kind"] == "tissue" else 0.02  # regions are taken within the brain
         assert row["rms"] == pytest.approx(wanted["E_rms"], rel=same)
         assert row["error_rms"] == pytest.approx(wanted["error_rms"], rel=same)
-        assert row["relative_error"] == pytest.approx(row["error_rms"] / row["rms"])
+        assert row["relative_error"] == pytest.approx(float(row["error_rms"]) / float(row["rms"]))
     (plain,) = write_results(basis, a, head, tmp_path / "E", formats=["csv"])
     assert "relative_error" in plain.read_text(encoding="utf-8").splitlines()[0]
     beat = Carriers(frequencies=(1000.0, 1010.0))
@@ -134,7 +135,10 @@ def test_thresholds_that_meet_a_fraction_are_both_in_the_table(
         (lambda b, h: b.percentiles(np.ones(3), 2, [50]), "a value for each of"),
         (lambda b, h: b.peak(np.full(len(b.split_node), np.nan), 2), "expected finite values"),
         (lambda b, h: b.combine([np.nan, 1]), "expected finite amplitudes"),
-        (lambda b, h: estimate_error(b, [[1, 1], [np.inf, 1]]), "expected finite amplitudes"),
+        (
+            lambda b, h: estimate_error(b, np.array([[1, 1], [np.inf, 1]])),
+            "expected finite amplitudes",
+        ),
         (lambda b, h: b.magnitude(["a", "b"]), "expected numbers as amplitudes"),
     ],
 )
@@ -187,11 +191,11 @@ def test_rings_of_4x1() -> None:
     ):
         with pytest.raises(InputError, match=match):
             montage_4x1(head, centre="Cz", current=1e-3, ring=ring)
-    ends = [
+    one, other = (
         montage_4x1(head, centre="Cz", current=1e-3, ring=ring).electrodes[1].centre
-        for ring in (0.05, np.float32(0.05))
-    ]
-    assert np.allclose(*ends, atol=1e-8)
+        for ring in (0.05, cast(float, np.float32(0.05)))
+    )
+    assert np.allclose(one, other, atol=1e-8)
 
 
 @pytest.mark.parametrize(

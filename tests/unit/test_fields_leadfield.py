@@ -32,7 +32,7 @@ def head() -> Head:
 def conductor(head: Head) -> Conductor:
     inner = np.flatnonzero(head.mesh.labels == head.mesh.labels.min())
     R = np.tile([2.0, 0.3, 0.0, 1.0, 0.0, 0.7], (len(inner), 1))
-    return Conductor(head, tensors=Tensors(tets=inner, values=R))
+    return Conductor(head, tensors=Tensors(tets=inner.astype(np.int32), values=R))
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +95,8 @@ def test_ideal_montage_equals_the_solution_of_its_own_electrodes(
         assert one.impedance == pytest.approx(other.impedance, rel=1e-7)
         assert max(one.mismatch, other.mismatch) < 1e-7
         assert max(one.energy_balance, other.energy_balance) < 1e-7
-    four = (report[2].pair_impedance for report in (basis.report, own.report))
-    assert np.allclose(*four, rtol=1e-7)
+    ours, theirs = (report[2].pair_impedance for report in (basis.report, own.report))
+    assert np.allclose(ours, theirs, rtol=1e-7)
 
 
 def test_units_at_some_nodes_add_up(field: LeadField) -> None:

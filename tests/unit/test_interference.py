@@ -102,7 +102,7 @@ def test_carriers() -> None:
         ({"frequencies": (1000.0, 1010.0, 1023.7)}, "repeats within 64"),
     ):
         with pytest.raises(InputError, match=match):
-            Carriers(**bad)  # type: ignore[arg-type]
+            Carriers(**bad)
 
 
 def test_what_does_not_fit() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.config import Study, parse_study
-from rheobase.fields.anisotropy import components
+from rheobase.fields.tensors import components
 from rheobase.stations.head import open_head
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import Placed, place_device
@@ -27,7 +27,7 @@ HEAD = {
     },
 }
 COIL = {"kind": "tms", "coil": "deng-25mm-figure8", "position": "Cz"}
-PADS = {
+PADS: dict[str, Any] = {
     "kind": "tes",
     "electrodes": [
         {"name": "a", "position": "C3", "current_mA": 1.0},
@@ -192,7 +192,7 @@ def test_a_sampled_coil_must_cover_the_head(tmp_path: Path) -> None:
 
 
 def pads(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    electrodes = [dict(e) for e in PADS["electrodes"]]
+    electrodes: list[dict[str, Any]] = [dict(e) for e in PADS["electrodes"]]
     change(electrodes[0])
     return {"kind": "tes", "electrodes": electrodes}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numba
 import numpy as np
 import pytest
@@ -15,14 +17,14 @@ two = pytest.mark.skipif(
 
 
 @pytest.fixture
-def threads():
+def threads() -> Iterator[Callable[[int], None]]:
     before = numba.get_num_threads()
     yield numba.set_num_threads
     numba.set_num_threads(before)
 
 
 @two
-def test_parts_come_in_order_and_errors_come_through(threads) -> None:
+def test_parts_come_in_order_and_errors_come_through(threads: Callable[[int], None]) -> None:
     for n in (1, 2):
         threads(n)
         assert in_parts(lambda some: (some.start, some.stop), 10, 4) == [(0, 4), (4, 8), (8, 10)]
@@ -35,7 +37,9 @@ def test_parts_come_in_order_and_errors_come_through(threads) -> None:
 
 
 @two
-def test_mesh_is_the_same_bit_for_bit_with_one_and_two_threads(threads) -> None:
+def test_mesh_is_the_same_bit_for_bit_with_one_and_two_threads(
+    threads: Callable[[int], None],
+) -> None:
     x, y, z = np.indices((44, 40, 40)) - 20.0
     radius = np.sqrt(x**2 + y**2 + z**2) + 1.5 * np.sin(x / 2) * np.sin(y / 2) * np.sin(z / 2)
     image = np.digitize(-radius, [-18.0, -14.0, -12.5, -6.0])

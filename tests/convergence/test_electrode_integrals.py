@@ -1,5 +1,7 @@
 """Orders of electrodes on a sphere: what pads cover, and ideal discs against their series."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -21,18 +23,18 @@ EDGES = (9e-3, 6e-3, 4e-3)
 NOTHING = (Layer(name="nothing", sigma=1e6, thickness_mm=1e-3),)
 
 
-def order(edges: list[float], errors: list[float]) -> float:
+def order(edges: Sequence[float], errors: Sequence[float]) -> float:
     return float(np.polyfit(np.log(edges), np.log(errors), 1)[0])
 
 
 def cap(radius: float) -> float:
-    return 2 * np.pi * R**2 * (1 - np.cos(radius / R))
+    return float(2 * np.pi * R**2 * (1 - np.cos(radius / R)))
 
 
 def test_discs_rings_and_their_field() -> None:
     sphere = LayeredSphere(radii=(R,), sigma=(0.33,))
     up, side = np.array([0.0, 0.0, 1.0]), np.array([0.6, 0.8, 0.0])
-    shapes = (
+    shapes: tuple[tuple[Disc | Ring, float, float], ...] = (
         (Disc(radius_mm=1e3 * RADIUS), 0.0, cap(RADIUS)),
         (
             Ring(inner_radius_mm=1e3 * INNER, outer_radius_mm=1e3 * RADIUS),
