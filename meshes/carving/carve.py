@@ -26,7 +26,7 @@ LOW_DIHEDRAL = 12.5
 LOW_SHARE = 0.008
 #: Cuts that only teach the volumes, each on a lattice labelled anew, until no offset moves by more
 #: than this part of the largest one.
-DRAFTS = 3
+DRAFTS = 2
 SETTLED = 0.05
 #: Rebuilds that only give up moved nodes, before anything is left uncut.
 PATIENCE = 3
