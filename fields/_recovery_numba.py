@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from rheobase.fields._assembly_numba import gradients
+from rheobase.fields._assembly_numba import gradients, turned
 
 NEARNESS = 0.3  # weights of the fit are 1/(NEARNESS + (d/h)²), h the size of the patch
 
@@ -300,28 +300,39 @@ def apply_weights(node: Any, weight: Any, V: Any, n_parts: int, out: Any) -> Non
                 out[i, s, 2] = z[i]
 
 
-@njit(cache=True, nogil=True)
-def defect_by_tet(nodes: Any, tets: Any, split_of_tet: Any, V: Any, G: Any) -> Any:
-    """Return mean(G) - grad V of each tetrahedron (V/m), shape (n_tets, 3)."""
-    out = np.empty((len(tets), 3))
-    g = np.empty((4, 3))
-    for t in range(len(tets)):
-        gradients(nodes, tets[t], g)
-        for j in range(3):
-            e = 0.0
-            for a in range(4):
-                e += 0.25 * G[split_of_tet[t, a], j] - V[tets[t, a]] * g[a, j]
-            out[t, j] = e
-    return out
+@njit(cache=True, nogil=True, parallel=True)
+def defects(
+    nodes: Any,
+    tets: Any,
+    split_of_tet: Any,
+    sigma: Any,
+    tensor: Any,
+    R: Any,
+    V: Any,
+    G: Any,
+    spared: Any,
+    out: Any,
+) -> None:
+    """Write ∫ sigma R (grad V - mean(G)) · grad(phi_i) (A) into (k, n_nodes), one thread a row.
 
-
-@njit(cache=True, nogil=True)
-def divergence(nodes: Any, tets: Any, J: Any) -> Any:
-    """Return ∫ J · grad(phi_i) (A) for a current density constant in each tetrahedron."""
-    b = np.zeros(len(nodes))
-    g = np.empty((4, 3))
-    for t in range(len(tets)):
-        volume = gradients(nodes, tets[t], g)
-        for a in range(4):
-            b[tets[t, a]] += volume * (g[a, 0] * J[t, 0] + g[a, 1] * J[t, 1] + g[a, 2] * J[t, 2])
-    return b
+    ``sigma`` is that of each tetrahedron, V has shape (k, n_nodes) and G (k, n_split, 3).
+    Tetrahedra with a node in ``spared``, (k, n_nodes), are left out.
+    """
+    for k in prange(len(V)):
+        g = np.empty((4, 3))
+        e = np.empty(3)
+        for i in range(len(nodes)):
+            out[k, i] = 0.0
+        for t in range(len(tets)):
+            a, b, c, d = tets[t, 0], tets[t, 1], tets[t, 2], tets[t, 3]
+            if spared[k, a] or spared[k, b] or spared[k, c] or spared[k, d]:
+                continue
+            factor = sigma[t] * gradients(nodes, tets[t], g)
+            p, q, r, s = split_of_tet[t]
+            for j in range(3):
+                e[j] = V[k, a] * g[0, j] + V[k, b] * g[1, j] + V[k, c] * g[2, j] + V[k, d] * g[3, j]
+                e[j] -= 0.25 * (G[k, p, j] + G[k, q, j] + G[k, r, j] + G[k, s, j])
+            x, y, z = turned(R, tensor[t], e[0], e[1], e[2])
+            for n in range(4):
+                flux = g[n, 0] * x + g[n, 1] * y + g[n, 2] * z
+                out[k, tets[t, n]] += factor * flux

@@ -23,6 +23,8 @@ Reference: Stetter, Numer Math 29:425 (1978), doi:10.1007/BF01432879.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ from rheobase.fields.contacts import Contacts
 from rheobase.fields.solver import Conductor
 
 RINGS = 2  # of tetrahedra around singular nodes that the correction leaves alone
+_AT_ONCE = 4  # recovered fields in memory
 
 
 def correct(
@@ -57,45 +60,50 @@ def correct(
     ndarray, shape (k, n_nodes)
         W (V): the field is that of V + W.
     """
-    W: NDArray[np.float64] = conductor.solve(
-        defect(conductor, V, singular=singular), contacts=contacts
-    )[0]
+    b = defects(conductor, V, [singular] * len(V))
+    W: NDArray[np.float64] = conductor.solve(b, contacts=contacts)[0]
     return W
 
 
-def defect(
+def defects(
     conductor: Conductor,
     V: NDArray[np.float64],
-    *,
-    singular: NDArray[np.integer] | None = None,
+    singular: Sequence[NDArray[np.integer] | None],
 ) -> NDArray[np.float64]:
-    """Return K V - D(V) of potentials (A), shape (k, n_nodes): linear in V.
+    """Return K V - D(V) of potentials (A), shape (k, n_nodes): linear in each.
 
-    Parameters are those of `correct`.
+    Parameters
+    ----------
+    conductor
+        The conductor that V was solved in.
+    V
+        Potentials (V), shape (k, n_nodes).
+    singular
+        For each of them, the nodes where its source is singular, if any.
     """
     from rheobase.fields import _recovery_numba as kernel
 
-    mesh, split = conductor.mesh, conductor.split
-    rough = _around(mesh.tets, singular, len(mesh.nodes))
+    mesh = conductor.mesh
+    sigma, tensors = conductor.sigma_of_tet, conductor.tensors
+    tensor = tensors.rows(len(mesh.tets))
     b = np.empty_like(V)
-    for k, row in enumerate(V):
-        G = conductor.recovery.gradient(row)[0]
-        wrong = kernel.defect_by_tet(mesh.nodes, mesh.tets, split.of_tet, row, G)
-        wrong[rough] = 0.0
-        b[k] = kernel.divergence(mesh.nodes, mesh.tets, conductor.flux(-wrong))
+    for first in range(0, len(V), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        spared = np.zeros(V[some].shape, dtype=np.bool_)
+        for row, nodes in zip(spared, singular[some], strict=True):
+            if nodes is not None:
+                row[conductor.around(nodes, RINGS - 1)] = True
+        G = conductor.recovery.gradient(V[some])
+        kernel.defects(
+            mesh.nodes,
+            mesh.tets,
+            conductor.split.of_tet,
+            sigma,
+            tensor,
+            tensors.values,
+            V[some],
+            G,
+            spared,
+            b[some],
+        )
     return b
-
-
-def _around(
-    tets: NDArray[np.int32], nodes: NDArray[np.integer] | None, n_nodes: int
-) -> NDArray[np.bool_]:
-    """Return which tetrahedra lie within `RINGS` rings of the nodes, shape (n_tets,)."""
-    near = np.zeros(len(tets), dtype=np.bool_)
-    if nodes is None:
-        return near
-    touched = np.zeros(n_nodes, dtype=np.bool_)
-    touched[nodes] = True
-    for _ in range(RINGS):
-        near = touched[tets].any(axis=1)
-        touched[tets[near]] = True
-    return near

@@ -198,9 +198,9 @@ class _Work:
             file["kept"] = self.kept
             for name in ("potential", "correction"):
                 _allocate(file, name, (n, n_nodes))
-                file[name][self.reference] = 0.0
+                file[name][self.reference] = np.zeros(n_nodes)
             _allocate(file, "E", (n, n_kept, 3))
-            file["E"][self.reference] = 0.0
+            file["E"][self.reference] = np.zeros((n_kept, 3))
             for name in ("voltage", "delivered", "power", "layers"):
                 file[name] = np.zeros((n, n))
             file["iterations"] = np.zeros(n, dtype=np.int64)

@@ -141,6 +141,12 @@ class Conductor:
         with stage("fitting patches"):
             return recovery(self.mesh, self.split, anisotropic=self.anisotropic)
 
+    def around(self, nodes: NDArray[np.integer], rings: int) -> NDArray[np.integer]:
+        """Return the given nodes and those within ``rings`` edges of them."""
+        for _ in range(rings):
+            nodes = np.unique(self._K[nodes].indices)
+        return nodes
+
     def apply(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return K V: the current (A) that leaves the conductor at each node, shape (n_nodes,)."""
         current: NDArray[np.float64] = self._K @ V

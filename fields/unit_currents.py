@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.contacts import Contacts
-from rheobase.fields.correction import defect
+from rheobase.fields.correction import defects
 from rheobase.fields.electrodes.pads import Pad, pad_contacts, pad_load
 from rheobase.fields.solver import Conductor, Solve
 
@@ -90,9 +90,7 @@ class UnitCurrents:
     def defects(self, V: NDArray[np.float64], rows: Iterable[int]) -> NDArray[np.float64]:
         """Return the defect of what `solve` gave (A), shape (k, n_nodes)."""
         own = [np.concatenate([self.pads[row].enclosed, self._metal]) for row in rows]
-        return np.concatenate(
-            [defect(self.conductor, v[None], singular=s) for v, s in zip(V, own, strict=True)]
-        )
+        return defects(self.conductor, V, own)
 
 
 def check_joined(conductor: Conductor, pads: Sequence[Pad]) -> None:
