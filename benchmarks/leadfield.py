@@ -2,7 +2,7 @@
 
     ./run python benchmarks/leadfield.py [EDGE_MM [N_ELECTRODES]]
 
-A four-layer sphere (85/87/90/95 mm: brain, CSF, skull, scalp) of 1.85 mm edges, 0.9 M nodes, by
+A four-layer sphere (85/87/90/95 mm: brain, CSF, skull, scalp) of 1.92 mm edges, 0.9 M nodes, by
 default, with 75 ideal discs of 6 mm radius evenly on its upper two thirds. Everything is counted
 from the mesh on: matrix, multigrid, patches of the recovery, 74 solutions and corrections, fields
 of all tissues, file. Kernels are compiled before. Two threads (``NUMBA_NUM_THREADS``) at most.
@@ -71,4 +71,4 @@ def main(edge: float, n: int) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    main(float(arguments[0]) * 1e-3 if arguments else 1.85e-3, int((arguments[1:] or ["75"])[0]))
+    main(float(arguments[0]) * 1e-3 if arguments else 1.92e-3, int((arguments[1:] or ["75"])[0]))
