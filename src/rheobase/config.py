@@ -7,14 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from rheobase._errors import InputError, check_option
 from rheobase.tables.base import Coordinates, Positive, Table
-from rheobase.tables.coil import TMS, Range, WaveformTable
-from rheobase.tables.electrodes import TES, TI, Electrode, LayerTable, Montage4x1, Pair, Turned
-from rheobase.tables.head import HeadTable, TensorTable
-from rheobase.tables.results import RegionTable, ResultsTable
+from rheobase.tables.coil import TMS
+from rheobase.tables.electrodes import TES, TI
+from rheobase.tables.head import HeadTable
+from rheobase.tables.parse import parse_table
+from rheobase.tables.results import ResultsTable
 
 
 class Cells(Table):
@@ -99,6 +100,18 @@ def load_study(source: str | Path) -> tuple[Study, str]:
     >>> load_study("tms_motor")[0].device.kind
     'tms'
     """
+    table, text, path = read_toml(source)
+    return parse_study(table, where=path.name, folder=path.parent), text
+
+
+def read_toml(source: str | Path) -> tuple[dict[str, Any], str, Path]:
+    """Return the table, the text and the path of a study: a path, or the name of a shipped one.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is no TOML.
+    """
     path = Path(source)
     if not path.is_file():
         known = shipped_studies()
@@ -107,10 +120,9 @@ def load_study(source: str | Path) -> tuple[Study, str]:
         path = known[check_option("study", str(source), known)]
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
+        return tomllib.loads(text), text, path
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path.name} is no valid TOML: {error}") from error
-    return parse_study(table, where=path.name, folder=path.parent), text
 
 
 def parse_study(
@@ -120,70 +132,7 @@ def parse_study(
 
     Parameters
     ----------
-    table
-        The table.
-    where
-        What errors call it.
-    folder
-        Where paths in it start from; the working folder if None.
+    table, where, folder
+        As in `rheobase.tables.parse.parse_table`.
     """
-    try:
-        return Study.model_validate(table, context={"folder": folder})
-    except ValidationError as error:
-        raise InputError(_sentence(error, where)) from error
-
-
-def _sentence(error: ValidationError, where: str) -> str:
-    """Tell the first thing wrong in one sentence."""
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    place = [str(p) for p in first["loc"] if p not in {"tms", "tes", "ti"}]
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"].startswith("union_tag"):
-        kinds = ("tms", "tes", "ti")
-        came = first["input"].get("kind") if isinstance(first["input"], dict) else None
-        if came is None:
-            return f"expected kind = 'tms', 'tes' or 'ti': {where}, [device]"
-        try:
-            check_option("kind", str(came), kinds, where=f"{where}, [device]")
-        except InputError as unknown:
-            return str(unknown)
-    if first["type"] in {"model_type", "dict_type", "model_attributes_type"}:
-        return f"expected a table: {where}, [{'.'.join(place)}]"
-    if first["type"] == "extra_forbidden":
-        table = ".".join(place[:-1])
-        allowed = _keys(first["loc"][:-1])
-        try:
-            check_option("key", place[-1], allowed, where=f"{where}, [{table}]" if table else where)
-        except InputError as unknown:
-            return str(unknown)
-    value = first.get("input")
-    got = f", got {value!r}" if isinstance(value, (str, int, float)) else ""
-    if first["type"] in {"missing", "value_error"}:
-        got = ""
-    return f"{message}{got}: {where}" + (f", {'.'.join(place)}" if place else "")
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at ``location`` may hold."""
-    models: dict[str, type[Table]] = {
-        "head": HeadTable,
-        "tensors": TensorTable,
-        "tms": TMS,
-        "tes": TES,
-        "ti": TI,
-        "electrodes": Electrode,
-        "montage_4x1": Montage4x1,
-        "pairs": Pair,
-        "anode": Turned,
-        "cathode": Turned,
-        "layers": LayerTable,
-        "waveform": WaveformTable,
-        "intensities_A_per_us": Range,
-        "results": ResultsTable,
-        "regions": RegionTable,
-        "cells": Cells,
-        "network": NetworkTable,
-    }
-    names = [p for p in location if isinstance(p, str)]
-    model = models[names[-1]] if names else Study
-    return list(model.model_fields)
+    return parse_table(Study, table, where=where, folder=folder)

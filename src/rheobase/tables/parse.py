@@ -1,0 +1,92 @@
+"""From a TOML table to a checked one, and what is said when it is not right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+
+from rheobase._errors import InputError, check_option
+from rheobase.tables.base import Table
+
+#: What tells the kinds of a table apart, `kind` in ``[device]`` and ``[optimise]``.
+KINDS = ("tms", "tes", "ti")
+
+
+def parse_table[T: Table](
+    model: type[T], table: dict[str, Any], *, where: str, folder: Path | None
+) -> T:
+    """Return the checked form of a table, or raise naming the place in ``where``.
+
+    Parameters
+    ----------
+    model
+        What the table must be.
+    table
+        The table.
+    where
+        What errors call it.
+    folder
+        Where paths in it start from; the working folder if None.
+
+    Raises
+    ------
+    InputError
+        If it holds an unknown key (with the nearest ones), lacks one, or a value is out of range.
+    """
+    try:
+        return model.model_validate(table, context={"folder": folder})
+    except ValidationError as error:
+        raise InputError(_sentence(error, model, where)) from error
+
+
+def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
+    """Tell the first thing wrong in one sentence."""
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    place = [str(p) for p in first["loc"] if p not in KINDS]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"].startswith("union_tag"):
+        came = first["input"].get("kind") if isinstance(first["input"], dict) else None
+        spot = f"{where}, [{'.'.join(place)}]"
+        if came is None:
+            return f"expected kind = 'tms', 'tes' or 'ti': {spot}"
+        try:
+            check_option("kind", str(came), KINDS, where=spot)
+        except InputError as unknown:
+            return str(unknown)
+    if first["type"] in {"model_type", "dict_type", "model_attributes_type"}:
+        return f"expected a table: {where}, [{'.'.join(place)}]"
+    if first["type"] == "extra_forbidden":
+        table = ".".join(place[:-1])
+        allowed = _keys(model, first["loc"][:-1])
+        try:
+            check_option("key", place[-1], allowed, where=f"{where}, [{table}]" if table else where)
+        except InputError as unknown:
+            return str(unknown)
+    value = first.get("input")
+    got = f", got {value!r}" if isinstance(value, (str, int, float)) else ""
+    if first["type"] in {"missing", "value_error"}:
+        got = ""
+    return f"{message}{got}: {where}" + (f", {'.'.join(place)}" if place else "")
+
+
+def _keys(model: type[Table], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the table at ``location`` within a model may hold."""
+    found = [model]
+    for part in location:
+        fields = [f.annotation for m in found for k, f in m.model_fields.items() if k == part]
+        if fields:
+            found = [table for annotation in fields for table in _tables(annotation)]
+        elif part in KINDS:  # which one of several kinds of table
+            found = [m for m in found if part in get_args(m.model_fields["kind"].annotation)]
+    return list(dict.fromkeys(key for m in found for key in m.model_fields))
+
+
+def _tables(annotation: Any) -> list[type[Table]]:
+    """Return the tables that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return [annotation]
+    if get_origin(annotation) is Literal:
+        return []
+    return [table for part in get_args(annotation) for table in _tables(part)]
