@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
+from rheobase._progress import track
 from rheobase.fields.basis import FieldBasis, make_basis
 from rheobase.fields.recovery import SplitNodes, recover_gradient, split_nodes
 from rheobase.fields.report import SourceReport
@@ -156,10 +157,39 @@ class LeadField:
         ndarray, shape (n, m, 3)
             V/m per A; the row of the reference is 0.
         """
-        chosen = np.asarray(index)
+        chosen = np.asarray(index, dtype=np.int64)
         with opened(self.path) as file:
             E = file["E"]
-            return np.stack([E[k][chosen] for k in range(len(self.names))])
+            size = E.chunks[1]
+            out = np.empty((len(self.names), len(chosen), 3))
+            for first in np.unique(chosen // size) * size:  # only the chunks that hold some
+                mine = np.flatnonzero(chosen // size == first // size)
+                for k in range(len(self.names)):
+                    out[k, mine] = E[k, first : first + size][chosen[mine] - first]
+            return out
+
+    def blocks(self, text: str) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Yield the fields of all unit currents, a block of kept split nodes after the other.
+
+        Parameters
+        ----------
+        text
+            What they are read for, to show beside the progress.
+
+        Yields
+        ------
+        some : slice
+            Of ``kept``.
+        E : ndarray, shape (n, m, 3)
+            V/m per A.
+        """
+        with opened(self.path) as file:
+            E = file["E"]
+            size = E.chunks[1]
+            starts = range(0, len(self.kept), size)
+            for first in track(starts, text, total=len(starts)):
+                some = slice(first, min(first + size, len(self.kept)))
+                yield some, E[:, some]
 
     def voltages(self, montage: Mapping[str, float]) -> dict[str, float]:
         """Return the voltage (V) of every electrode against the reference."""
