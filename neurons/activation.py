@@ -28,7 +28,7 @@ from rheobase.neurons.sample import Sampler
 
 Mode = Literal["cable", "af"]
 _CHUNK = 1024  # placements sampled at once
-_OUTSIDE_LIMIT = 0.05  # share of a cell outside the mesh above which its threshold is not known
+OUTSIDE_LIMIT = 0.05  # share of a cell outside the mesh above which its threshold is not known
 
 
 def thresholds(
@@ -107,7 +107,7 @@ def thresholds(
             f"cells must lie inside the mesh, got {gone.sum()} of {n} partly outside, the first "
             f"at {np.round(population.position[first], 4).tolist()} m"
         )
-    out[:, left > _OUTSIDE_LIMIT] = np.nan
+    out[:, left > OUTSIDE_LIMIT] = np.nan
     tissue_label = sampler.labels(population.position)
     if unit is None:
         unit = str(getattr(field, "unit", "1"))
@@ -161,11 +161,11 @@ def _notes(population: Population, left: Floats, label: NDArray[np.int32]) -> tu
         notes.append(
             f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml"
         )
-    count = Counter("over" if x > _OUTSIDE_LIMIT else "under" for x in left.tolist() if x > 0)
+    count = Counter("over" if x > OUTSIDE_LIMIT else "under" for x in left.tolist() if x > 0)
     if count:
         notes.append(
             f"{count.total()} of {len(left)} cells lie partly outside the mesh, "
-            f"{count['over']} of them by more than {_OUTSIDE_LIMIT:.0%} (threshold unknown)"
+            f"{count['over']} of them by more than {OUTSIDE_LIMIT:.0%} (threshold unknown)"
         )
     stray = Counter(int(k) for k in label if k >= 0 and k != tissue("grey_matter").label)
     if stray and (label == tissue("grey_matter").label).any():

@@ -113,6 +113,43 @@ def polarisation(
     return trace
 
 
+def influence(tree: CableFactor, compartment: int, drive: ArrayLike) -> Floats:
+    """Return what each rise adds to the deviation of one compartment after every step, in float64.
+
+    The matrices of the scheme are symmetric, so that a current into compartment a moves b as the
+    same current into b moves a: one impulse response of the whole cell gives a row for every step.
+
+    Parameters
+    ----------
+    tree
+        Factorised cell, n compartments.
+    compartment
+        The one looked at.
+    drive
+        Amplitude during each step, shape (steps,).
+
+    Returns
+    -------
+    ndarray, shape (steps, n)
+        With rises (V), shape (n,), ``influence(…) @ rise`` is the deviation (V) after each step, as
+        `polarisation` gives it.
+    """
+    from rheobase.neurons._cable_numba import step_double
+
+    cell = tree.morphology
+    d = np.asarray(drive, dtype=np.float64)
+    unit, once = np.zeros(len(cell)), np.zeros(len(d))
+    unit[compartment] = once[0] = 1.0
+    impulse = step_double(
+        cell.parent, tree.factor, tree.inverse, tree.memory, unit, once, np.zeros(len(cell))
+    )
+    lag = np.subtract.outer(np.arange(len(d)), np.arange(len(d)))
+    of_current = np.where(lag >= 0, d[lag], 0.0) @ impulse
+    out: Floats = cell.axial * (of_current[:, cell.parent] - of_current)
+    out[:, 0] = 0.0
+    return out
+
+
 def injected(morphology: Morphology, rise: Floats) -> Floats:
     """Return the activating function as a current, f_c = sum_j G_cj (V_e,j - V_e,c) (A), (n,)."""
     flow = morphology.axial * rise

@@ -112,6 +112,9 @@ class Sampler:
     @classmethod
     def of(cls, field: Any, weights: ArrayLike | None = None) -> Sampler:
         """Return the sampler of ``field``; see the class for parameters and errors."""
+        if hasattr(field, "sampler"):  # fields kept in part, `rheobase.neurons.nearby`
+            own: Sampler = field.sampler(weights)
+            return own
         on_mesh = all(hasattr(field, a) for a in ("mesh", "E", "split_of_tet"))
         sources = len(field.E) if on_mesh else len(field.at(np.full((1, 3), 1e-3))[0])
         if weights is None:
