@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase.fields.coils.coil import Coil
+from rheobase.fields.coils.frame import OUTLINE_SPACING
 
 SPACING = 0.003  # of the samples along a turn (m): error exp(-2 pi d/h) < 1e-6 from 7 mm on
-OUTLINE_SPACING = 0.003  # of the points on the face (m)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

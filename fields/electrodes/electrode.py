@@ -13,9 +13,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError, check_option
+from rheobase._errors import InputError, check_option, check_positive
 from rheobase.meshes.head import Head
-from rheobase.meshes.placing.outlines import Disc, Outline, positive
+from rheobase.meshes.placing.outlines import Disc, Outline
 from rheobase.meshes.placing.scalp import OFF_HEAD, Frame, Scalp
 
 #: How the layers are modelled (see `Electrode.model`).
@@ -47,8 +47,8 @@ class Layer:
 
     def __post_init__(self) -> None:
         """Check that the layer conducts and is thick."""
-        positive("sigma", self.sigma)
-        positive("thickness_mm", self.thickness_mm)
+        check_positive("sigma", self.sigma)
+        check_positive("thickness_mm", self.thickness_mm)
 
     @property
     def resistance(self) -> float:
@@ -176,7 +176,7 @@ class Electrode:
                 )
         if not (isinstance(self.rotation_deg, Real) and np.isfinite(self.rotation_deg)):
             raise InputError(f"rotation_deg must be finite, got {self.rotation_deg!r}: {where}")
-        positive(f"limit_mm of {where}", self.limit_mm)
+        check_positive(f"limit_mm of {where}", self.limit_mm)
         for one in self.layers:
             if one.shape is not None and one.shape.reach > (1 + 1e-9) * self.shape.reach:
                 raise InputError(f"layer {one.name!r} reaches beyond the outline: {where}")

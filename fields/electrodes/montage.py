@@ -10,10 +10,10 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_positive
 from rheobase.fields.electrodes.electrode import Electrode, Layer, Model, place_electrode
 from rheobase.meshes.head import Head
-from rheobase.meshes.placing.outlines import Disc, Outline, positive
+from rheobase.meshes.placing.outlines import Disc, Outline
 from rheobase.meshes.placing.scalp import Scalp
 
 
@@ -145,7 +145,7 @@ def montage_4x1(
     positions: list[str | NDArray[np.float64]] = [centre]
     names = [centre]
     if isinstance(ring, Real):
-        positive(f"ring around {centre!r}", float(ring))
+        check_positive(f"ring around {centre!r}", float(ring))
         if not (isinstance(rotation_deg, Real) and isfinite(rotation_deg)):
             raise InputError(f"rotation_deg must be finite, got {rotation_deg!r}: {centre!r}")
         frame = Scalp(head.mesh).frame(head.position(centre), where=f"electrode {centre!r}")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError, check_option
-from rheobase.fields.waveforms.sampling import even_times, positive
+from rheobase._errors import InputError, check_option, check_positive
+from rheobase.fields.waveforms.sampling import even_times
 from rheobase.fields.waveforms.waveform import Waveform
 
 TAIL = 6.0  # time constants after which a monophasic pulse is cut off: exp(-6) of the current
@@ -92,7 +92,7 @@ def discharge(
     InputError
         If a value is not > 0 or the circuit does not oscillate.
     """
-    positive(cycles=cycles)
+    check_positive("cycles", cycles)
     a, omega = _oscillation(resistance, inductance, capacitance)
     t = even_times(0.0, cycles * 2 * np.pi / omega, dt)
     return Waveform(name=name, t=t, w=_slope(t, a, omega))
@@ -130,7 +130,7 @@ def clamped_discharge(
     InputError
         If a value is not > 0 or the circuit does not oscillate.
     """
-    positive(clamp=clamp)
+    check_positive("clamp", clamp)
     R, L, C = resistance, inductance, capacitance
     a, omega = _oscillation(R, L, C)
     empty = (np.pi - np.arctan2(omega, a)) / omega
@@ -145,7 +145,9 @@ def clamped_discharge(
 
 def _oscillation(R: float, L: float, C: float) -> tuple[float, float]:
     """Return damping and angular frequency (1/s) of a circuit."""
-    positive(resistance=R, inductance=L, capacitance=C)
+    check_positive("resistance", R)
+    check_positive("inductance", L)
+    check_positive("capacitance", C)
     a = R / (2 * L)
     square = 1 / (L * C) - a**2
     if not square > 0:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_positive
 
 MOST_SAMPLES = 50_000_000
 
@@ -20,7 +18,7 @@ def even_times(start: float, stop: float, dt: float) -> NDArray[np.float64]:
     InputError
         If ``dt`` is not > 0, or so small that they are too many.
     """
-    positive(dt=dt)
+    check_positive("dt", dt)
     steps = (stop - start) / dt - 1e-9 if dt > 1e-300 else np.inf
     if not steps < MOST_SAMPLES:
         raise InputError(
@@ -28,10 +26,3 @@ def even_times(start: float, stop: float, dt: float) -> NDArray[np.float64]:
             "have more"
         )
     return np.linspace(start, stop, max(2, int(np.ceil(steps)) + 1))
-
-
-def positive(**values: float) -> None:
-    """Raise `InputError` unless every value is finite and > 0."""
-    for name, value in values.items():
-        if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
-            raise InputError(f"{name} must be > 0, got {value!r}")

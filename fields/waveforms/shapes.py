@@ -6,8 +6,8 @@ from numbers import Real
 
 import numpy as np
 
-from rheobase._errors import InputError
-from rheobase.fields.waveforms.sampling import even_times, positive
+from rheobase._errors import InputError, check_positive
+from rheobase.fields.waveforms.sampling import even_times
 from rheobase.fields.waveforms.waveform import Waveform
 
 
@@ -23,7 +23,9 @@ def rectangular(width: float, *, dt: float = 1e-6, edge: float = 1e-9) -> Wavefo
     edge
         Time of the rise and of the fall (s), taken within ``width``.
     """
-    positive(width=width, dt=dt, edge=edge)
+    check_positive("width", width)
+    check_positive("dt", dt)
+    check_positive("edge", edge)
     if not 2 * edge < width:
         raise InputError(f"width must be > twice the edge of {edge:g} s, got {width!r}")
     t = np.concatenate([[0.0], edge + even_times(0.0, width - 2 * edge, dt), [width]])
@@ -44,7 +46,8 @@ def sine(frequency: float, *, cycles: float = 1.0, dt: float | None = None) -> W
     dt
         Spacing of the samples (s), a hundredth of the period if None.
     """
-    positive(frequency=frequency, cycles=cycles)
+    check_positive("frequency", frequency)
+    check_positive("cycles", cycles)
     t = even_times(0.0, cycles / frequency, dt or 0.01 / frequency)
     w = np.sin(2 * np.pi * frequency * t)
     return Waveform(name=f"sine {frequency:g} Hz", t=t, w=w, pulse=False)
@@ -72,7 +75,8 @@ def ramped(
     InputError
         If the ramps do not fit into the duration.
     """
-    positive(duration=duration, ramp=ramp)
+    check_positive("duration", duration)
+    check_positive("ramp", ramp)
     if 2 * ramp > duration:
         raise InputError(
             f"two ramps of {ramp:g} s do not fit into a duration of {duration:g} s: ramped current"
@@ -104,7 +108,9 @@ def two_carriers(
         Spacing of the samples (s), a fiftieth of the faster period if None.
     """
     f1, f2 = frequencies
-    positive(frequency=f1, second=f2, beats=beats)
+    check_positive("frequency", f1)
+    check_positive("second", f2)
+    check_positive("beats", beats)
     if f1 == f2:
         raise InputError(f"the two carriers must differ, got {f1:g} Hz twice")
     t = even_times(0.0, beats / abs(f1 - f2), dt or 0.02 / max(f1, f2))

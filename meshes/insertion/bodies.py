@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_positive
 from rheobase.meshes.insertion.ground import Feet, Ground
 from rheobase.meshes.insertion.shapes import Capsule, Cylinder, Shape, point
-from rheobase.meshes.placing.outlines import Outline, positive
+from rheobase.meshes.placing.outlines import Outline
 from rheobase.meshes.placing.scalp import Frame, Scalp
 
 #: Edges across the thinnest part of a body unless another edge is asked for.
@@ -184,7 +184,7 @@ class Coat:
 
     def __post_init__(self) -> None:
         """Check the thickness."""
-        positive("thickness_mm", self.thickness_mm)
+        check_positive("thickness_mm", self.thickness_mm)
 
 
 def pad(
@@ -292,7 +292,7 @@ def lead(
         If sizes make no sense or contacts lie off the lead.
     """
     where = f"lead {name!r}"
-    positive(f"diameter_mm of {where}", diameter_mm)
+    check_positive(f"diameter_mm of {where}", diameter_mm)
     start, end = point("tip", tip), point("tail", tail)
     length = float(np.linalg.norm(end - start))
     radius = 0.5e-3 * diameter_mm
@@ -308,7 +308,7 @@ def lead(
     bodies = []
     if encapsulation is not None:
         label, thickness_mm = encapsulation
-        positive(f"thickness of the encapsulation of {where}", thickness_mm)
+        check_positive(f"thickness of the encapsulation of {where}", thickness_mm)
         around = Capsule(start=first, end=last, radius=radius + 1e-3 * thickness_mm)
         finer = min(edge, 1e-3 * thickness_mm / EDGES_ACROSS) if edge_length is None else edge
         bodies.append(

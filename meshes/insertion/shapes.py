@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
-from rheobase.meshes.placing.outlines import positive
+from rheobase._errors import InputError, check_positive
 
 
 class Shape(Protocol):
@@ -35,7 +34,7 @@ class Ball:
     def __post_init__(self) -> None:
         """Check the sizes."""
         object.__setattr__(self, "centre", point("centre", self.centre))
-        positive("radius", self.radius)
+        check_positive("radius", self.radius)
 
     def outside(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """See `Shape`."""
@@ -151,7 +150,7 @@ def point(name: str, value: ArrayLike) -> NDArray[np.float64]:
 def _check_axis(shape: Cylinder | Capsule) -> None:
     for name in ("start", "end"):
         object.__setattr__(shape, name, point(name, getattr(shape, name)))
-    positive("radius", shape.radius)
+    check_positive("radius", shape.radius)
     if not np.linalg.norm(shape.end - shape.start) > 0:
         raise InputError(f"expected two different ends, got {shape.start.tolist()} twice")
 

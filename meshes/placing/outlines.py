@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_positive
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +19,7 @@ class Disc:
 
     def __post_init__(self) -> None:
         """Check the radius."""
-        positive("radius_mm", self.radius_mm)
+        check_positive("radius_mm", self.radius_mm)
 
     @property
     def reach(self) -> float:
@@ -61,8 +60,8 @@ class Rectangle:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        positive("width_mm", self.width_mm)
-        positive("height_mm", self.height_mm)
+        check_positive("width_mm", self.width_mm)
+        check_positive("height_mm", self.height_mm)
         most = 0.5 * min(self.width_mm, self.height_mm)
         if not 0 <= self.corner_radius_mm <= most:
             raise InputError(
@@ -105,8 +104,8 @@ class Ring:
 
     def __post_init__(self) -> None:
         """Check the radii."""
-        positive("inner_radius_mm", self.inner_radius_mm)
-        positive("outer_radius_mm", self.outer_radius_mm)
+        check_positive("inner_radius_mm", self.inner_radius_mm)
+        check_positive("outer_radius_mm", self.outer_radius_mm)
         if not self.outer_radius_mm > self.inner_radius_mm:
             raise InputError(
                 f"outer_radius_mm must be > inner_radius_mm ({self.inner_radius_mm:g}), "
@@ -239,15 +238,3 @@ def _sides_that_meet(
     meets = (apart & apart.T) | touches
     found = np.argwhere(meets)
     return None if len(found) == 0 else (int(found[0].min()), int(found[0].max()))
-
-
-def positive(name: str, value: float) -> None:
-    """Check a size.
-
-    Raises
-    ------
-    InputError
-        If it is not finite and > 0.
-    """
-    if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be > 0, got {value!r}")

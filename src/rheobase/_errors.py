@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from math import isfinite
+from numbers import Real
 
 
 class InputError(ValueError):
@@ -51,3 +53,9 @@ def check_option(name: str, value: str, allowed: Iterable[str], *, where: str = 
         else "allowed: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     )
     raise InputError(f"unknown {name} {value!r}, {hint}" + (f": {where}" if where else ""))
+
+
+def check_positive(name: str, value: object) -> None:
+    """Raise `InputError` unless ``value`` is a finite number > 0; ``name`` is what it is called."""
+    if not (isinstance(value, Real) and isfinite(value) and value > 0):
+        raise InputError(f"{name} must be > 0, got {value!r}")
