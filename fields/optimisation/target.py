@@ -274,6 +274,24 @@ def rows(source: LeadField | FieldBasis, functional: Functional) -> Floats:
     InputError
         If the target is on another mesh, or a node is not among those that the lead field keeps.
     """
+    E = fields_at(source, functional)
+    C: Floats = np.tensordot(functional.weighting, E, axes=([1, 2], [1, 2]))
+    return C
+
+
+def fields_at(source: LeadField | FieldBasis, functional: Functional) -> Floats:
+    """Return the field of each source at the split nodes of a functional, shape (k, m, 3).
+
+    Parameters
+    ----------
+    source, functional
+        As for `rows`.
+
+    Raises
+    ------
+    InputError
+        As `rows` does.
+    """
     nodes = functional.nodes
     if isinstance(source, FieldBasis):
         of_mesh, where = source.split_node, f"field basis of {', '.join(source.names[:4])}"
@@ -285,15 +303,12 @@ def rows(source: LeadField | FieldBasis, functional: Functional) -> Floats:
     ):
         raise InputError(f"expected a target on the same mesh: {functional.name!r}, {where}")
     if isinstance(source, FieldBasis):
-        E = source.E[:, nodes]
-    else:
-        place = np.searchsorted(source.kept, nodes).clip(max=len(source.kept) - 1)
-        missing = source.kept[place] != nodes
-        if missing.any():
-            raise InputError(
-                f"expected nodes whose field is stored, {np.count_nonzero(missing)} of "
-                f"{len(nodes)} are not: target {functional.name!r}, {where}"
-            )
-        E = source.at(place)
-    C: Floats = np.tensordot(functional.weighting, E, axes=([1, 2], [1, 2]))
-    return C
+        return source.E[:, nodes]
+    place = np.searchsorted(source.kept, nodes).clip(max=len(source.kept) - 1)
+    missing = source.kept[place] != nodes
+    if missing.any():
+        raise InputError(
+            f"expected nodes whose field is stored, {np.count_nonzero(missing)} of "
+            f"{len(nodes)} are not: target {functional.name!r}, {where}"
+        )
+    return source.at(place)

@@ -1,0 +1,184 @@
+"""The least energy with a limited number of electrodes: branch and bound, with proof.
+
+Each electrode is in use, out of use or open. For a node of the tree the least energy is bounded
+from below by a convex programme: with U the electrodes not out of use, and lambda the largest
+number with x' Q x >= lambda * sum of x_k² over the open ones, for all x on U that sum to 0,
+
+    x' Q x = x' Q x - lambda * sum x_k² + lambda * sum x_k²
+          >= x' Q x - lambda * sum x_k² + lambda * sum x_k² / z_k,     0 <= z_k <= 1,
+
+if z_k = 1 where the electrode is used; the sum of the z_k is at most the number that is left
+(perspective reformulation, Frangioni & Gentile 2006, doi:10.1007/s10107-005-0594-3). lambda grows
+as electrodes near each other are decided on, so that the bound closes fast. The node with the least
+bound is divided at the open electrode with the largest z.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.fields.optimisation.intensity import largest
+from rheobase.fields.optimisation.limits import Bounds
+from rheobase.fields.optimisation.quadratic import Least, least_energy, solve, without_limits
+
+Floats = NDArray[np.float64]
+Chosen = frozenset[int]
+
+RELAXED = 1e-7  # tolerance of the bounds
+SAFE = 1e-6  # by which bounds are lowered, for what their programmes leave open
+
+
+def least_energy_of_few(
+    Q: Floats,
+    A: Floats,
+    wanted: Floats,
+    bounds: Bounds,
+    *,
+    gap: float = 1e-4,
+    nodes: int = 1000,
+) -> Least | None:
+    """Return the currents of least energy through at most ``bounds.number`` electrodes.
+
+    Parameters
+    ----------
+    Q, A, wanted, bounds
+        As in `rheobase.fields.optimisation.quadratic.least_energy`.
+    gap
+        Relative difference of energy and bound that is enough.
+    nodes
+        Nodes of the tree at most; the bound tells what is left open.
+
+    Returns
+    -------
+    Least
+        Its price is that of the electrodes found. None if no currents were found that keep the
+        limits: with a single row to reach, and no more than is possible, there always are some.
+    """
+    tree = _Tree(Q, A, wanted, bounds)
+    if tree.scale is None:
+        return None
+    if len(A) == 1:  # what reaches most is within the limits
+        tree.try_(np.flatnonzero(largest(A[0] * np.sign(wanted[0]), bounds)[0]))
+    heap: list[tuple[float, int, _Node]] = []
+    number = count()
+
+    def add(used: Chosen, open_: Chosen, below: float) -> None:
+        node = tree.look(used, open_)
+        if node is not None:
+            heapq.heappush(heap, (max(node.bound, below), next(number), node))
+
+    add(frozenset(), frozenset(bounds.usable.tolist()), 0.0)
+    while heap and heap[0][0] < (1 - gap) * tree.energy:
+        if tree.best is not None and next(number) > nodes:
+            break
+        bound, _, node = heapq.heappop(heap)
+        k = max(node.open, key=lambda i: node.share[i])
+        add(node.used | {k}, node.open - {k}, bound)
+        add(node.used, node.open - {k}, bound)
+    if tree.best is None:
+        return None
+    return replace(tree.best, bound=min([tree.energy, *(entry[0] for entry in heap)]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """Electrodes in use and open, the bound, and how much each is in use, shape (n,)."""
+
+    used: Chosen
+    open: Chosen
+    bound: float
+    share: Floats
+
+
+class _Tree:
+    """The problem, the best currents so far, and the sets of electrodes that were tried."""
+
+    def __init__(self, Q: Floats, A: Floats, wanted: Floats, bounds: Bounds) -> None:
+        self.Q, self.A, self.wanted, self.bounds = Q, A, wanted, bounds
+        free = without_limits(Q, A, wanted, bounds.usable)
+        self.scale = None if free is None else free.energy
+        self.best: Least | None = None
+        self.tried: set[Chosen] = set()
+
+    @property
+    def energy(self) -> float:
+        """Of the best currents so far."""
+        return np.inf if self.best is None else self.best.energy
+
+    def try_(self, some: NDArray[np.intp]) -> None:
+        """Solve for a set of electrodes, all of which may be used."""
+        key = frozenset(some.tolist())
+        if key not in self.tried:
+            self.tried.add(key)
+            found = least_energy(self.Q, self.A, self.wanted, self.bounds, some=np.sort(some))
+            if found is not None and found.energy < self.energy:
+                self.best = found
+
+    def look(self, used: Chosen, open_: Chosen) -> _Node | None:
+        """Return a node of the tree, None if nothing better can be below it."""
+        number = self.bounds.number
+        if len(used) == number or len(used) + len(open_) <= number:
+            self.try_(np.array(sorted(used if len(used) == number else used | open_)))
+            return None
+        found = self._bound(np.array(sorted(used), dtype=np.intp), np.array(sorted(open_)))
+        if found is None:
+            return None
+        bound, share = found
+        self.try_(np.argsort(-share, kind="stable")[:number])
+        return _Node(used, open_, bound, share) if bound < self.energy else None
+
+    def _bound(
+        self, used: NDArray[np.intp], open_: NDArray[np.intp]
+    ) -> tuple[float, Floats] | None:
+        """Return the bound and the share of each electrode; None if the limits cannot be kept.
+
+        Unknowns: currents x and their sizes t, shares z and x²/z of the open ones.
+        """
+        assert self.scale is not None
+        some = np.concatenate([used, open_])
+        n, k = len(some), len(used)
+        f, s = n - k, self.bounds.total
+        project = np.eye(n) - 1.0 / n
+        M = project @ self.Q[np.ix_(some, some)] @ project
+        inverse = np.linalg.pinv(M, rcond=1e-12, hermitian=True)[k:, k:]
+        least = (1 - SAFE) / float(np.linalg.eigvalsh(inverse)[-1])
+        M[np.arange(k, n), np.arange(k, n)] -= least
+        unit = s * s / self.scale
+        P = np.zeros((2 * n + 2 * f, 2 * n + 2 * f))
+        P[:n, :n] = 2 * unit * project @ M @ project
+        q = np.concatenate([np.zeros(2 * n + f), np.full(f, unit * least)])
+        size = np.abs(self.A[:, some]).max(axis=1) * s
+        most = self.bounds.most[some] / s
+        x, t, z, y = np.split(np.eye(2 * n + 2 * f), [n, 2 * n, 2 * n + f])
+        G = np.concatenate(
+            [
+                x.sum(axis=0, keepdims=True),
+                self.A[:, some] * (s / size)[:, None] @ x,
+                x - t,
+                -x - t,
+                t.sum(axis=0, keepdims=True),
+                t[:k],
+                t[k:] - most[k:, None] * z,
+                z.sum(axis=0, keepdims=True),
+                z,
+                np.stack([-y - z, z - y, -2 * x[k:]], axis=1).reshape(3 * f, -1),
+            ]
+        )
+        h = np.concatenate(
+            [
+                *([0.0], self.wanted / size, np.zeros(2 * n), [2.0], most[:k], np.zeros(f)),
+                *([self.bounds.number - k], np.ones(f), np.zeros(3 * f)),
+            ]
+        )
+        found = solve(P, q, G, h, len(self.A) + 1, RELAXED, cones=f)
+        if found is None:
+            return None
+        share = np.zeros(len(self.Q))
+        share[used] = 1.0
+        share[open_] = found.x[2 * n : 2 * n + f]
+        return (1 - SAFE) * found.bound * self.scale, share

@@ -1,0 +1,201 @@
+"""The least energy of currents under limits: a convex quadratic programme (Clarabel).
+
+    least x' Q x  over currents x with  A x = wanted,  sum x = 0,
+    sum |x| <= 2 total,  |x_k| <= most_k.
+
+For a single row, A x >= wanted is the same: less current means less energy. Without limits the
+optimum is linear in what is wanted (linearly constrained minimum variance),
+
+    x = M A' (A M A')^-1 wanted,  M the pseudo-inverse of Q among currents that sum to 0.
+
+It is tried first: where it keeps the limits it is the optimum.
+
+Dmochowski et al., J Neural Eng 8:046011 (2011), doi:10.1088/1741-2560/8/4/046011. Clarabel: Goulart
+& Chen (2024), arXiv:2405.12762.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.fields.optimisation.limits import Bounds
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-10  # of constraints and duality gap, in units of the optimum without limits
+SMALL = 1e-6  # of the total; smaller currents are none, if the optimum can do without
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Least:
+    """Currents of least energy.
+
+    Parameters
+    ----------
+    currents
+        x (A), shape (n,).
+    energy
+        x' Q x ((V/m)²).
+    bound
+        No currents have less.
+    price
+        Energy per unit of what is wanted, shape (m,): its slope at the optimum.
+    """
+
+    currents: Floats
+    energy: float
+    bound: float
+    price: Floats
+
+
+def least_energy(
+    Q: Floats,
+    A: Floats,
+    wanted: Floats,
+    bounds: Bounds,
+    *,
+    some: NDArray[np.intp] | None = None,
+) -> Least | None:
+    """Return the currents of least energy, None if none keep the limits.
+
+    Parameters
+    ----------
+    Q
+        Energy per current² of the electrodes, symmetric, not negative among currents that sum to
+        0, shape (n, n).
+    A
+        What must come out, per current, shape (m, n).
+    wanted
+        How much of it, not all 0, shape (m,).
+    bounds
+        Limits of currents; their number of electrodes is not looked at.
+    some
+        Electrodes that may carry current; those that the limits allow if None.
+    """
+    some = bounds.usable if some is None else some
+    free = without_limits(Q, A, wanted, some)
+    if free is None:
+        return None
+    x, scale = free.currents, free.energy
+    if np.abs(x).sum() <= 2 * bounds.total and (np.abs(x) <= bounds.most).all():
+        return free
+    found = _programme(Q, A, wanted, bounds, some, scale)
+    if found is None:
+        return None
+    kept = some[np.abs(found.currents[some]) > SMALL * bounds.total]
+    if len(kept) < len(some):
+        fewer = _programme(Q, A, wanted, bounds, kept, scale)
+        if fewer is not None and fewer.energy <= (1 + SMALL) * found.bound:
+            x, energy = fewer.currents, fewer.energy
+            return Least(currents=x, energy=energy, bound=found.bound, price=found.price)
+    return found
+
+
+def without_limits(Q: Floats, A: Floats, wanted: Floats, some: NDArray[np.intp]) -> Least | None:
+    """Return what `least_energy` does without limits, None if A x = wanted has no solution."""
+    P = np.eye(len(some)) - 1.0 / len(some)
+    B = A[:, some]
+    M = np.linalg.pinv(P @ Q[np.ix_(some, some)] @ P, rcond=1e-12, hermitian=True)
+    y = np.linalg.lstsq(B @ M @ B.T, wanted, rcond=1e-12)[0]
+    x = np.zeros(len(Q))
+    x[some] = M @ (B.T @ y)
+    if np.linalg.norm(A @ x - wanted) > 1e-8 * np.linalg.norm(wanted):
+        return None
+    energy = float(x @ Q @ x)
+    return Least(currents=x, energy=energy, bound=energy, price=2 * y)
+
+
+def _programme(
+    Q: Floats, A: Floats, wanted: Floats, bounds: Bounds, some: NDArray[np.intp], scale: float
+) -> Least | None:
+    """Solve for (x, t) with |x| <= t, in units of the total current and of ``scale``."""
+    n, s = len(some), bounds.total
+    size = np.abs(A[:, some]).max(axis=1) * s
+    P = np.zeros((2 * n, 2 * n))
+    P[:n, :n] = 2 * Q[np.ix_(some, some)] * (s * s / scale)
+    I, none, one = np.eye(n), np.zeros((n, n)), np.ones((1, n))  # noqa: E741
+    G = np.block(
+        [
+            [one, 0 * one],
+            [A[:, some] * (s / size)[:, None], np.zeros_like(A[:, some])],
+            [I, -I],
+            [-I, -I],
+            [0 * one, one],
+            [none, I],
+        ]
+    )
+    h = np.concatenate([[0.0], wanted / size, np.zeros(2 * n), [2.0], bounds.most[some] / s])
+    m = len(A) + 1
+    found = solve(P, np.zeros(2 * n), G, h, m, TOLERANCE)
+    if found is None:
+        return None
+    x = np.zeros(len(Q))
+    x[some] = s * found.x[:n]
+    x[some[np.abs(x[some]).argmax()]] -= x.sum()
+    return Least(
+        currents=x,
+        energy=float(x @ Q @ x),
+        bound=found.bound * scale,
+        price=-found.z[1:m] * scale / size,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """What Clarabel found: the point, its multipliers and the dual value."""
+
+    x: Floats
+    z: Floats
+    bound: float
+
+
+def solve(
+    P: Floats,
+    q: Floats,
+    G: Floats,
+    h: Floats,
+    equal: int,
+    tolerance: float,
+    cones: int = 0,
+) -> Solved | None:
+    """Return the least x' P x / 2 + q x with G x = h, G x <= h or h - G x in cones, row by row.
+
+    Parameters
+    ----------
+    P, q, G, h
+        Dense; the upper half of P counts.
+    equal
+        Number of rows of G that are equations, the first ones.
+    tolerance
+        Of constraints and duality gap.
+    cones
+        Number of second-order cones of three rows, the last ones.
+
+    Returns
+    -------
+    Solved
+        None where no x keeps the constraints.
+    """
+    import clarabel
+    from scipy.sparse import csc_array
+
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    kinds: list[Any] = [clarabel.ZeroConeT(equal)]
+    kinds.append(clarabel.NonnegativeConeT(len(h) - equal - 3 * cones))
+    kinds += [clarabel.SecondOrderConeT(3)] * cones
+    found = clarabel.DefaultSolver(
+        csc_array(np.triu(P)), q, csc_array(G), h, kinds, settings
+    ).solve()
+    status = str(found.status)
+    if status.endswith("PrimalInfeasible"):
+        return None
+    if status not in {"Solved", "AlmostSolved"}:
+        raise RuntimeError(f"Clarabel ended with {status}")
+    return Solved(np.array(found.x), np.array(found.z), float(found.obj_val_dual))
