@@ -8,7 +8,7 @@ hold anything better than what was found.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -19,7 +19,6 @@ Floats = NDArray[np.float64]
 
 _CORNERS = np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0], [0, 0, 1]], dtype=np.float64)
 _TRIANGLES = ((0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4))
-MOST = 20_000  # directions looked along
 
 
 class Looked(Protocol):
@@ -36,6 +35,7 @@ def best_direction[T: Looked](
     bound: Callable[[list[T], float], float],
     *,
     gap: float,
+    also: Sequence[Floats] = (),
 ) -> tuple[T, float]:
     """Return the best that is found along any direction, and what no direction can exceed.
 
@@ -47,7 +47,10 @@ def best_direction[T: Looked](
         Of what was found along the three corners of a triangle and the distance of its plane from
         the origin: what no direction through the triangle can exceed.
     gap
-        Relative difference of bound and score that is enough.
+        Relative difference of bound and score that is enough. Triangles that lie within a tenth of
+        it of the sphere are not divided: what they leave open is not the direction.
+    also
+        Unit vectors to look along before the search.
 
     Returns
     -------
@@ -58,16 +61,17 @@ def best_direction[T: Looked](
     """
     corners = list(_CORNERS)
     found = [look(d) for d in corners]
+    best = max([look(d) for d in also] + found, key=lambda f: f.score)
     middles: dict[tuple[int, int], int] = {}
     number = count()
-    heap: list[tuple[float, int, tuple[int, int, int]]] = []
+    heap: list[tuple[float, int, float, tuple[int, int, int]]] = []
 
     def push(triangle: tuple[int, int, int]) -> None:
         a, b, c = (corners[k] for k in triangle)
         normal = np.cross(b - a, c - a)
         distance = abs(float(normal @ a)) / float(np.linalg.norm(normal))
         top = bound([found[k] for k in triangle], distance)
-        heapq.heappush(heap, (-top, next(number), triangle))
+        heapq.heappush(heap, (-top, next(number), distance, triangle))
 
     def middle(a: int, b: int) -> int:
         key = (min(a, b), max(a, b))
@@ -81,11 +85,10 @@ def best_direction[T: Looked](
     for triangle in _TRIANGLES:
         push(triangle)
     while True:
-        best = max(found, key=lambda f: f.score)
-        top = -heap[0][0]
-        if top <= best.score + gap * abs(best.score) or len(found) >= MOST:
-            return best, max(top, best.score)
-        a, b, c = heapq.heappop(heap)[2]
+        best = max([best, *found[-3:]], key=lambda f: f.score)  # a division looks along three
+        least, _, distance, (a, b, c) = heapq.heappop(heap)
+        if -least <= best.score + gap * abs(best.score) or 1 - distance < 0.1 * gap:
+            return best, max(-least, best.score)
         ab, bc, ca = middle(a, b), middle(b, c), middle(c, a)
         for triangle in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)):
             push(triangle)

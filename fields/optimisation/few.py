@@ -62,8 +62,7 @@ def least_energy_of_few(
     tree = _Tree(Q, A, wanted, bounds)
     if tree.scale is None:
         return None
-    if len(A) == 1:  # what reaches most is within the limits
-        tree.try_(np.flatnonzero(largest(A[0] * np.sign(wanted[0]), bounds)[0]))
+    tree.start()
     heap: list[tuple[float, int, _Node]] = []
     number = count()
 
@@ -85,13 +84,32 @@ def least_energy_of_few(
     return replace(tree.best, bound=min([tree.energy, *(entry[0] for entry in heap)]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def quick_least_of_few(Q: Floats, A: Floats, wanted: Floats, bounds: Bounds) -> Least | None:
+    """Return what the root of the tree tells: currents, a bound, and the slope of the bound.
+
+    None if the limits cannot be kept, or no currents were found that keep them.
+    """
+    tree = _Tree(Q, A, wanted, bounds)
+    if tree.scale is None:
+        return None
+    tree.start()
+    root = tree.relaxed(frozenset(), frozenset(bounds.usable.tolist()))
+    if root is None:
+        return None
+    tree.try_(np.argsort(-root.share, kind="stable")[: bounds.number])
+    if tree.best is None:
+        return None
+    return replace(tree.best, bound=min(root.bound, tree.energy), price=root.price)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Node:
-    """Electrodes in use and open, the bound, and how much each is in use, shape (n,)."""
+    """Electrodes in use and open; the bound, its slope, and how much each is in use, (n,)."""
 
     used: Chosen
     open: Chosen
     bound: float
+    price: Floats
     share: Floats
 
 
@@ -110,6 +128,11 @@ class _Tree:
         """Of the best currents so far."""
         return np.inf if self.best is None else self.best.energy
 
+    def start(self) -> None:
+        """Try the electrodes that reach most: with a single row they keep the limits."""
+        if len(self.A) == 1:
+            self.try_(np.flatnonzero(largest(self.A[0] * np.sign(self.wanted[0]), self.bounds)[0]))
+
     def try_(self, some: NDArray[np.intp]) -> None:
         """Solve for a set of electrodes, all of which may be used."""
         key = frozenset(some.tolist())
@@ -125,22 +148,19 @@ class _Tree:
         if len(used) == number or len(used) + len(open_) <= number:
             self.try_(np.array(sorted(used if len(used) == number else used | open_)))
             return None
-        found = self._bound(np.array(sorted(used), dtype=np.intp), np.array(sorted(open_)))
-        if found is None:
-            return None
-        bound, share = found
-        self.try_(np.argsort(-share, kind="stable")[:number])
-        return _Node(used, open_, bound, share) if bound < self.energy else None
+        node = self.relaxed(used, open_)
+        if node is not None:
+            self.try_(np.argsort(-node.share, kind="stable")[:number])
+        return node if node is not None and node.bound < self.energy else None
 
-    def _bound(
-        self, used: NDArray[np.intp], open_: NDArray[np.intp]
-    ) -> tuple[float, Floats] | None:
-        """Return the bound and the share of each electrode; None if the limits cannot be kept.
+    def relaxed(self, in_use: Chosen, open_: Chosen) -> _Node | None:
+        """Return the node of the convex programme; None if the limits cannot be kept.
 
         Unknowns: currents x and their sizes t, shares z and x²/z of the open ones.
         """
         assert self.scale is not None
-        some = np.concatenate([used, open_])
+        used = np.array(sorted(in_use), dtype=np.intp)
+        some = np.concatenate([used, sorted(open_)]).astype(np.intp)
         n, k = len(some), len(used)
         f, s = n - k, self.bounds.total
         project = np.eye(n) - 1.0 / n
@@ -180,5 +200,12 @@ class _Tree:
             return None
         share = np.zeros(len(self.Q))
         share[used] = 1.0
-        share[open_] = found.x[2 * n : 2 * n + f]
-        return (1 - SAFE) * found.bound * self.scale, share
+        share[some[k:]] = found.x[2 * n : 2 * n + f]
+        m = len(self.A) + 1
+        return _Node(
+            used=in_use,
+            open=open_,
+            bound=(1 - SAFE) * found.bound * self.scale,
+            price=-found.z[1:m] * self.scale / size,
+            share=share,
+        )

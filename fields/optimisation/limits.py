@@ -144,6 +144,15 @@ class Bounds:
         """Whether the number of electrodes is a limit."""
         return self.number < len(self.usable)
 
+    def keep(self, currents: Floats) -> bool:
+        """Return whether currents that sum to 0 are within the limits."""
+        size = np.abs(currents)
+        return bool(
+            size.sum() <= 2 * self.total
+            and (size <= self.most).all()
+            and np.count_nonzero(size) <= self.number
+        )
+
     def active(self, currents: Floats) -> tuple[str, ...]:
         """Return the names of the limits that the currents touch: "total", "each: Fz", …."""
         found = []

@@ -59,6 +59,7 @@ def least_energy(
     bounds: Bounds,
     *,
     some: NDArray[np.intp] | None = None,
+    settle: bool = False,
 ) -> Least | None:
     """Return the currents of least energy, None if none keep the limits.
 
@@ -75,6 +76,8 @@ def least_energy(
         Limits of currents; their number of electrodes is not looked at.
     some
         Electrodes that may carry current; those that the limits allow if None.
+    settle
+        Whether to solve once more without the electrodes whose currents are next to nothing.
     """
     some = bounds.usable if some is None else some
     free = without_limits(Q, A, wanted, some)
@@ -84,8 +87,8 @@ def least_energy(
     if np.abs(x).sum() <= 2 * bounds.total and (np.abs(x) <= bounds.most).all():
         return free
     found = _programme(Q, A, wanted, bounds, some, scale)
-    if found is None:
-        return None
+    if found is None or not settle:
+        return found
     kept = some[np.abs(found.currents[some]) > SMALL * bounds.total]
     if len(kept) < len(some):
         fewer = _programme(Q, A, wanted, bounds, kept, scale)
@@ -199,3 +202,27 @@ def solve(
     if status not in {"Solved", "AlmostSolved"}:
         raise RuntimeError(f"Clarabel ended with {status}")
     return Solved(np.array(found.x), np.array(found.z), float(found.obj_val_dual))
+
+
+def largest_multiple(A: Floats, wanted: Floats, bounds: Bounds) -> float:
+    """Return the largest s with A x = s * wanted for currents within the limits (any number)."""
+    from scipy.optimize import linprog
+
+    some = bounds.usable
+    n, size = len(some), np.abs(A).max() * bounds.total
+    most = (bounds.most[some] / bounds.total).tolist()
+    B = A[:, some] * (bounds.total / size)
+    found = linprog(
+        np.append(np.zeros(2 * n), -1.0),
+        A_ub=np.append(np.ones(2 * n), 0.0)[None],
+        b_ub=[2.0],
+        A_eq=np.block(
+            [
+                [B, -B, -wanted[:, None] / np.linalg.norm(wanted)],
+                [np.r_[np.ones(n), -np.ones(n), 0.0]],
+            ]
+        ),
+        b_eq=np.zeros(len(A) + 1),
+        bounds=[(0.0, u) for u in (*most, *most)] + [(0.0, None)],
+    )
+    return float(found.x[-1] * size / np.linalg.norm(wanted))
