@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from rheobase.neurons.morphology import Floats
 
 _Draw = Callable[[int, np.random.Generator], tuple[Floats, Floats, NDArray[np.int32]]]
 
+_grown = lru_cache(maxsize=128)(generate_cell)  # up to 100 MB; growing one takes 0.1 s
 _CLASS_RATIO = 1.25
 _THINNEST, _THICKEST = 0.3e-3, 8e-3  # columns outside are artefacts of the surfaces (m)
 
@@ -315,7 +317,7 @@ def _place(
         least = np.empty(n)  # depth (m) at which the cell just fits under the pia
         for k in np.unique(key):
             height = layers.thickness * _CLASS_RATIO ** int(k // clones)
-            cell = generate_cell(
+            cell = _grown(
                 name,
                 species,
                 area=layers.area,
