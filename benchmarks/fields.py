@@ -118,7 +118,7 @@ def measure(edge: float) -> None:
     peer_all, peer_more = scale * sum(SIMNIBS.values()), scale * SIMNIBS["solve"]
     whole = clock[2] - clock[1] + one
     limits = [
-        solve.iterations * bytes_of_iteration(c._multigrid, k) / rate
+        solve.iterations * bytes_of_iteration(c.multigrid, k) / rate
         for solve, k in ((first[0], 1), (solves[0], 8))
     ]
     print(

@@ -305,6 +305,7 @@ def defects(
     nodes: Any,
     tets: Any,
     split_of_tet: Any,
+    tissue: Any,
     sigma: Any,
     tensor: Any,
     R: Any,
@@ -315,7 +316,8 @@ def defects(
 ) -> None:
     """Write ∫ sigma R (grad V - mean(G)) · grad(phi_i) (A) into (k, n_nodes), one thread a row.
 
-    ``sigma`` is that of each tetrahedron, V has shape (k, n_nodes) and G (k, n_split, 3).
+    ``sigma`` is that of each row's tissues, (k, n_tissues), and ``tissue`` the index into it of
+    each tetrahedron; V has shape (k, n_nodes) and G (k, n_split, 3).
     Tetrahedra with a node in ``spared``, (k, n_nodes), are left out.
     """
     for k in prange(len(V)):
@@ -327,7 +329,7 @@ def defects(
             a, b, c, d = tets[t, 0], tets[t, 1], tets[t, 2], tets[t, 3]
             if spared[k, a] or spared[k, b] or spared[k, c] or spared[k, d]:
                 continue
-            factor = sigma[t] * gradients(nodes, tets[t], g)
+            factor = sigma[k, tissue[t]] * gradients(nodes, tets[t], g)
             p, q, r, s = split_of_tet[t]
             for j in range(3):
                 e[j] = V[k, a] * g[0, j] + V[k, b] * g[1, j] + V[k, c] * g[2, j] + V[k, d] * g[3, j]

@@ -84,10 +84,20 @@ class ContactMultigrid:
 
     def apply(self, r: NDArray[np.float64], z: NDArray[np.float64]) -> None:
         """Write the preconditioned ``r`` into ``z``: arrays (n, k)."""
+        rest = r.copy()
+        s = self.before(rest)
+        self._multigrid.apply(rest, z)
+        self.after(s, z)
+
+    def before(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return s = S r at the contact nodes, (p, k), and take A s from ``r``, (n, k)."""
         nodes, contacts = self._contacts.nodes, self._contacts
         s = self._exact(r[nodes])
-        rest = r.copy()
-        rest[self._near] -= self._columns @ s
-        rest[nodes] -= contacts.apply(s)
-        self._multigrid.apply(rest, z)
+        r[self._near] -= self._columns @ s
+        r[nodes] -= contacts.apply(s)
+        return s
+
+    def after(self, s: NDArray[np.float64], z: NDArray[np.float64]) -> None:
+        """Make z = s + (1 - S A) z of what the multigrid gave after `before`, (n, k)."""
+        nodes, contacts = self._contacts.nodes, self._contacts
         z[nodes] += s - self._exact(self._rows @ z[self._near] + contacts.apply(z[nodes]))

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.fields.assembly import sigma_of_labels, tissue_index
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.solver import Conductor
 
@@ -69,6 +70,8 @@ def defects(
     conductor: Conductor,
     V: NDArray[np.float64],
     singular: Sequence[NDArray[np.integer] | None],
+    *,
+    sigma: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return K V - D(V) of potentials (A), shape (k, n_nodes): linear in each.
 
@@ -80,11 +83,17 @@ def defects(
         Potentials (V), shape (k, n_nodes).
     singular
         For each of them, the nodes where its source is singular, if any.
+    sigma
+        For each of them, the conductivity (S/m) of every label of the mesh in ascending order,
+        shape (k, n_labels), where it is not that of the conductor.
     """
     from rheobase.fields import _recovery_numba as kernel
 
     mesh = conductor.mesh
-    sigma, tensors = conductor.sigma_of_tet, conductor.tensors
+    labels, tissue = tissue_index(mesh.labels)
+    if sigma is None:
+        sigma = np.tile(sigma_of_labels(labels, conductor.sigma), (len(V), 1))
+    tensors = conductor.tensors
     tensor = tensors.rows(len(mesh.tets))
     b = np.empty_like(V)
     for first in range(0, len(V), _AT_ONCE):
@@ -98,7 +107,8 @@ def defects(
             mesh.nodes,
             mesh.tets,
             conductor.split.of_tet,
-            sigma,
+            tissue,
+            sigma[some],
             tensor,
             tensors.values,
             V[some],

@@ -4,12 +4,10 @@
 
 K is symmetric and positive definite once one node of each connected part of the mesh is held at
 0 V (the ground: the part's node nearest to its centre, so never under an electrode). The system is
-solved by conjugate gradients with smoothed-aggregation multigrid (`rheobase.fields.multigrid`),
-whose threshold keeps the aggregates from crossing the skull. Many right-hand sides go in lock-step
-blocks, one block a thread. Electrodes add an operator on few nodes (`rheobase.fields.contacts`) and
-share the multigrid of the bare head.
-
-Reference: Hestenes & Stiefel, J Res Natl Bur Stand 49:409 (1952), doi:10.6028/jres.049.044.
+solved by conjugate gradients (`rheobase.fields.krylov`) with smoothed-aggregation multigrid
+(`rheobase.fields.multigrid`), whose threshold keeps the aggregates from crossing the skull. Many
+right-hand sides go in lock-step blocks, one block a thread. Electrodes add an operator on few nodes
+(`rheobase.fields.contacts`) and share the multigrid of the bare head.
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ from rheobase._progress import stage
 from rheobase._threads import in_parts
 from rheobase.fields.assembly import Stiffness, sigma_of_labels, stiffness, tissue_index
 from rheobase.fields.contacts import ContactMultigrid, Contacts
+from rheobase.fields.krylov import conjugate_gradients
 from rheobase.fields.multigrid import WIDTH, Multigrid
 from rheobase.fields.recovery import Recovery, SplitNodes, recovery, split_nodes
 from rheobase.fields.tensors import Tensors, isotropic, matrices
@@ -36,7 +35,6 @@ from rheobase.meshes.mesh import TetMesh
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_MAX_ITERATIONS = 500
 _FEWEST = 3  # right-hand sides that are worth a block
 
 
@@ -84,6 +82,10 @@ class Conductor:
         Connected part of each node, shape (n_nodes,).
     grounds
         The node held at 0 V of each connected part, shape (n_parts,).
+    pinned
+        K with row and column of each ground cleared.
+    multigrid
+        Its preconditioner.
 
     Raises
     ------
@@ -116,8 +118,8 @@ class Conductor:
             self._K = self.stiffness.matrix(self.sigma)
         self.part, self.grounds = _grounds(self._K, self.mesh.nodes)
         with stage("setting up multigrid"):
-            self._pinned = _pinned(self._K, self.grounds)
-            self._multigrid = Multigrid(self._pinned)
+            self.pinned = _pinned(self._K, self.grounds)
+            self.multigrid = Multigrid(self.pinned)
 
     @property
     def sigma_of_tet(self) -> NDArray[np.float64]:
@@ -134,6 +136,17 @@ class Conductor:
     def split(self) -> SplitNodes:
         """The (node, tissue) pairs of the mesh, made on first use."""
         return split_nodes(self.mesh)
+
+    @cached_property
+    def surface(self) -> NDArray[np.float64]:
+        """Share of each node in the surface of its connected part (1), shape (n_nodes,)."""
+        mesh = self.mesh
+        faces = mesh.outer_faces()[0]
+        a, b, c = mesh.nodes[faces].swapaxes(0, 1)
+        area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+        s = np.bincount(faces.ravel(), np.repeat(area / 3, 3), minlength=len(mesh.nodes))
+        shares: NDArray[np.float64] = s / np.bincount(self.part, s)[self.part]
+        return shares
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -256,9 +269,9 @@ class Conductor:
         chosen = np.flatnonzero(b.any(axis=1))
         if len(chosen) == 0:
             return V, solves
-        system = _System(self._K, self._pinned, self._multigrid, contacts, self.grounds)
+        system = _System(self._K, self.pinned, self.multigrid, contacts, self.grounds)
         if len(chosen) >= _FEWEST:
-            self._multigrid.prepare_blocks()
+            self.multigrid.prepare_blocks()
 
         def work(some: slice) -> None:
             rows = chosen[some]
@@ -316,18 +329,14 @@ class _System:
         size = np.sqrt(kernel.dots(b, b))
         r = b.copy()
         r[self.grounds] = 0.0
-        x, p, q, z = np.zeros_like(b), np.zeros_like(b), np.empty_like(b), np.empty_like(b)
-        rz = np.ones(b.shape[1])
-        iterations = np.zeros(b.shape[1], dtype=np.int64)
-        open_ = size > 0
-        while open_.any() and iterations.max() < _MAX_ITERATIONS:
-            self.preconditioner.apply(r, z)
-            before, rz = rz, kernel.dots(r, z)
-            kernel.turn(_ratio(rz, before, open_), z, p)
-            self.apply(self.pinned, p, q)
-            alpha = _ratio(rz, kernel.dots(p, q), open_)
-            iterations[open_] += 1
-            open_ = open_ & (np.sqrt(kernel.advance(alpha, p, q, x, r)) > 0.5 * rtol * size)
+        x = np.zeros_like(b)
+        iterations = conjugate_gradients(
+            lambda p, q: self.apply(self.pinned, p, q),
+            self.preconditioner.apply,
+            r,
+            x,
+            0.5 * rtol * size,
+        )
         self.apply(self.K, x, r)
         r -= b
         with np.errstate(invalid="ignore"):
@@ -336,13 +345,6 @@ class _System:
             Solve(iterations=int(n), residual=float(e))
             for n, e in zip(iterations, residual, strict=True)
         ]
-
-
-def _ratio(
-    a: NDArray[np.float64], b: NDArray[np.float64], where: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return a/b, and 0 for the columns that are done."""
-    return np.divide(a, b, out=np.zeros_like(a), where=where)
 
 
 def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -47,17 +47,6 @@ class UnitCurrents:
         return pad_contacts(self.pads)
 
     @cached_property
-    def _surface(self) -> NDArray[np.float64]:
-        """s/S of the connected part that each node is in (1), shape (n_nodes,)."""
-        mesh, part = self.conductor.mesh, self.conductor.part
-        faces = mesh.outer_faces()[0]
-        a, b, c = mesh.nodes[faces].swapaxes(0, 1)
-        area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
-        s = np.bincount(faces.ravel(), np.repeat(area / 3, 3), minlength=len(mesh.nodes))
-        shares: NDArray[np.float64] = s / np.bincount(part, s)[part]
-        return shares
-
-    @cached_property
     def _metal(self) -> NDArray[np.int32]:
         """The singular nodes of attached metal."""
         under = [pad.enclosed for pad in self.pads if pad.model != "ideal"]
@@ -81,16 +70,23 @@ class UnitCurrents:
             Potential (V).
         solves : list of Solve
         """
-        part = self.conductor.part
+        return self.conductor.solve(self.loads(rows), contacts=self.contacts, rtol=rtol)
+
+    def loads(self, rows: Iterable[int]) -> NDArray[np.float64]:
+        """Return the right-hand sides of the unit currents (A), shape (k, n_nodes)."""
+        part, surface = self.conductor.part, self.conductor.surface
         b = np.stack([pad_load(self.conductor, [self.pads[row]], np.ones(1)) for row in rows])
         for load in b:
-            load -= np.bincount(part, load)[part] * self._surface
-        return self.conductor.solve(b, contacts=self.contacts, rtol=rtol)
+            load -= np.bincount(part, load)[part] * surface
+        return b
+
+    def singular(self, rows: Iterable[int]) -> list[NDArray[np.int32]]:
+        """Return the nodes where each unit current is singular."""
+        return [np.concatenate([self.pads[row].enclosed, self._metal]) for row in rows]
 
     def defects(self, V: NDArray[np.float64], rows: Iterable[int]) -> NDArray[np.float64]:
         """Return the defect of what `solve` gave (A), shape (k, n_nodes)."""
-        own = [np.concatenate([self.pads[row].enclosed, self._metal]) for row in rows]
-        return defects(self.conductor, V, own)
+        return defects(self.conductor, V, self.singular(rows))
 
 
 def check_joined(conductor: Conductor, pads: Sequence[Pad]) -> None:
