@@ -78,7 +78,7 @@ def main() -> None:
         start_tet = Locator(mesh).locate(position)[0]
         out = np.zeros((count // LANES, n, LANES), dtype=np.float32)
         lost = np.zeros(count, dtype=np.int64)
-        near = neighbours(mesh)
+        near, known = neighbours(mesh), np.ones(len(mesh.tets), dtype=bool)
         best = np.inf
         for k in range(4):
             start = time.process_time()
@@ -87,6 +87,7 @@ def main() -> None:
                 mesh.tets,
                 near,
                 mesh.tets,
+                known,
                 E,
                 cell.centre,
                 cell.parent,

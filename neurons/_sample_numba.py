@@ -108,6 +108,7 @@ def rises_by_walk(
     tets,
     neighbours,
     split_of_tet,
+    known,
     E,
     centre,
     parent,
@@ -127,8 +128,9 @@ def rises_by_walk(
     ----------
     nodes, tets, neighbours
         Mesh: (n_nodes, 3); (n_tets, 4); neighbour opposite to vertex i or -1, (n_tets, 4).
-    split_of_tet, E
-        Field values (V/m) at split nodes, (n_tets, 4) and (n_split, 3).
+    split_of_tet, known, E
+        Field values (V/m) at split nodes, (n_tets, 4) and (n_split, 3), and whether a tetrahedron
+        has them, (n_tets,): one without counts as outside.
     centre, parent
         Compartments, (n, 3) and (n,).
     rotation, position, start
@@ -193,7 +195,7 @@ def rises_by_walk(
                     if step < 0:
                         break
                     current = step
-            if found:
+            if found and known[current]:
                 ex = field[0, 0] * x + field[0, 1] * y + field[0, 2] * z + field[0, 3]
                 ey = field[1, 0] * x + field[1, 1] * y + field[1, 2] * z + field[1, 3]
                 ez = field[2, 0] * x + field[2, 1] * y + field[2, 2] * z + field[2, 3]

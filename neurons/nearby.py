@@ -33,6 +33,9 @@ class NearbyField:
         The whole mesh.
     split_of_tet, n_split
         Split nodes of all tetrahedra, shape (n_tets, 4), and their number.
+    known
+        Whether all split nodes of a tetrahedron are kept, shape (n_tets,); what lies in one that
+        lacks some counts as outside the mesh.
     nodes
         Split nodes kept, ascending, shape (m,).
     E
@@ -45,6 +48,7 @@ class NearbyField:
     locator: Locator
     split_of_tet: NDArray[np.int32]
     n_split: int
+    known: NDArray[np.bool_]
     nodes: NDArray[np.int64]
     E: Floats
     names: tuple[str, ...]
@@ -70,6 +74,7 @@ class NearbyField:
             self.mesh,
             whole,
             self.split_of_tet,
+            self.known,
             np.ascontiguousarray(self.locator.neighbours, dtype=np.int32),
             self.locator,
         )
@@ -92,6 +97,7 @@ class NearbyField:
 
         rows, n, _ = points.shape
         tet, part = self.locator.locate(points.reshape(-1, 3))
+        tet[tet >= 0] = np.where(self.known[tet[tet >= 0]], tet[tet >= 0], -1)
         vectors = np.empty_like(points)
         moments(cell.parent, points, gain, tet.reshape(rows, n), vectors)
         return gathered(
@@ -121,10 +127,10 @@ def nearby(population: Population, source: Any, *, locator: Locator | None = Non
     locator
         Of the mesh, if at hand.
 
-    Raises
-    ------
-    InputError
-        If cells reach into tetrahedra whose field the lead field does not keep.
+    Notes
+    -----
+    A lead field that keeps grey matter alone has nothing for an axon in white matter or a dendrite
+    that the mesh holds in CSF: they are told as outside. Keep these tissues where cells matter.
     """
     from scipy.spatial import cKDTree
 
@@ -143,12 +149,13 @@ def nearby(population: Population, source: Any, *, locator: Locator | None = Non
     extent = np.linalg.norm(corners[near] - middle[:, None], axis=2).max(axis=1)
     near = near[cKDTree(population.position).query(middle)[0] <= reach + extent]
     nodes = np.unique(of_tet[near]).astype(np.int64)
+    known = np.zeros(len(of_tet), dtype=bool)
+    known[near] = True
     if stored:
         kept = np.searchsorted(source.kept, nodes).clip(max=len(source.kept) - 1)
-        known = source.kept[kept] == nodes
-        if not known.all():
-            _check_kept(population, locator, np.isin(of_tet, nodes[~known]).any(axis=1))
-        nodes, E = nodes[known], source.at(kept[known])
+        has = source.kept[kept] == nodes
+        known[near] = ~np.isin(of_tet[near], nodes[~has]).any(axis=1)
+        nodes, E = nodes[has], source.at(kept[has])
     else:
         E = source.E[:, nodes]
     return NearbyField(
@@ -156,20 +163,9 @@ def nearby(population: Population, source: Any, *, locator: Locator | None = Non
         locator=locator,
         split_of_tet=np.ascontiguousarray(of_tet, dtype=np.int32),
         n_split=n_split,
+        known=known,
         nodes=nodes,
         E=np.ascontiguousarray(E, dtype=np.float64),
         names=tuple(getattr(source, "names", map(str, range(len(E))))),
         unit="A" if stored else str(getattr(source, "unit", "1")),
     )
-
-
-def _check_kept(population: Population, locator: Locator, missing: NDArray[np.bool_]) -> None:
-    """Refuse cells with a compartment in one of the ``missing`` tetrahedra, shape (n_tets,)."""
-    for i in range(len(population)):
-        tet, _ = locator.locate(population.compartments(i))
-        if missing[tet[tet >= 0]].any():
-            raise InputError(
-                "expected a lead field that keeps the tissues the cells reach into, got none at "
-                f"the {population.type[i]} at {np.round(population.position[i], 4).tolist()} m: "
-                "compute it with these tissues kept too"
-            )

@@ -106,6 +106,7 @@ class Sampler:
     mesh: Any
     E_split: Floats
     split_of_tet: NDArray[np.int32]
+    known: NDArray[np.bool_]
     neighbours: NDArray[np.int32]
     locator: Any
 
@@ -128,7 +129,7 @@ class Sampler:
             raise InputError(f"weights must have shape ({sources},), got {w.shape}")
         if not on_mesh:
             none = np.zeros((0, 4), dtype=np.int32)
-            return cls(field, w, None, np.zeros((0, 3)), none, none, None)
+            return cls(field, w, None, np.zeros((0, 3)), none, none[:, 0] == 0, none, None)
         from rheobase.meshes.locate import Locator
 
         locator = getattr(field, "locator", None) or Locator(field.mesh)
@@ -138,6 +139,7 @@ class Sampler:
             field.mesh,
             np.ascontiguousarray(np.tensordot(w, field.E, axes=1), dtype=np.float64),
             np.ascontiguousarray(field.split_of_tet, dtype=np.int32),
+            np.ones(len(field.split_of_tet), dtype=bool),
             np.ascontiguousarray(locator.neighbours, dtype=np.int32),
             locator,
         )
@@ -186,6 +188,7 @@ class Sampler:
                 self.mesh.tets,
                 self.neighbours,
                 self.split_of_tet,
+                self.known,
                 self.E_split,
                 morphology.centre,
                 morphology.parent,
