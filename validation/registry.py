@@ -21,6 +21,7 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "ti-vectors": "interference:ti_vectors",
     "reciprocity": "reciprocity:reciprocity",
     "leadfield-superposition": "leadfield:superposition",
+    "hdtes-closed-form": "optimisation:closed_forms",
     "anisotropic-sphere": "anisotropic_sphere:anisotropic_skull",
     "mesher-quality": "mesher:quality_of_images",
     "mesher-ellipsoid": "mesher:ellipsoid",
