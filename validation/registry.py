@@ -28,6 +28,7 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "mesher-sphere-field": "mesher:sphere_field",
     "cable-closed-form": "cable:cable_closed_form",
     "activating-function": "cable:activating_function",
+    "reciprocity-map": "targeting:reciprocity_map",
     "microcircuit-rates": "microcircuit:microcircuit_rates",
 }
 
