@@ -28,6 +28,7 @@ from rheobase.fields.tensors import isotropic
 from rheobase.fields.unit_currents import UnitCurrents, check_joined
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
+from rheobase.meshes.placing.positions import OLD_NAMES
 from rheobase.meshes.placing.scalp import Scalp
 
 RTOL = 1e-9  # sums of unit responses cancel digits
@@ -128,7 +129,7 @@ def _look(path: Path, key: str) -> bool:
 
 
 def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> list[Electrode]:
-    wanted = _places(head) if electrodes is None else list(electrodes)
+    wanted: Sequence[Electrode | str] = all_places(head) if electrodes is None else list(electrodes)
     chosen = [
         e
         if isinstance(e, Electrode)
@@ -149,10 +150,10 @@ def _electrodes(head: Head, electrodes: Sequence[Electrode | str] | None) -> lis
     return chosen
 
 
-def _places(head: Head) -> list[Electrode | str]:
-    """Return the names of the head's positions, the first one of those for the same place."""
+def all_places(head: Head) -> list[str]:
+    """Return the names of the head's positions, one for each place; of T3 and T7 the newer one."""
     places: dict[tuple[float, ...], str] = {}
-    for name, point in head.positions.items():
+    for name, point in sorted(head.positions.items(), key=lambda item: item[0] in OLD_NAMES):
         places.setdefault(tuple(np.round(point, 4).tolist()), name)
     return list(places.values())
 

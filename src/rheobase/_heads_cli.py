@@ -105,8 +105,15 @@ def open_source(
     return read_head(path, tissues=tissues, **given)
 
 
-def parse_options(pairs: list[str]) -> dict[str, Any]:
+def parse_options(pairs: list[str], *, where: str = "--option") -> dict[str, Any]:
     """Return ``name=value`` texts as a mapping; a value is TOML where it can be, else text.
+
+    Parameters
+    ----------
+    pairs
+        The texts.
+    where
+        The option that they came with.
 
     Examples
     --------
@@ -117,7 +124,7 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (equals and name.strip()):
-            raise InputError(f"expected --option name=value, got {pair!r}")
+            raise InputError(f"expected {where} name=value, got {pair!r}")
         try:
             found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:

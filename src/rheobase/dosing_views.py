@@ -74,7 +74,7 @@ def flat_head(positions: ArrayLike, *, vertex: ArrayLike, centre: ArrayLike) -> 
     front = np.array([0.0, 1.0, 0.0]) - up[1] * up
     front = front / np.linalg.norm(front)
     right = np.cross(front, up)
-    d = np.asarray(positions, dtype=np.float64) - centre
+    d = np.asarray(positions, dtype=np.float64) - np.asarray(centre)
     d = d / np.linalg.norm(d, axis=1, keepdims=True)
     across = np.stack([d @ right, d @ front], axis=1)
     size = np.linalg.norm(across, axis=1, keepdims=True)
@@ -164,6 +164,7 @@ def draw_poses(
     best: int,
     allowed: ArrayLike | None = None,
     spacing: float,
+    arrows: bool = True,
 ) -> Any:
     """Draw a value at places of a coil on the flattened scalp, with the best direction at each.
 
@@ -183,6 +184,8 @@ def draw_poses(
         Where the coil may stand, shape (n,); elsewhere there is a cross.
     spacing
         Distance between places (m).
+    arrows
+        Whether directions have heads; without, opposite ones are the same.
 
     Returns
     -------
@@ -192,7 +195,7 @@ def draw_poses(
     xy, v, d = np.asarray(places) * 1e3, np.asarray(values), np.asarray(directions)
     ok = np.ones(len(v), bool) if allowed is None else np.asarray(allowed)
     spread = float(np.ptp(xy, axis=0).max()) + spacing * 1e3
-    inches = panel.figure.dpi_scale_trans.inverted().transform(panel.bbox)[:, :]
+    inches = panel.figure.dpi_scale_trans.inverted().transform(panel.bbox)
     size = (0.92 * spacing * 1e3 / spread * float(np.ptp(inches, axis=0).min()) * 72) ** 2
     shown = panel.scatter(*xy[ok].T, c=v[ok], s=size, marker="o", cmap="viridis", lw=0)
     panel.plot(*xy[~ok].T, "x", color="0.6", ms=4)
@@ -206,7 +209,9 @@ def draw_poses(
         scale=1,
         color="w",
         width=0.004,
-        headwidth=4,
+        headwidth=4 if arrows else 0,
+        headlength=4 if arrows else 0,
+        headaxislength=4 if arrows else 0,
     )
     panel.plot(*xy[best], "o", mfc="none", mec="red", mew=2, ms=np.sqrt(size) + 3)
     panel.set(

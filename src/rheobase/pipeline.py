@@ -79,10 +79,8 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         does not fit the head, before the conductor is assembled.
     """
     inputs = open_inputs(study)
-    with whole_file(out / "study.toml") as part:
-        part.write_text(text, encoding="utf-8")
-    book = Book(out=out, files=[out / "study.toml"])
-    head = head_station(study, book)
+    book = open_book(text, out)
+    head = head_station(study.head, book)
     if study.cells:
         check_cortex(study.cells, head)
     placed = place_device(study, head, inputs)
@@ -93,24 +91,50 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         if study.network:
             network_station(study, study.network, cells, book)
     read = {place: path for place, path in inputs.files.items() if path.is_file()}
+    return finish(
+        book, title=study.title, question=study.question, text=text, seed=study.seed, read=read
+    )
+
+
+def finish(
+    book: Book, *, title: str, question: str, text: str, seed: int, read: Mapping[str, Path]
+) -> Result:
+    """Write provenance and report of what the stations have put together.
+
+    Parameters
+    ----------
+    book
+        What they have put together.
+    title, question, text, seed
+        Of the study, the text being that of its file.
+    read
+        Files that were read, by the place in the study that names them.
+    """
+    out = book.out
     with stage("writing the report"):
-        record = provenance(study=text, inputs=read, details={"seed": study.seed, **book.details})
+        record = provenance(study=text, inputs=read, details={"seed": seed, **book.details})
         write_provenance(out / "provenance.json", record)
-        notes = list(dict.fromkeys(book.notes))
         write_report(
             out / "report.html",
-            title=study.title,
-            question=study.question,
+            title=title,
+            question=question,
             sections=book.sections,
-            notes=notes,
+            notes=list(dict.fromkeys(book.notes)),
             study=text,
             record=record,
         )
     return Result(
-        title=study.title,
+        title=title,
         tables=book.tables,
         files=(out / "report.html", *book.files, out / "provenance.json"),
     )
+
+
+def open_book(text: str, out: Path) -> Book:
+    """Return the book of a run, with the text of its study in it."""
+    with whole_file(out / "study.toml") as part:
+        part.write_text(text, encoding="utf-8")
+    return Book(out=out, files=[out / "study.toml"])
 
 
 def _finite(value: str | float | int) -> str | float | int | None:

@@ -49,7 +49,7 @@ def pose_to_brainsight(pose: ArrayLike) -> Matrix:
     >>> pose_to_brainsight(np.eye(4)).diagonal().tolist()
     [-1.0, -1.0, 1.0, 1.0]
     """
-    return _in_mm(checked_pose(pose, where="a coil") @ _BRAINSIGHT)
+    return in_mm(checked_pose(pose, where="a coil") @ _BRAINSIGHT)
 
 
 def pose_to_localite(pose: ArrayLike) -> Matrix:
@@ -60,12 +60,14 @@ def pose_to_localite(pose: ArrayLike) -> Matrix:
     >>> pose_to_localite(np.eye(4))[:3, 0].tolist()  # x into the head
     [0.0, 0.0, -1.0]
     """
-    return _in_mm(checked_pose(pose, where="a coil") @ _LOCALITE)
+    return in_mm(checked_pose(pose, where="a coil") @ _LOCALITE)
 
 
-def _in_mm(pose: Matrix) -> Matrix:
-    pose[:3, 3] *= 1e3
-    return pose
+def in_mm(pose: ArrayLike) -> Matrix:
+    """Return a pose (m) with its shift in millimetres, shape (4, 4)."""
+    matrix = np.array(pose, dtype=np.float64)
+    matrix[:3, 3] *= 1e3
+    return matrix
 
 
 def write_poses(
@@ -122,7 +124,7 @@ def write_poses(
                 {
                     "name": name,
                     **row,
-                    "rheobase_mm": _in_mm(pose.copy()).tolist(),
+                    "rheobase_mm": in_mm(pose).tolist(),
                     "simnibs_mm": pose_to_simnibs(pose).tolist(),
                 }
                 for name, row, pose in zip(names, rows, every, strict=True)

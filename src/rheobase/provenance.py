@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,7 +54,9 @@ def _revision() -> str | None:
     return run.stdout.strip()
 
 
-def provenance(*, study: str, inputs: dict[str, Path], details: dict[str, Any]) -> dict[str, Any]:
+def provenance(
+    *, study: str, inputs: Mapping[str, Path], details: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the record of one run.
 
     Parameters

@@ -74,12 +74,12 @@ def test_poses_as_other_programs_read_them(tmp_path: Path) -> None:
     )
     with table.open(encoding="utf-8") as file:
         for k, row in enumerate(csv.DictReader(file)):
-            matrix = [[float(row[f"m{i}{j}"]) for j in range(4)] for i in range(4)]
+            stored = [[float(row[f"m{i}{j}"]) for j in range(4)] for i in range(4)]
             assert row["name"] == names[k]
-            assert np.allclose(pose_from_simnibs(matrix), poses[k], atol=1e-6)
-    stored = json.loads(record.read_text(encoding="utf-8"))["poses"]
-    assert np.allclose([p["simnibs_mm"] for p in stored], [pose_to_simnibs(p) for p in poses])
-    assert stored[1]["E_V_per_m"] == 0.9
+            assert np.allclose(pose_from_simnibs(stored), poses[k], atol=1e-6)
+    kept = json.loads(record.read_text(encoding="utf-8"))["poses"]
+    assert np.allclose([p["simnibs_mm"] for p in kept], [pose_to_simnibs(p) for p in poses])
+    assert kept[1]["E_V_per_m"] == 0.9
 
     # Brainsight, by the names of its columns; axes as its reader in SimNIBS turns them
     lines = brainsight.read_text(encoding="utf-8").splitlines()

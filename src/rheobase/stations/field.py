@@ -25,6 +25,7 @@ from rheobase.stations.field_tables import (
 from rheobase.views import slices
 
 if TYPE_CHECKING:
+    from rheobase.fields.basis import FieldBasis
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
     from rheobase.stations.inputs import Inputs
@@ -46,9 +47,20 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
         write_table(path, found)
         book.files.append(path)
     hot = hot_spot(device.head, device, strength)
-    limit = float(basis.percentiles(strength, _grey(device.head), (99.9,))[0])
+    limit = float(basis.percentiles(strength, grey_label(device.head), (99.9,))[0])
     with stage("pictures of the field"):
-        pictures = _field_pictures(device, placed, unit, limit, hot, book)
+        pictures = field_pictures(
+            device.head,
+            device.basis,
+            strength,
+            name=device.name,
+            unit=unit,
+            limit=limit,
+            centre=hot,
+            scene=placed.scene,
+            view=placed.view,
+            book=book,
+        )
     _write_fields(study, device, book)
     tables = region_tables(rows, device.name, unit)
     book.tables.update(tables)
@@ -108,7 +120,7 @@ def _write_fields(study: Study, device: Device, book: Book) -> None:
     book.files.extend(written)
 
 
-def _grey(head: Head) -> int:
+def grey_label(head: Head) -> int:
     """Return the label of grey matter, or of the innermost tissue where there is none."""
     names = {t.name: label for label, t in head.tissues.items()}
     return names.get("grey_matter", min(head.tissues))
@@ -117,41 +129,62 @@ def _grey(head: Head) -> int:
 def hot_spot(head: Head, device: Device, strength: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the grey-matter point at mid-depth of the cortex where the quantity is largest."""
     if head.cortex is None:
-        return device.basis.peak(strength, _grey(head)).position
+        return device.basis.peak(strength, grey_label(head)).position
     points = head.cortex.points(0.5)
     value, tet = device.basis.interpolate(strength, points)
-    value[head.mesh.labels[tet] != _grey(head)] = np.nan  # where sheet and mesh part company
+    value[head.mesh.labels[tet] != grey_label(head)] = np.nan  # where sheet and mesh part company
     hot: NDArray[np.float64] = points[int(np.nanargmax(value))]
     return hot
 
 
-def _field_pictures(
-    device: Device,
-    placed: Placed,
+def field_pictures(
+    head: Head,
+    basis: FieldBasis,
+    strength: NDArray[np.float64],
+    *,
+    name: str,
     unit: str,
     limit: float,
-    hot: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    scene: Scene,
+    view: NDArray[np.float64],
     book: Book,
 ) -> list[Picture]:
-    head, strength = device.head, device.strength
-    title = f"{device.name} ({unit})"
+    """Draw a quantity on the cortex under its device, and in three sections.
+
+    Parameters
+    ----------
+    head, basis, strength
+        The quantity at the split nodes of the basis, shape (n_split,).
+    name, unit
+        Its name in words and its unit.
+    limit
+        Top of the colour scale.
+    centre
+        Point that the sections go through (m), shape (3,).
+    scene, view
+        The device, and the unit vector from the head to where it is seen from.
+    book
+        Takes the files.
+    """
+    title = f"{name} ({unit})"
     pictures = []
     if head.cortex is not None:
         surface, triangles = head.cortex.points(0.0), head.cortex.triangles
-        values, _ = device.basis.interpolate(strength, head.cortex.points(0.5))
+        values, _ = basis.interpolate(strength, head.cortex.points(0.5))
         path = book.out / "pictures" / "scene.png"
-        scene: Scene = {
+        drawn: Scene = {
             "points": surface,
             "triangles": triangles,
             "values": np.nan_to_num(values),
             "limits": np.array([0.0, limit]),
             "shell_points": head.mesh.nodes,
             "shell_triangles": head.mesh.boundary(),
-            "view": placed.view,
-            "title": np.array(f"{device.name.partition(',')[0]}\n({unit})"),
-            **placed.scene,
+            "view": view,
+            "title": np.array(f"{name.partition(',')[0]}\n({unit})"),
+            **scene,
         }
-        if render(scene, path):
+        if render(drawn, path):
             book.files.append(path)
             pictures.append(
                 Picture(path=path, caption=f"{title} at mid-depth, drawn on the pial surface.")
@@ -160,8 +193,8 @@ def _field_pictures(
             book.notes.append(CURE)
     figure = slices(
         head,
-        lambda points: device.basis.interpolate(strength, points),
-        centre=hot,
+        lambda points: basis.interpolate(strength, points),
+        centre=centre,
         title=title,
         limit=limit,
     )

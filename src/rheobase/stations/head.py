@@ -11,7 +11,6 @@ from rheobase.report import Section, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rheobase.config import Study
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
     from rheobase.tables.head import HeadTable
@@ -61,12 +60,12 @@ def check_head(table: HeadTable, used: Mapping[str, str]) -> None:
         check_option("electrode position", position, known, where=place)
 
 
-def head_station(study: Study, book: Book) -> Head:
-    """Build or load the head and tell what it is."""
+def head_station(table: HeadTable, book: Book) -> Head:
+    """Build or load the head of a study and tell what it is."""
     from rheobase.meshes.quality import quality
 
-    with stage(f"head {study.head.name or study.head.file}"):
-        head = open_head(study.head)
+    with stage(f"head {table.name or table.file}"):
+        head = open_head(table)
     worth = quality(head.mesh)
     present = {label: head.tissues[label] for label in worth.volumes}
     rows = [

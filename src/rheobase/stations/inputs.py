@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rheobase._errors import InputError, check_option
 from rheobase.config import Study
 from rheobase.stations.head import check_head
-from rheobase.tables.coil import TMS
+from rheobase.tables.coil import TMS, open_coil
 
 if TYPE_CHECKING:
     from rheobase.fields.anisotropy import TensorImage
@@ -65,7 +65,7 @@ def open_inputs(study: Study) -> Inputs:
             check_option("cell type", name, cell_types(), where="cells.types")
     coil = waveform = None
     if isinstance(study.device, TMS):
-        coil = _open_coil(study.device)
+        coil = open_coil(study.device.coil, study.device.deformations, where="device.coil")
         waveform = study.device.waveform.make(coil)
     return Inputs(
         coil=coil,
@@ -75,17 +75,6 @@ def open_inputs(study: Study) -> Inputs:
         regions=tuple(r.make() for r in study.results.regions),
         files=files,
     )
-
-
-def _open_coil(table: TMS) -> Coil:
-    from rheobase.fields.coils.files import read_coil
-    from rheobase.fields.coils.windings import coil, load_windings
-
-    if isinstance(table.coil, Path):
-        return read_coil(table.coil, deformations=table.deformations)
-    if table.deformations is not None:
-        raise InputError(f"only a .tcd file has deformations, got coil {table.coil!r}: device.coil")
-    return coil(check_option("coil", table.coil, load_windings(), where="device.coil"))
 
 
 def _open_tensors(study: Study) -> TensorImage | None:

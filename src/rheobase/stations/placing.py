@@ -173,7 +173,7 @@ def _coil_on(study: Study, table: TMS, coil: Coil, head: Head, inputs: Inputs) -
         tensors=tensors,
         coil=placed,
         scene=coil_scene(placed),
-        view=_direction(head, placed.pose[:3, 3]),
+        view=direction_to(head, placed.pose[:3, 3]),
         notes=tuple(notes),
     )
 
@@ -190,7 +190,7 @@ def _electrodes_on(study: Study, table: TES | TI, head: Head, inputs: Inputs) ->
     if len(montages) > 1:
         check_apart(every, [p for laid in pads for p in laid], scalp, where="device.pairs")
     scene = pad_scene(head, montages)
-    view = _direction(head, np.mean([e.centre for e in every], axis=0))
+    view = direction_to(head, np.mean([e.centre for e in every], axis=0))
     meshed = None
     if any(e.model == "meshed" for e in every):
         meshed = mesh_electrodes(head, montages)
@@ -268,7 +268,7 @@ def _electrode(head: Head, pad: PadTable, place: Turned, *, name: str | None = N
     )
 
 
-def _direction(head: Head, point: NDArray[np.float64]) -> NDArray[np.float64]:
+def direction_to(head: Head, point: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the unit vector from the middle of the head towards a point."""
     middle = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
     towards: NDArray[np.float64] = point - middle

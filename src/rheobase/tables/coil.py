@@ -22,11 +22,29 @@ OF_STANDING = ("handle_angle_deg", "handle_towards", "handle_towards_mm", "dista
 Row = tuple[Finite, Finite, Finite, Finite]
 
 
-def _file_or_name(coil: str, info: ValidationInfo) -> str | Path:
+def file_or_name(coil: str, info: ValidationInfo) -> str | Path:
     """Return the path of a coil file; what has no ending of one is the name of a shipped coil."""
     from rheobase.fields.coils.files import ENDINGS
 
     return beside(Path(coil), info) if coil.lower().endswith(ENDINGS) else coil
+
+
+def open_coil(coil: str | Path, deformations: list[float] | None, *, where: str) -> Coil:
+    """Return a coil in its own frame: a shipped one by its name, or that of a file.
+
+    Raises
+    ------
+    InputError
+        If there is no such coil, its file is damaged, or it has no deformations.
+    """
+    from rheobase.fields.coils import windings
+    from rheobase.fields.coils.files import read_coil
+
+    if isinstance(coil, Path):
+        return read_coil(coil, deformations=deformations)
+    if deformations is not None:
+        raise InputError(f"only a .tcd file has deformations, got coil {coil!r}: {where}")
+    return windings.coil(check_option("coil", coil, windings.load_windings(), where=where))
 
 
 def _file_or_pulse(value: Any) -> Any:
@@ -137,7 +155,7 @@ class TMS(Place):
     """``[device]`` of kind "tms"."""
 
     kind: Literal["tms"]
-    coil: Annotated[str | Path, Field(union_mode="left_to_right"), AfterValidator(_file_or_name)]
+    coil: Annotated[str | Path, Field(union_mode="left_to_right"), AfterValidator(file_or_name)]
     deformations: list[Finite] | None = None
     target_mm: Coordinates | None = None
     target_mni_mm: Coordinates | None = None

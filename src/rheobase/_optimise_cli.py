@@ -1,0 +1,166 @@
+"""Command line: ``rheobase optimise`` and ``rheobase uncertainty``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rheobase._errors import InputError, check_option
+from rheobase._heads_cli import AsJson, Resolution, parse_options
+
+if TYPE_CHECKING:
+    from rheobase.pipeline import Result
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the study and stop.")]
+
+KINDS = ("tes", "ti", "tms")
+
+
+def optimise(
+    what: Annotated[str, typer.Argument(help="tes, ti or tms with options, or a study file.")],
+    head: Annotated[
+        str | None, typer.Option("--head", help="Built-in head, or a file or folder.")
+    ] = None,
+    resolution: Resolution = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", help="A known target ('left DLPFC'), a 10-10 name (C3), or MNI x,y,z in mm."
+        ),
+    ] = None,
+    radius_mm: Annotated[
+        float | None, typer.Option("--radius-mm", help="Radius of the target.")
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option("--direction", help="into_cortex, or x,y,z; any direction without."),
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option("--goal", help="intensity, focality or lcmv (tes).")
+    ] = None,
+    total_mA: Annotated[
+        float | None, typer.Option("--total-mA", help="Most current in all (2).")
+    ] = None,
+    each_mA: Annotated[
+        float | None, typer.Option("--each-mA", help="Most current of an electrode.")
+    ] = None,
+    electrodes: Annotated[
+        int | None, typer.Option("--electrodes", help="Most electrodes that carry current.")
+    ] = None,
+    coil: Annotated[str | None, typer.Option("--coil", help="Coil: a name or a file.")] = None,
+    field: Annotated[
+        float | None, typer.Option("--field", help="Field wanted in the target (V/m).")
+    ] = None,
+    other: Annotated[
+        list[str] | None, typer.Option("--set", help="Another key of [optimise]: name=value.")
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Find the currents or the coil pose for a target, with limits, report and export."""
+    from rheobase.config import read_toml
+    from rheobase.dosing import run_optimise
+    from rheobase.stations.aiming import check_inputs
+    from rheobase.tables.optimise import OptimiseStudy
+    from rheobase.tables.parse import parse_table
+    from rheobase.tables.text import toml_text
+
+    given = {
+        "goal": goal,
+        "total_mA": total_mA,
+        "each_mA": each_mA,
+        "electrodes": electrodes,
+        "coil": coil,
+        "field_V_per_m": field,
+        **parse_options(other or [], where="--set"),
+    }
+    asked: dict[str, Any] = {"--head": head, "--target": target, "--direction": direction}
+    asked |= {"--radius-mm": radius_mm, "--resolution": resolution, **given}
+    if what not in KINDS:
+        extra = [name for name, value in asked.items() if value is not None]
+        if extra:
+            raise InputError(f"a study file says it all, got {', '.join(extra)} too: {what}")
+        table, text, path = read_toml(what)
+        study = parse_table(OptimiseStudy, table, where=path.name, folder=path.parent)
+        name = path.stem
+    else:
+        if head is None or target is None:
+            raise InputError(f"expected --head and --target: rheobase optimise {what}")
+        table = {
+            "title": f"{what}: {target}",
+            "head": head_of(head, resolution),
+            "target": target_of(target, radius_mm, direction),
+            "optimise": {"kind": what} | {k: v for k, v in given.items() if v is not None},
+        }
+        text = toml_text(table)
+        study = parse_table(OptimiseStudy, table, where="options", folder=None)
+        name = f"optimise_{what}"
+    if dry_run:
+        check_inputs(study)
+        typer.echo(f"{what}: valid: {study.title}")
+        return
+    _tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
+
+
+def head_of(source: str, resolution: str | None) -> dict[str, Any]:
+    """Return ``[head]`` of a built-in name, a file or a folder."""
+    from rheobase.meshes.heads import BUILT_IN
+
+    path = Path(source)
+    if source not in BUILT_IN and (path.exists() or path.suffix or len(path.parts) > 1):
+        return {"file": source}
+    check_option("head", source, BUILT_IN)
+    return {"name": source} | ({} if resolution is None else {"resolution": resolution})
+
+
+def target_of(text: str, radius_mm: float | None, direction: str | None) -> dict[str, Any]:
+    """Return ``[target]`` of what the command line says of it.
+
+    Examples
+    --------
+    >>> target_of("-38, 44, 26", None, "into_cortex")
+    {'mni_mm': [-38.0, 44.0, 26.0], 'direction': 'into_cortex'}
+    >>> target_of("C3", 5.0, "0,0,1")
+    {'position': 'C3', 'radius_mm': 5.0, 'direction': [0.0, 0.0, 1.0]}
+    """
+    from rheobase.meshes.placing.positions import TEN_TEN
+    from rheobase.tables.target import known_targets
+
+    found: dict[str, Any]
+    if "," in text:
+        found = {"mni_mm": _numbers(text, "--target")}
+    elif text in TEN_TEN:
+        found = {"position": text}
+    else:
+        found = {"name": check_option("target", text, [*known_targets(), *TEN_TEN])}
+    if radius_mm is not None:
+        found["radius_mm"] = radius_mm
+    if direction is not None:
+        found["direction"] = direction
+        if "," in direction:
+            found["direction"] = _numbers(direction, "--direction")
+    return found
+
+
+def _numbers(text: str, where: str) -> list[float]:
+    try:
+        found = [float(x) for x in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) != 3:
+        raise InputError(f"expected three numbers x,y,z, got {text!r}: {where}")
+    return found
+
+
+def _tell(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2, allow_nan=False))
+        return
+    typer.echo(result.table())
+    for path in result.files:
+        typer.echo(path)

@@ -1,0 +1,49 @@
+"""Run an optimisation: head, target, currents or poses, then files and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rheobase.pipeline import Result, finish, open_book
+from rheobase.stations.aiming import check_inputs
+from rheobase.stations.currents import currents_station
+from rheobase.stations.head import head_station
+from rheobase.stations.poses import poses_station
+from rheobase.tables.optimise import OptimiseStudy, OptimiseTMS
+
+
+def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
+    """Find the currents or the pose of a coil for a target and write it into ``out``.
+
+    Parameters
+    ----------
+    study, text
+        The checked study and the text of its file.
+    out
+        Folder of the results; made when absent. Every file in it is whole or absent.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If a name in the study is unknown or a file damaged, before the head is built; if the
+        target holds nothing of its tissues or limits conflict, before anything is solved.
+    """
+    files = check_inputs(study)
+    book = open_book(text, out)
+    head = head_station(study.head, book)
+    if isinstance(study.optimise, OptimiseTMS):
+        poses_station(study, study.optimise, head, book)
+    else:
+        currents_station(study, study.optimise, head, book)
+    return finish(
+        book,
+        title=study.title,
+        question=study.question,
+        text=text,
+        seed=study.seed,
+        read={place: path for place, path in files.items() if path.is_file()},
+    )

@@ -1,0 +1,98 @@
+"""What an optimisation starts from: checks before anything is built, the target, the lead field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase._errors import InputError
+from rheobase._files import cache_dir, content_key, package_key
+from rheobase._progress import stage
+from rheobase.stations.head import check_head
+from rheobase.tables.optimise import CurrentsTable, OptimiseStudy, OptimiseTMS
+
+if TYPE_CHECKING:
+    from rheobase.fields.leadfield import LeadField
+    from rheobase.fields.optimisation.target import Target
+    from rheobase.meshes.head import Head
+    from rheobase.tables.target import TargetTable
+
+
+def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
+    """Refuse what cannot be used before the head is built; return the files by their place.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, or a head, an option of it, a position or a coil is unknown.
+    """
+    named = {"head": study.head, "target": study.target, "optimise": study.optimise}
+    files = {f"{t}.{k}": p for t, table in named.items() for k, p in table.files().items()}
+    for place, path in files.items():
+        if not path.exists():
+            raise InputError(f"no such file {path}: {place}")
+    check_head(study.head, study.named_positions())
+    if isinstance(study.optimise, OptimiseTMS):
+        study.optimise.open_coil()
+    return files
+
+
+def aim(table: TargetTable, head: Head) -> Target:
+    """Return the target on a head.
+
+    Raises
+    ------
+    InputError
+        If the head has no place for it, or it holds nothing of its tissues.
+    """
+    from rheobase.meshes.spaces import is_mni
+
+    if table.needs_mni and head.mni is None and not is_mni(head.space):
+        raise InputError(
+            f"no transform between MNI and space {head.space!r}, needed by target "
+            f"{table.title!r}: head {head.name!r}"
+        )
+    with stage("target"):
+        return table.make(head)
+
+
+def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> LeadField:
+    """Return the lead field of the head: a file that is given, the cache's, or a new one.
+
+    Raises
+    ------
+    InputError
+        If the file is that of another head, limits leave too few electrodes, or a tissue is
+        unknown; before anything is solved.
+    """
+    from rheobase.fields.leadfield import load_lead_field
+    from rheobase.fields.leadfield_solve import all_places, lead_field
+
+    tissues = sorted({*table.spare, *target.tissues})
+    for tissue in tissues:
+        head.label_of(tissue)
+    if table.lead_field is not None:
+        found = load_lead_field(table.lead_field)
+        if not np.array_equal(found.mesh.nodes, head.mesh.nodes):
+            raise InputError(
+                f"expected the lead field of head {head.name!r}, got that of another mesh "
+                f"({len(found.mesh.nodes):,} nodes instead of {len(head.mesh.nodes):,}): "
+                f"optimise.lead_field, {table.lead_field}"
+            )
+        for name in found.names:
+            head.position(name)
+        table.limits().bounds(found.names)
+        return found
+    names = table.positions or all_places(head)
+    table.limits().bounds(names)
+    mesh = head.mesh
+    key = content_key(
+        package_key("rheobase.fields"),
+        *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
+        {t.name: [label, t.sigma] for label, t in head.tissues.items()},
+        [names, tissues],
+    )
+    path = cache_dir() / "lead_fields" / f"{head.name}-{key}.h5"
+    return lead_field(head, path, names, tissues=tissues)

@@ -1,0 +1,421 @@
+"""What is written of optimised currents: files, tables, pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._files import whole_file
+from rheobase._progress import stage
+from rheobase.dosing_views import draw_currents, draw_front, draw_limits, flat_head
+from rheobase.field_views import pad_scene
+from rheobase.montage_files import Channel, rounded, write_montage
+from rheobase.report import Section, Table
+from rheobase.stations.field import field_pictures
+from rheobase.stations.placing import direction_to
+from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
+from rheobase.tables.text import toml_text
+from rheobase.views import COLOURS, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rheobase.fields.basis import FieldBasis
+    from rheobase.fields.electrodes.montage import Montage
+    from rheobase.fields.focality import Focality
+    from rheobase.fields.leadfield import LeadField
+    from rheobase.fields.optimisation.target import Target
+    from rheobase.meshes.head import Head
+    from rheobase.stations.book import Book
+
+Floats = NDArray[np.float64]
+
+RADIUS_MM = 6.0  # of the discs of a lead field
+SMALLEST = 5e-7  # A; what is below rounds to 0 in the files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Found:
+    """Currents that were found, for tables, pictures and files.
+
+    Parameters
+    ----------
+    names
+        Electrodes of the lead field, n of them.
+    currents
+        Current (A) of each channel, shape (n_channels, n).
+    carriers
+        Frequency of each channel (Hz), 0 for direct current.
+    quantity
+        What was made large, in words.
+    value
+        It in the target (V/m).
+    proved, gap
+        What is proved of the goal, in words, and the relative gap between it and what was reached.
+    rms
+        Root mean square off the target (V/m).
+    active
+        Limits that are reached.
+    strongest
+        The largest value within the limits (V/m).
+    fronts
+        Trade-offs by name: values in the target and rms off it.
+    """
+
+    names: tuple[str, ...]
+    currents: Floats
+    carriers: tuple[float, ...]
+    quantity: str
+    value: float
+    proved: str
+    gap: float
+    rms: float
+    active: tuple[str, ...]
+    strongest: float
+    fronts: Mapping[str, tuple[Floats, Floats]]
+
+
+def write_found(
+    study: OptimiseStudy,
+    table: OptimiseTES | OptimiseTI,
+    head: Head,
+    field: LeadField,
+    target: Target,
+    found: Found,
+    book: Book,
+) -> None:
+    """Put what was found into the book."""
+    from matplotlib.colors import to_rgb
+
+    from rheobase.fields.focality import tissue_focality
+
+    currents = np.where(np.abs(found.currents) < SMALLEST, 0.0, found.currents)
+    channels = [
+        Channel(currents=dict(zip(found.names, I.tolist(), strict=True)), carrier=carrier)
+        for I, carrier in zip(currents, found.carriers, strict=True)  # noqa: E741
+    ]
+    book.files.extend(
+        write_montage(
+            book.out,
+            channels,
+            positions=head.positions,
+            facts={
+                "title": study.title,
+                "head": head.name,
+                "target": study.target.title,
+                "goal": table.goal,
+                "in_target_V_per_m": found.value,
+            },
+        )
+    )
+    _write_study(study, channels, book)
+    _write_fronts(found, book)
+    basis, strength, quantities = _fields(field, channels)
+    region = study.target.region(head)
+    within = tuple(dict.fromkeys([*table.spare, *study.target.tissues]))
+    spread = tissue_focality(basis, strength, head, tissues=within, target=region)
+    assert spread.target is not None  # the target holds some of the tissues
+    tables = _tables(table, found, channels, spread)
+    book.tables.update(tables)
+    montages = _montages(head, channels)
+    centre = target.centre
+    scene = pad_scene(
+        head,
+        montages,
+        colours=None if len(channels) == 1 else [to_rgb(c) for c in COLOURS[: len(channels)]],
+    )
+    name = "E magnitude" if len(channels) == 1 else "TI envelope, peak to peak"
+    with stage("pictures"):
+        pictures = [
+            book.picture(
+                "currents",
+                _figure(head, found, channels, table),
+                "Currents on the scalp seen from above, the limits they use, and the trade-off "
+                "between the target and the rest.",
+            ),
+            *field_pictures(
+                head,
+                basis,
+                strength,
+                name=name,
+                unit="V/m",
+                limit=spread.reference,
+                centre=centre,
+                scene=scene,
+                view=direction_to(head, centre),
+                book=book,
+            ),
+        ]
+    write_field(head, basis, quantities, book)
+    where = ", ".join(f"{c * 1e3:.0f}" for c in centre)
+    reached = "; reached: " + ", ".join(found.active) if found.active else ""
+    book.sections.append(
+        Section(
+            title="Currents",
+            paragraphs=[
+                f"Target: {study.target.title}, {target.volume * 1e6:.2f} cm³ of "
+                f"{', '.join(study.target.tissues)} around ({where}) mm. Goal: {table.goal} within "
+                f"{_limits_text(table)}{reached}.",
+                f"The {found.quantity} in the target is {found.value:.3g} V/m. {found.proved} (gap "
+                f"{found.gap:.1g}). "
+                "Electrodes are discs of 6 mm radius; currents in the files are whole microampere.",
+            ],
+            figures=pictures,
+            tables=[Table(columns=t.columns, rows=t.rows, title=k) for k, t in tables.items()],
+        )
+    )
+    book.notes.append(
+        "The optimum is that of this head model: its error of the field, and that of anatomy and "
+        "conductivities, moves it (rheobase uncertainty)."
+    )
+    book.details["optimise"] = {
+        "kind": table.kind,
+        "goal": table.goal,
+        "target": study.target.title,
+        "target_centre_m": centre,
+        "target_volume_m3": target.volume,
+        "lead_field": {"electrodes": len(field.names), "reference": field.reference},
+        "currents_A": [{k: v for k, v in c.currents.items() if v} for c in channels],
+        "value_V_per_m": found.value,
+        "proved": found.proved,
+        "gap": found.gap,
+        "active": list(found.active),
+    }
+
+
+def _fields(
+    field: LeadField, channels: Sequence[Channel]
+) -> tuple[FieldBasis, Floats, dict[str, Floats]]:
+    """Return the basis of the channels, what is drawn of their field, and what is written."""
+    basis = field.basis({f"channel {k}": c.currents for k, c in enumerate(channels, start=1)})
+    a = np.array([sum(i for i in c.currents.values() if i > 0) for c in channels])
+    if len(channels) == 1:
+        E = basis.combine(a)
+        return basis, np.linalg.norm(E, axis=1), {"E": E}
+    from rheobase.fields.interference import carrier_max, envelope_max
+
+    fields = a[:, None, None] * basis.E
+    envelope = envelope_max(fields)
+    return basis, envelope, {"maxTI": envelope, "max_carrier": carrier_max(fields)}
+
+
+def _montages(head: Head, channels: Sequence[Channel]) -> list[Montage]:
+    """Return the electrodes of each channel, for a picture."""
+    from rheobase.fields.electrodes.electrode import place_electrode
+    from rheobase.fields.electrodes.montage import Montage
+    from rheobase.meshes.placing.outlines import Disc
+
+    made = []
+    for k, channel in enumerate(channels, start=1):
+        used = {n: i for n, i in channel.currents.items() if i}
+        electrodes = [
+            place_electrode(head, n, shape=Disc(radius_mm=RADIUS_MM), model="ideal") for n in used
+        ]
+        made.append(
+            Montage(name=f"{k}", electrodes=tuple(electrodes), currents=tuple(used.values()))
+        )
+    return made
+
+
+def _tables(
+    table: OptimiseTES | OptimiseTI, found: Found, channels: Sequence[Channel], spread: Focality
+) -> dict[str, Table]:
+    """Return currents, limits, what is reached, and the trade-off."""
+    on = spread.target
+    assert on is not None
+    several = len(channels) > 1
+    rows: list[tuple[str | float, ...]] = []
+    for k, channel in enumerate(channels, start=1):
+        carrier = (f"{k}, {channel.carrier:g} Hz",) if several else ()
+        for name, current in sorted(channel.currents.items(), key=lambda item: -item[1]):
+            if current:
+                rows.append((*carrier, name, current * 1e3))
+    used, allowed = _use(table, found)
+    what = "envelope" if several else "|E|"
+    reached = Table(
+        columns=("quantity", "V/m"),
+        rows=[
+            (f"{found.quantity}, in the target", found.value),
+            ("the largest that the limits allow", found.strongest),
+            (f"mean {what} in the target", on.mean),
+            (f"mean {what} elsewhere", on.mean_elsewhere),
+            ("root mean square off the target", found.rms),
+            (f"{what}, 99.9 % of {', '.join(table.spare).replace('_', ' ')}", spread.reference),
+        ],
+    )
+    tables = {
+        "Currents": Table(
+            columns=(*(("channel",) if several else ()), "electrode", "current (mA)"), rows=rows
+        ),
+        "Limits": Table(
+            columns=("limit", "used", "allowed", "reached"),
+            rows=[
+                (name, used[name], allowed[name], "yes" if _reached(name, found) else "no")
+                for name in used
+            ],
+        ),
+        "Reached": reached,
+    }
+    if found.fronts:
+        tables["Trade-off"] = Table(
+            columns=("with", "in the target (V/m)", "off it, rms (V/m)"),
+            rows=[
+                (name, float(v), float(r))
+                for name, (value, rms) in found.fronts.items()
+                for v, r in zip(value, rms, strict=True)
+            ],
+        )
+    return tables
+
+
+def _use(
+    table: OptimiseTES | OptimiseTI, found: Found
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what is used of each limit and what is allowed (mA, or a number)."""
+    size = np.abs(found.currents).sum(axis=0) * 1e3
+    used = {"total (mA)": float(size.sum() / 2)}
+    allowed = {"total (mA)": table.total_mA}
+    if table.electrodes is not None:
+        used["electrodes"] = float(np.count_nonzero(size > SMALLEST * 1e3))
+        allowed["electrodes"] = float(table.electrodes)
+    if table.each_mA is not None:
+        for k in np.argsort(-size)[: max(1, np.count_nonzero(size > SMALLEST * 1e3))]:
+            used[f"{found.names[k]} (mA)"] = float(size[k])
+            allowed[f"{found.names[k]} (mA)"] = table.each_mA
+    return used, allowed
+
+
+def _reached(name: str, found: Found) -> bool:
+    plain = name.removesuffix(" (mA)")
+    return plain in found.active or f"each: {plain}" in found.active
+
+
+def _limits_text(table: OptimiseTES | OptimiseTI) -> str:
+    parts = [f"{table.total_mA:g} mA in all"]
+    if table.each_mA is not None:
+        parts.append(f"{table.each_mA:g} mA an electrode")
+    if table.electrodes is not None:
+        parts.append(f"{table.electrodes} electrodes")
+    return ", ".join(parts)
+
+
+def _figure(
+    head: Head, found: Found, channels: Sequence[Channel], table: OptimiseTES | OptimiseTI
+) -> Figure:
+    """Draw the currents of each channel, the limits, and the trade-off."""
+    n = len(channels)
+    figure = new_figure(4.4 * (n + 1 + bool(found.fronts)), 4.2)
+    panels = figure.subplots(1, n + 1 + bool(found.fronts), squeeze=False)[0]
+    places = np.array([head.position(name) for name in found.names])
+    centre = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
+    vertex = head.positions.get("Cz", head.mesh.nodes[head.mesh.nodes[:, 2].argmax()])
+    flat = flat_head(places, vertex=vertex, centre=centre)
+    limit = float(np.abs(found.currents).max())
+    for panel, channel in zip(panels, channels, strict=False):
+        I = np.array([channel.currents[name] for name in found.names])  # noqa: E741
+        shown = draw_currents(panel, flat, I, found.names, limit=limit)
+        panel.set_title(f"{channel.carrier:g} Hz" if n > 1 else "currents", fontsize=10)
+    figure.colorbar(shown, ax=panels[:n], label="current into the head (mA)", shrink=0.75)
+    draw_limits(panels[n], *_use(table, found))
+    panels[n].set_title("limits", fontsize=10)
+    if found.fronts:
+        draw_front(
+            panels[-1],
+            found.fronts,
+            xlabel="off the target, rms (V/m)",
+            ylabel=f"{found.quantity},\nin the target (V/m)",
+            chosen={"chosen": (found.value, found.rms)},
+        )
+        panels[-1].set_title("trade-off", fontsize=10)
+    return figure
+
+
+def write_field(head: Head, basis: FieldBasis, quantities: dict[str, Floats], book: Book) -> None:
+    """Write quantities of a field as ``field.vtu``."""
+    from rheobase.fields.results.write import write_fields
+
+    book.files.extend(write_fields(basis, quantities, head, book.out, formats=("vtu",)))
+
+
+def _write_fronts(found: Found, book: Book) -> None:
+    """Write the trade-offs as a table."""
+    if not found.fronts:
+        return
+    path = book.out / "tradeoff.csv"
+    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["with", "in_target_V_per_m", "off_target_rms_V_per_m"])
+        for name, (value, rms) in found.fronts.items():
+            writer.writerows(
+                [name, v, r] for v, r in zip(value.tolist(), rms.tolist(), strict=True)
+            )
+    book.files.append(path)
+
+
+def _write_study(study: OptimiseStudy, channels: Sequence[Channel], book: Book) -> None:
+    """Write ``run.toml``, by which ``rheobase run`` solves for what was found on its own."""
+    device = _device(channels)
+    if device is None:
+        return
+    path = book.out / "run.toml"
+    text = toml_text(
+        {
+            "title": f"{study.title}: the currents that were found",
+            "seed": study.seed,
+            "head": head_of(study),
+            "device": device,
+        }
+    )
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+    book.files.append(path)
+
+
+def head_of(study: OptimiseStudy) -> dict[str, Any]:
+    """Return the table of the head, its paths made absolute."""
+    table = study.head.model_dump(exclude_defaults=True)
+    return {k: v.absolute() if isinstance(v, Path) else v for k, v in table.items()}
+
+
+def _pad(name: str) -> dict[str, Any]:
+    return {"name": name, "position": name, "radius_mm": RADIUS_MM, "model": "ideal"}
+
+
+def _tes(channel: Channel) -> dict[str, Any]:
+    names = list(channel.currents)
+    whole = rounded([channel.currents[n] for n in names]) * 1e3
+    electrodes = [
+        {**_pad(n), "current_mA": round(i, 9)}
+        for n, i in zip(names, whole.tolist(), strict=True)
+        if i
+    ]
+    return {"kind": "tes", "electrodes": electrodes}
+
+
+def _device(channels: Sequence[Channel]) -> dict[str, Any] | None:
+    """Return ``[device]`` for `rheobase run`, None for carriers with three or more electrodes."""
+    if len(channels) == 1:
+        return _tes(channels[0])
+    ends = [sorted(c.currents.items(), key=lambda item: -item[1]) for c in channels]
+    if any(sum(1 for _, i in found if i) != 2 for found in ends):
+        return None
+    return {
+        "kind": "ti",
+        "pairs": [
+            {
+                "anode": found[0][0],
+                "cathode": found[-1][0],
+                "current_mA": round(found[0][1] * 1e3, 6),
+                "carrier_Hz": channel.carrier,
+                "radius_mm": RADIUS_MM,
+                "model": "ideal",
+            }
+            for found, channel in zip(ends, channels, strict=True)
+        ],
+    }

@@ -1,0 +1,134 @@
+"""The file of an optimisation: ``[head]``, ``[target]`` and ``[optimise]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from rheobase.tables.base import FilePath, Finite, Positive, Table
+from rheobase.tables.coil import file_or_name, open_coil
+from rheobase.tables.head import HeadTable
+from rheobase.tables.target import TargetTable
+
+if TYPE_CHECKING:
+    from rheobase.fields.coils.coil import Coil
+    from rheobase.fields.optimisation.limits import Limits
+
+Current = Annotated[float, Field(gt=0, le=1000)]
+
+
+class CurrentsTable(Table):
+    """What optimisations of currents have in common: electrodes, limits, what is spared."""
+
+    positions: Annotated[list[str], Field(min_length=2)] | None = None
+    total_mA: Current = 2.0
+    each_mA: Current | None = None
+    electrodes: Annotated[int, Field(ge=2)] | None = None
+    field_V_per_m: Positive | None = None
+    spare: Annotated[tuple[str, ...], Field(min_length=1)] = ("grey_matter", "white_matter")
+    front: Annotated[int, Field(ge=0, le=1000)] = 12
+    lead_field: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _enough_positions(self) -> Self:
+        names = self.positions or []
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"position {name!r} comes twice")
+        if names and self.lead_field is not None:
+            raise ValueError("positions are those of the lead_field that is given")
+        if names and self.electrodes and self.electrodes > len(names):
+            raise ValueError(
+                f"expected at most as many electrodes as positions ({len(names)}), "
+                f"got {self.electrodes}"
+            )
+        return self
+
+    def limits(self) -> Limits:
+        """Return the limits of the currents."""
+        from rheobase.fields.optimisation.limits import Limits
+
+        each = None if self.each_mA is None else self.each_mA * 1e-3
+        return Limits(total=self.total_mA * 1e-3, each=each, electrodes=self.electrodes)
+
+
+class OptimiseTES(CurrentsTable):
+    """``[optimise]`` of kind "tes": the currents of one montage."""
+
+    kind: Literal["tes"]
+    goal: Literal["intensity", "focality", "lcmv"] = "intensity"
+
+    @model_validator(mode="after")
+    def _goal_fits(self) -> Self:
+        if self.goal == "intensity" and self.field_V_per_m is not None:
+            raise ValueError("field_V_per_m belongs to goal = 'focality' or 'lcmv'")
+        return self
+
+
+class OptimiseTI(CurrentsTable):
+    """``[optimise]`` of kind "ti": the currents of two carriers."""
+
+    kind: Literal["ti"]
+    goal: Literal["intensity", "focality"] = "intensity"
+    carriers_Hz: tuple[Positive, Positive] = (2000.0, 2010.0)
+
+    @model_validator(mode="after")
+    def _goal_fits(self) -> Self:
+        if self.goal == "intensity" and self.field_V_per_m is not None:
+            raise ValueError("field_V_per_m belongs to goal = 'focality'")
+        if self.carriers_Hz[0] == self.carriers_Hz[1]:
+            raise ValueError("two carriers of the same frequency do not beat")
+        return self
+
+
+class OptimiseTMS(Table):
+    """``[optimise]`` of kind "tms": where a coil stands and how it is turned."""
+
+    kind: Literal["tms"]
+    coil: Annotated[str | Path, Field(union_mode="left_to_right"), AfterValidator(file_or_name)] = (
+        "magstim-70mm-figure8"
+    )
+    deformations: list[Finite] | None = None
+    radius_mm: Annotated[float, Field(gt=0, le=200)] = 25.0
+    spacing_mm: Annotated[float, Field(gt=0, le=50)] = 4.0
+    step_deg: Annotated[float, Field(gt=0, le=180)] = 10.0
+    distance_mm: Annotated[float, Field(ge=0, le=300)] = 4.0
+    field_V_per_m: Positive | None = None
+    poses: Annotated[int, Field(ge=1, le=1000)] = 5
+
+    def open_coil(self) -> Coil:
+        """Return the coil in its own frame.
+
+        Raises
+        ------
+        InputError
+            If there is no such coil, or its file is damaged.
+        """
+        return open_coil(self.coil, self.deformations, where="optimise.coil")
+
+
+class OptimiseStudy(Table):
+    """The whole file."""
+
+    title: str
+    question: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    head: HeadTable
+    target: TargetTable
+    optimise: Annotated[OptimiseTES | OptimiseTMS, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _no_tensors(self) -> Self:
+        if self.head.tensors is not None:
+            raise ValueError("head.tensors: anisotropic heads are not optimised on yet")
+        return self
+
+    def named_positions(self) -> dict[str, str]:
+        """Return the 10-10 names that the study uses, by the place in its file."""
+        used = self.target.positions()
+        if isinstance(self.optimise, CurrentsTable):
+            names = self.optimise.positions or []
+            used |= {f"optimise.positions.{k}": name for k, name in enumerate(names)}
+        return used
