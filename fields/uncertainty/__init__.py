@@ -1,0 +1,1 @@
+"""Uncertainty: random conductivities and placements, and what they do to the field."""
