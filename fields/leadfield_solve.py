@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import content_key, package_key, room_for, whole_file
+from rheobase._files import allocate, content_key, package_key, room_for, whole_file
 from rheobase._progress import stage, track
 from rheobase.fields.electrodes.electrode import Electrode, place_electrode
 from rheobase.fields.electrodes.pads import Pad, check_apart, lay
@@ -32,7 +32,6 @@ from rheobase.meshes.placing.positions import OLD_NAMES
 from rheobase.meshes.placing.scalp import Scalp
 
 RTOL = 1e-9  # sums of unit responses cancel digits
-_CHUNK = 32_768  # nodes
 _MOST = 4 * WIDTH  # electrodes solved for at a time
 _AT_ONCE = 2  # fields in memory
 
@@ -198,9 +197,9 @@ class _Work:
                 file[f"mesh/{name}"] = getattr(mesh, name)
             file["kept"] = self.kept
             for name in ("potential", "correction"):
-                _allocate(file, name, (n, n_nodes))
+                allocate(file, name, (n, n_nodes))
                 file[name][self.reference] = np.zeros(n_nodes)
-            _allocate(file, "E", (n, n_kept, 3))
+            allocate(file, "E", (n, n_kept, 3))
             file["E"][self.reference] = np.zeros((n_kept, 3))
             for name in ("voltage", "delivered", "power", "layers"):
                 file[name] = np.zeros((n, n))
@@ -294,14 +293,3 @@ class _Work:
         file["delivered"][:] = delivered
         file["power"][:] = power
         file["layers"][:] = layers
-
-
-def _allocate(file: Any, name: str, shape: tuple[int, ...]) -> None:
-    """Make an array of float64 with all its space, not written to: filling it moves nothing."""
-    import h5py
-
-    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    chunks = (1, min(_CHUNK, shape[1]), *shape[2:])
-    file.create_dataset(name, shape, dtype=np.float64, chunks=chunks, dcpl=how)

@@ -16,6 +16,9 @@ from typing import Any
 
 from rheobase._errors import InputError
 
+#: Rows of an array in an HDF5 file that are read at once.
+CHUNK = 32_768
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -59,6 +62,20 @@ def room_for(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise InputError(f"cannot write {path}: it takes {size:,} bytes, the disk has {free:,}")
+
+
+def allocate(file: Any, name: str, shape: tuple[int, ...], dtype: str = "float64") -> None:
+    """Make an array in an HDF5 file with all its space, not written to: filling it moves nothing.
+
+    It is cut into pieces of `CHUNK` along the second axis, one for each index of the first.
+    """
+    import h5py
+
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    chunks = (1, min(CHUNK, shape[1]), *shape[2:])
+    file.create_dataset(name, shape, dtype=dtype, chunks=chunks, dcpl=how)
 
 
 def keep(path: Path, save: Callable[[Path], object]) -> None:
