@@ -24,8 +24,13 @@ from rheobase.fields._interference_numba import (
 )
 
 ROUNDS = 4  # most searches from one start: each begins at the instants the last one's end asks for
-SAME = 0.9  # |cosine| above which two directions are one start (25 degrees)
+SAME = 0.97  # |cosine| above which two directions are one start (14 degrees)
 NEAR = 0.25  # a direction whose sampled modulation is this much below the best is no start
+WORTH = 0.1  # a hill this much lower than the best is not searched for neighbours
+OTHER = 0.2  # two instants whose envelopes differ by this much less than the best are no start
+TURNS = 3  # most rounds of searches among the neighbours of a hill
+HILLS = 32  # most hills told from each other
+ALIKE = 1e-5  # relative difference of two heights that are one hill
 LONGEST = 0.3  # step of that search (rad)
 FLAT = 1e-13  # eigenvalues below this part of the trace count as 0
 
@@ -178,6 +183,65 @@ def climb(x: Any, C: Any, S: Any, nu: Any, work: Any, big: Any) -> Any:
     return distance(x, C, S, g, nu, work)
 
 
+@njit(cache=True, nogil=True)
+def ascend(
+    nu: Any,
+    C: Any,
+    S: Any,
+    c: Any,
+    s: Any,
+    q: Any,
+    cos_t: Any,
+    sin_t: Any,
+    x: Any,
+    work: Any,
+    big: Any,
+) -> Any:
+    """Take nu uphill, from the two instants of its modulation, and return its modulation.
+
+    c and s get the coefficients of the squared envelope along nu.
+    """
+    last = value = 0.0
+    for _ in range(ROUNDS):
+        along(C, S, nu[0], nu[1], nu[2], c, s)
+        top, t1, low, t2 = extremes(c, s, cos_t, sin_t, q)
+        value = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
+        if value <= last * (1.0 + 2e-6):
+            break
+        x[:3] = nu
+        x[3], x[4] = t1, t2
+        last = climb(x, C, S, nu, work, big)
+    return value
+
+
+@njit(cache=True, nogil=True)
+def turning_points(c: Any, s: Any, cos_t: Any, sin_t: Any, q: Any, at: Any, A: Any) -> int:
+    """Write about where an envelope is largest or smallest nearby, and its size; return how many.
+
+    Parameters
+    ----------
+    c, s, cos_t, sin_t, q
+        As in `extremes`.
+    at, A
+        Get instants and sizes, shape (2 D,).
+    """
+    n = cos_t.shape[1]
+    q[:] = c[0]
+    for m in range(1, len(c)):
+        for j in range(n):
+            q[j] += c[m] * cos_t[m, j] + s[m] * sin_t[m, j]
+    count = 0
+    for j in range(n):
+        before, here, after = q[j - 1], q[j], q[(j + 1) % n]
+        turns = (here > before and here >= after) or (here < before and here <= after)
+        if turns and count < len(at):
+            bend = before - 2.0 * here + after
+            at[count] = 2.0 * np.pi / n * (j + 0.5 * (before - after) / bend)
+            A[count] = np.sqrt(max(here - 0.125 * (after - before) ** 2 / bend, 0.0))
+            count += 1
+    return count
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def sweep(
     C: Any, S: Any, W: Any, cos_t: Any, sin_t: Any, F: Any, rows: Any, high: Any, deep: Any
@@ -235,6 +299,10 @@ def modulation_max(
     Every direction of a sweep that comes near the best is the start of a climb to a pair of
     instants and a direction; what is written is the modulation along that direction, over the
     whole beat. Directions near to a start, with the same two instants, are no further starts.
+
+    Rival hills lie close to each other: along nearly the same direction, but between other
+    instants. Climbs between all instants at which the envelope turns start from the top of every
+    hill, until none finds a higher one.
     """
     degree, n_t, n = cos_t.shape[0], cos_t.shape[1], len(directions)
     cos_32, sin_32 = cos_t.astype(np.float32), sin_t.astype(np.float32)
@@ -245,7 +313,8 @@ def modulation_max(
         F, rows = np.empty(n, np.float32), np.empty((2 * degree + 2, n), np.float32)
         high, deep = np.empty(n, np.float32), np.empty(n, np.float32)
         work, big = np.empty((16, 6)), np.empty((12, 5))
-        x, nu = np.empty(5), np.empty(3)
+        x, nu, top, higher = np.empty(5), np.empty(3), np.empty(3), np.empty(3)
+        at, A, seen = np.empty(2 * degree), np.empty(2 * degree), np.empty(HILLS)
         for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
             forms(E, i, order, band, phase, C, S)
             scale = C[0, 0] + C[0, 1] + C[0, 2]
@@ -257,7 +326,7 @@ def modulation_max(
                     C[m, j] /= scale
                     S[m, j] /= scale
             sweep(C, S, W, cos_32, sin_32, F, rows, high, deep)
-            best = 0.0
+            best, hills = 0.0, 0
             while True:
                 start = F.argmax()
                 if F[start] <= (1.0 - NEAR) * best:
@@ -272,15 +341,35 @@ def modulation_max(
                     ):
                         F[d] = -1.0
                 F[start] = -1.0
-                last = 0.0
-                for _ in range(ROUNDS):
-                    along(C, S, nu[0], nu[1], nu[2], c, s)
-                    top, t1, low, t2 = extremes(c, s, cos_t, sin_t, q)
-                    value = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
-                    best = max(best, value)
-                    if value <= last * (1.0 + 2e-6):
+                value = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
+                best = max(best, value)
+                known = value < (1.0 - WORTH) * best or hills == HILLS
+                for k in range(hills):
+                    known = known or abs(seen[k] - value) <= ALIKE * value
+                if known:
+                    continue
+                for _ in range(TURNS):
+                    seen[hills] = value
+                    hills += 1
+                    top[:] = nu
+                    n_turns = turning_points(c, s, cos_t, sin_t, q, at, A)
+                    found = best
+                    for k in range(n_turns):
+                        for l in range(n_turns):  # noqa: E741
+                            between = A[k] - A[l]
+                            if not (1.0 - OTHER) * best <= between < (1.0 - 1e-9) * value:
+                                continue
+                            x[:3] = top
+                            x[3], x[4] = at[k], at[l]
+                            climb(x, C, S, nu, work, big)
+                            rival = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
+                            if rival > found * (1.0 + 1e-6):
+                                found = rival
+                                higher[:] = nu
+                    if found <= best or hills == HILLS:
+                        best = found
                         break
-                    x[:3] = nu
-                    x[3], x[4] = t1, t2
-                    last = climb(x, C, S, nu, work, big)
+                    best = value = found
+                    nu[:] = higher
+                    along(C, S, nu[0], nu[1], nu[2], c, s)
             out[i] = best * np.sqrt(scale)
