@@ -41,7 +41,8 @@ from rheobase.fields.uncertainty.inputs import Inputs
 Floats = NDArray[np.float64]
 
 MOST_DEGREE = 6
-_DENSE = 1 << 14  # points of the joint distribution of correlated inputs
+DENSE = 4096  # samples of a polynomial for its quantiles
+_JOINT = 1 << 14  # samples of the joint distribution of correlated inputs
 _SPARE = 0.75  # of the samples, the most that coefficients may take
 
 
@@ -64,6 +65,8 @@ class Basis:
     def __init__(self, inputs: Inputs, degree: int) -> None:
         self.inputs = inputs
         self.degree = degree
+        self._dense: dict[int, Floats] = {}
+        self._explained: dict[tuple[int, ...], Floats] = {}
         d = len(inputs)
         self.powers = np.array(
             [
@@ -83,21 +86,30 @@ class Basis:
             out *= np.asarray(polynomials(law, self.degree)(values), dtype=np.float64)[power].T
         return out
 
+    def dense(self, n: int) -> Floats:
+        """Return the polynomials at ``n`` quasi-random samples, shape (n, P), and keep them."""
+        if n not in self._dense:
+            self._dense[n] = self(self.inputs.sample(n))
+        return self._dense[n]
+
     @cached_property
     def moments(self) -> tuple[Floats, Floats]:
         """Means g (P,) and products G (P, P) of the polynomials over the joint distribution."""
         n = len(self.powers)
         if self.inputs.independent:
             return np.eye(n)[0], np.eye(n)
-        psi = self(self.inputs.sample(_DENSE))
+        psi = self.dense(_JOINT)
         return psi.mean(axis=0), psi.T @ psi / len(psi)
 
-    def explained(self, chosen: Sequence[int]) -> Floats:
+    def explained(self, chosen: tuple[int, ...]) -> Floats:
         """Return M with c·M c = E[E[y | x_chosen]²], shape (P, P)."""
+        if chosen in self._explained:
+            return self._explained[chosen]
         others = np.setdiff1d(np.arange(len(self.inputs)), chosen)
         inside = np.flatnonzero((self.powers[:, others] == 0).all(axis=1))
         G = self.moments[1]
         M: Floats = G[:, inside] @ np.linalg.pinv(G[np.ix_(inside, inside)]) @ G[inside]
+        self._explained[chosen] = M
         return M
 
 
@@ -144,15 +156,15 @@ class Chaos:
 
     def first(self) -> Floats:
         """Return the first-order Sobol index of each input, shape (d, ...)."""
-        return self._indices(lambda i: [i])
+        return self._indices(lambda i: (i,))
 
     def total(self) -> Floats:
         """Return the total Sobol index of each input, shape (d, ...)."""
         every = range(len(self.basis.inputs))
-        rest = self._indices(lambda i: [j for j in every if j != i])
+        rest = self._indices(lambda i: tuple(j for j in every if j != i))
         return np.where(self.variance > 0, 1 - rest, 0.0)
 
-    def quantiles(self, q: Sequence[float], *, n: int = 4096) -> Floats:
+    def quantiles(self, q: Sequence[float], *, n: int = DENSE) -> Floats:
         """Return quantiles, shape (len(q), ...), of the polynomial at ``n`` quasi-random samples.
 
         Parameters
@@ -162,10 +174,11 @@ class Chaos:
         n
             Samples.
         """
-        found: Floats = np.quantile(self(self.basis.inputs.sample(n)), q, axis=0)
+        y = np.tensordot(self.basis.dense(n), self.coefficients, axes=1)
+        found: Floats = np.quantile(y, q, axis=0)
         return found
 
-    def _indices(self, chosen: Callable[[int], list[int]]) -> Floats:
+    def _indices(self, chosen: Callable[[int], tuple[int, ...]]) -> Floats:
         shares = []
         for i in range(len(self.basis.inputs)):
             explained = self._square(self.basis.explained(chosen(i))) - self.mean**2
@@ -223,20 +236,34 @@ def fit(inputs: Inputs, x: ArrayLike, y: ArrayLike, *, degree: int | None = None
             else f"expected a degree from 0 to {MOST_DEGREE}, got {degree!r}"
         )
     if degree is not None:
-        return _fitted(Basis(inputs, degree), xs, ys)[0]
+        return fitted(Basis(inputs, degree), xs, ys)[0]
     best: tuple[float, Chaos] | None = None
     for p in range(1, MOST_DEGREE + 1):
         if comb(d + p, d) > _SPARE * n:
             break
-        found, loss = _fitted(Basis(inputs, p), xs, ys)
+        found, loss = fitted(Basis(inputs, p), xs, ys)
         if best is None or loss < best[0]:
             best = loss, found
     assert best is not None  # degree 1 has been checked
     return best[1]
 
 
-def _fitted(basis: Basis, x: Floats, y: Floats) -> tuple[Chaos, float]:
-    """Return the fit, and its squared leave-one-out error over all quantities."""
+def fitted(basis: Basis, x: Floats, y: Floats) -> tuple[Chaos, float]:
+    """Fit polynomials to quantities.
+
+    Parameters
+    ----------
+    basis
+        The polynomials, fewer than the samples.
+    x, y
+        Samples, shape (n, d), and the quantities at these, shape (n, ...).
+
+    Returns
+    -------
+    chaos : Chaos
+    loss : float
+        Mean squared leave-one-out error, summed over all quantities.
+    """
     n = len(x)
     flat = y.reshape(n, -1)
     Q, R = np.linalg.qr(basis(x))

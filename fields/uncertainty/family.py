@@ -28,8 +28,8 @@ from rheobase.fields.solver import Conductor, Solve
 
 Floats = NDArray[np.float64]
 
-MOST = 32  # solutions that a `Recycled` keeps
-_NEW = 1e-3  # a solution this close to earlier ones, in energy, teaches nothing
+MOST = 48  # solutions that a `Recycled` keeps
+_NEW = 1e-5  # a solution this close to earlier ones, in energy, teaches nothing
 
 
 class Family:

@@ -18,6 +18,7 @@ from rheobase._files import CHUNK
 from rheobase.fields.basis import Unit
 from rheobase.fields.recovery import SplitNodes, split_nodes
 from rheobase.fields.uncertainty.inputs import Inputs
+from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
 
 FORMAT = "rheobase field samples 1"
@@ -71,6 +72,28 @@ class FieldSamples:
     def label(self) -> NDArray[np.int32]:
         """Tissue label of each kept split node, shape (n_kept,)."""
         return self.split.label[self.kept]
+
+    @property
+    def block(self) -> int:
+        """Kept split nodes that `blocks` yields at a time."""
+        return CHUNK
+
+    def check_head(self, head: Head) -> None:
+        """Check that a head has the mesh of the samples.
+
+        Raises
+        ------
+        InputError
+            If it has another one.
+        """
+        if not all(
+            np.array_equal(getattr(self.mesh, a), getattr(head.mesh, a))
+            for a in ("nodes", "tets", "labels")
+        ):
+            raise InputError(
+                f"expected samples on the mesh of the head, got others: {self.path}, head "
+                f"{head.name!r}"
+            )
 
     def on_split(self, values: Floats) -> Floats:
         """Return values of the kept split nodes, shape (..., n_kept), at all of them, else NaN."""

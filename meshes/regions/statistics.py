@@ -179,7 +179,7 @@ def summarise_region(
         If the values fit nothing of the head, or the region is empty there.
     """
     v, kind = _fitted(head, values, corners)
-    (_, elements, size), *_ = _parts((region,), head, kind, None, levels)
+    (_, elements, size), *_ = region_parts((region,), head, kind, None, levels)
     found = _measured(head, v, kind, corners, elements, size)
     try:
         return summarise(*found, percentiles=percentiles, above=above)
@@ -218,7 +218,7 @@ def region_table(
     v, kind = _fitted(head, values, corners)
     rows: list[Row] = []
     with stage("statistics of regions"):
-        for name, elements, size in _parts(regions, head, kind, within, levels):
+        for name, elements, size in region_parts(regions, head, kind, within, levels):
             row: Row = {"region": name, _size_key(kind): 0.0}
             if len(elements):
                 found = summarise(
@@ -275,14 +275,22 @@ def _fitted(
     return v, fits[0]
 
 
-def _parts(
+def region_parts(
     regions: Atlas | Iterable[Region],
     head: Head,
     kind: str,
     within: Region | None,
     levels: int,
 ) -> Iterator[tuple[str, NDArray[np.intp], Floats]]:
-    """Yield each region's name, the tetrahedra or columns it has, and how much of each (SI)."""
+    """Yield each region's name, the tetrahedra or columns it has, and how much of each (SI).
+
+    Parameters
+    ----------
+    regions, head, within, levels
+        As in `region_table`.
+    kind
+        "columns" of the cortex; anything else is about tetrahedra.
+    """
     if isinstance(regions, Atlas):
         yield from _parts_of_atlas(regions, head, kind, within, levels)
         return
