@@ -143,7 +143,7 @@ def polarisation_rows(
         Lead field, field basis, or anything with ``at(points)``.
     site
         Kind of compartment: "soma", "basal", "apical", "initial_segment", "unmyelinated",
-        "internode", "node" or "terminal"; a row for each placement and compartment of it.
+        "internode", "node" or "terminal"; a row for each compartment of it, by placement.
     duration
         Of a rectangular pulse (s), at whose end the polarisation is taken; inf for a steady field.
     locator
@@ -160,16 +160,16 @@ def polarisation_rows(
         raise InputError(f"duration must be > 0 s, got {duration!r}")
     steps = 1 if np.isinf(duration) else 10
     field = _field(population, source, locator)
-    asked = []
+    asked: list[tuple[int, int, Floats | None]] = []
     for k, cell in enumerate(population.cells):
         tree = factorise(cell.morphology, duration / steps)
         where = np.flatnonzero(cell.morphology.kind == kind)
         members = np.flatnonzero(population.cell == k)
         if len(where) == 0 and len(members):
-            raise InputError(f"expected cells with a {site}, {cell.name} has none")
+            raise InputError(f"expected cells with compartments {site!r}, {cell.name} has none")
         gains = [influence(tree, int(c), np.ones(steps))[-1] for c in where]
         asked += [(int(i), int(c), g) for i in members for c, g in zip(where, gains, strict=True)]
-    return _site_rows(population, field, asked, unit="V")
+    return _site_rows(population, field, sorted(asked, key=_first), unit="V")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -336,9 +336,8 @@ def _site_rows(
     unit: str,
 ) -> SiteRows:
     """Turn weights of rises into rows over the sources."""
-    on_mesh = isinstance(field, NearbyField)
-    k = len(field.E) if on_mesh else len(field.at(np.full((1, 3), 1e-3))[0])
-    C = np.zeros((len(asked), k))
+    E = field.E if isinstance(field, NearbyField) else field.at(np.full((1, 3), 1e-3))[0]
+    C = np.zeros((len(asked), len(E)))
     placement = np.array([a[0] for a in asked])
     compartment = np.array([a[1] for a in asked])
     parts, order = [], []

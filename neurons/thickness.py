@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_option
 from rheobase._progress import track
 from rheobase.fields.basis import as_numbers
 from rheobase.meshes.cortex.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.placement import place_in_sheet
-from rheobase.neurons.recruitment import Recruitment
+from rheobase.neurons.recruitment import POLARITIES, Recruitment
 
 
 def with_thickness(sheet: CorticalSheet, factor: ArrayLike) -> CorticalSheet:
@@ -70,7 +70,12 @@ class ThicknessEffect:
     thickness: float
 
     def share(
-        self, factor: ArrayLike, amplitude: float, *, by: Sequence[str] = ("type", "layer")
+        self,
+        factor: ArrayLike,
+        amplitude: float,
+        *,
+        by: Sequence[str] = ("type", "layer"),
+        polarity: str = "plus",
     ) -> dict[tuple[str, ...], Floats]:
         """Return the share of each group that fires, for thicknesses drawn from a distribution.
 
@@ -79,9 +84,11 @@ class ThicknessEffect:
         factor
             Thicknesses over that of the sheet, shape (s,), within ``factors``.
         amplitude
-            Of the stimulus as given (its unit), >= 0.
+            Of the stimulus (its unit), >= 0.
         by
             Labels that form the groups.
+        polarity
+            Of the stimulus as given ("plus") or reversed ("minus").
 
         Returns
         -------
@@ -94,13 +101,14 @@ class ThicknessEffect:
         InputError
             If a factor lies outside those computed, or the amplitude is < 0.
         """
+        check_option("polarity", polarity, POLARITIES)
         f = np.atleast_1d(as_numbers(factor, "factors of the thickness"))
         if not ((f >= self.factors[0]) & (f <= self.factors[-1])).all():
             raise InputError(
                 f"expected factors from {self.factors[0]:g} to {self.factors[-1]:g}, got "
                 f"{f.min():g} to {f.max():g}: thickness"
             )
-        found = [r.probability(amplitude, by=by).sel(polarity="plus") for r in self.recruitments]
+        found = [r.probability(amplitude, by=by).sel(polarity=polarity) for r in self.recruitments]
         keys = [
             tuple(str(v) for v in label)
             for label in zip(*(found[0][b].values for b in by), strict=True)
