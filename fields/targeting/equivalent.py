@@ -2,14 +2,16 @@
 
 A coil's thousands of elements and dipoles make a field that is smooth away from them. One current
 element stands in each cell of a lattice that the coil passes through, where the coil passes through
-it (a dipole passes where a ring around it does); their strengths are fitted to A all around the coil. A is harmonic beyond and falls off, so by
-the maximum principle the misfit there bounds that everywhere further away (equivalent sources;
-Ying, Biros & Zorin, J Comput Phys 196:591 (2004), doi:10.1016/j.jcp.2003.11.021).
+it (a dipole passes where a ring around it does); their strengths are fitted to A all around the
+coil. A is harmonic beyond and falls off, so by the maximum principle the misfit there bounds that
+everywhere further away (equivalent sources; Ying, Biros & Zorin, J Comput Phys 196:591 (2004),
+doi:10.1016/j.jcp.2003.11.021).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ AWAY = 0.010  # from the copper to where the field is fitted (m): casing, hair a
 _HELD_OUT = 4
 
 
+@lru_cache(maxsize=32)
 def equivalent(coil: Coil, *, cell: float = CELL, away: float = AWAY) -> tuple[Coil, float]:
     """Return a coil of few line elements with the same field.
 
