@@ -172,6 +172,7 @@ def _linear_programme(c: Floats, limits: Limits) -> float:
         b_eq=[0.0],
         bounds=[(0.0, u) for u in (*bounds.most, *bounds.most)],
     )
+    assert found.fun is not None
     return -float(found.fun)
 
 

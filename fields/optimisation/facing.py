@@ -65,7 +65,9 @@ def least_in_any_direction(
     start = C @ reaching / np.linalg.norm(C @ reaching)
     best, score = best_direction(look, _least_between, gap=gap, also=[start])
     found = best.least
-    assert found is not None  # along start there is one
+    if found is None:  # at the very limit of what is possible
+        energy = float(reaching @ Q @ reaching)
+        found = Least(currents=reaching, energy=energy, bound=0.0, price=np.zeros(1))
     for _ in range(TURNS):  # |C x| may exceed its component along d: less current will do
         field = C @ found.currents
         A, wanted = (field / np.linalg.norm(field) @ C)[None], np.array([value])

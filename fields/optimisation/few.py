@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 
 from rheobase.fields.optimisation.intensity import largest
 from rheobase.fields.optimisation.limits import Bounds
-from rheobase.fields.optimisation.quadratic import Least, least_energy, solve, without_limits
+from rheobase.fields.optimisation.quadratic import (
+    Least,
+    UnsolvedError,
+    least_energy,
+    solve,
+    unit_current,
+    without_limits,
+)
 
 Floats = NDArray[np.float64]
 Chosen = frozenset[int]
@@ -57,10 +64,10 @@ def least_energy_of_few(
     -------
     Least
         Its price is that of the electrodes found. None if no currents were found that keep the
-        limits: with a single row to reach, and no more than is possible, there always are some.
+        limits; with a single row to reach, and no more than they allow, there always are some.
     """
     tree = _Tree(Q, A, wanted, bounds)
-    if tree.scale is None:
+    if tree.free is None:
         return None
     tree.start()
     heap: list[tuple[float, int, _Node]] = []
@@ -73,7 +80,7 @@ def least_energy_of_few(
 
     add(frozenset(), frozenset(bounds.usable.tolist()), 0.0)
     while heap and heap[0][0] < (1 - gap) * tree.energy:
-        if tree.best is not None and next(number) > nodes:
+        if next(number) > nodes:
             break
         bound, _, node = heapq.heappop(heap)
         k = max(node.open, key=lambda i: node.share[i])
@@ -90,7 +97,7 @@ def quick_least_of_few(Q: Floats, A: Floats, wanted: Floats, bounds: Bounds) -> 
     None if the limits cannot be kept, or no currents were found that keep them.
     """
     tree = _Tree(Q, A, wanted, bounds)
-    if tree.scale is None:
+    if tree.free is None:
         return None
     tree.start()
     root = tree.relaxed(frozenset(), frozenset(bounds.usable.tolist()))
@@ -118,8 +125,7 @@ class _Tree:
 
     def __init__(self, Q: Floats, A: Floats, wanted: Floats, bounds: Bounds) -> None:
         self.Q, self.A, self.wanted, self.bounds = Q, A, wanted, bounds
-        free = without_limits(Q, A, wanted, bounds.usable)
-        self.scale = None if free is None else free.energy
+        self.free = without_limits(Q, A, wanted, bounds.usable)
         self.best: Least | None = None
         self.tried: set[Chosen] = set()
 
@@ -158,17 +164,17 @@ class _Tree:
 
         Unknowns: currents x and their sizes t, shares z and x²/z of the open ones.
         """
-        assert self.scale is not None
+        assert self.free is not None
         used = np.array(sorted(in_use), dtype=np.intp)
         some = np.concatenate([used, sorted(open_)]).astype(np.intp)
         n, k = len(some), len(used)
-        f, s = n - k, self.bounds.total
+        f, s, scale = n - k, unit_current(self.free, self.bounds), self.free.energy
         project = np.eye(n) - 1.0 / n
         M = project @ self.Q[np.ix_(some, some)] @ project
         inverse = np.linalg.pinv(M, rcond=1e-12, hermitian=True)[k:, k:]
         least = (1 - SAFE) / float(np.linalg.eigvalsh(inverse)[-1])
         M[np.arange(k, n), np.arange(k, n)] -= least
-        unit = s * s / self.scale
+        unit = s * s / scale
         P = np.zeros((2 * n + 2 * f, 2 * n + 2 * f))
         P[:n, :n] = 2 * unit * project @ M @ project
         q = np.concatenate([np.zeros(2 * n + f), np.full(f, unit * least)])
@@ -191,21 +197,34 @@ class _Tree:
         )
         h = np.concatenate(
             [
-                *([0.0], self.wanted / size, np.zeros(2 * n), [2.0], most[:k], np.zeros(f)),
+                *(
+                    [0.0],
+                    self.wanted / size,
+                    np.zeros(2 * n),
+                    [2 * self.bounds.total / s],
+                    most[:k],
+                    np.zeros(f),
+                ),
                 *([self.bounds.number - k], np.ones(f), np.zeros(3 * f)),
             ]
         )
-        found = solve(P, q, G, h, len(self.A) + 1, RELAXED, cones=f)
-        if found is None:
-            return None
         share = np.zeros(len(self.Q))
         share[used] = 1.0
-        share[some[k:]] = found.x[2 * n : 2 * n + f]
         m = len(self.A) + 1
+        try:
+            found = solve(P, q, G, h, m, RELAXED, cones=f)
+        except UnsolvedError:  # that tells nothing
+            share[some[k:]] = (self.bounds.number - k) / f
+            return _Node(
+                used=in_use, open=open_, bound=0.0, price=np.zeros(len(self.A)), share=share
+            )
+        if found is None:
+            return None
+        share[some[k:]] = found.x[2 * n : 2 * n + f]
         return _Node(
             used=in_use,
             open=open_,
-            bound=(1 - SAFE) * found.bound * self.scale,
-            price=-found.z[1:m] * self.scale / size,
+            bound=(1 - SAFE) * found.bound * scale,
+            price=-found.z[1:m] * scale / size,
             share=share,
         )

@@ -135,27 +135,28 @@ def _largest_of_few(c: Floats, bounds: Bounds) -> tuple[Floats, float]:
     """
     from scipy.optimize import Bounds as Box
     from scipy.optimize import LinearConstraint, milp
-    from scipy.sparse import bmat, csr_array, eye_array
 
     some = bounds.usable
     n, most = len(some), bounds.most[some] / bounds.total
     scale = float(np.abs(c[some]).max()) or 1.0
-    one, zero, I = np.ones((1, n)), np.zeros((1, n)), eye_array(n)  # noqa: E741
-    M = csr_array((most, (np.arange(n), np.arange(n))))
-    rows = [
-        [one, -one, zero, zero],  # sum to 0
-        [one, zero, zero, zero],  # total
-        [zero, zero, one, one],  # electrodes
-        [I, None, -M, None],  # no current unless in use
-        [None, I, None, -M],
-        [None, None, I, I],  # one way only
-    ]
+    one, zero = np.ones((1, n)), np.zeros((1, n))
+    I, none, M = np.eye(n), np.zeros((n, n)), np.diag(most)  # noqa: E741
+    rows = np.block(
+        [
+            [one, -one, zero, zero],  # sum to 0
+            [one, zero, zero, zero],  # total
+            [zero, zero, one, one],  # electrodes
+            [I, none, -M, none],  # no current unless in use
+            [none, I, none, -M],
+            [none, none, I, I],  # one way only
+        ]
+    )
     high = np.concatenate([[0.0, 1.0, bounds.number], np.zeros(2 * n), np.ones(n)])
     low = np.full(len(high), -np.inf)
     low[0] = 0.0
     found = milp(
         np.concatenate([-c[some], c[some], np.zeros(2 * n)]) / scale,
-        constraints=LinearConstraint(bmat(rows, format="csr"), low, high),
+        constraints=LinearConstraint(rows, low, high),
         bounds=Box(0.0, np.concatenate([most, most, np.ones(2 * n)])),
         integrality=np.repeat([0, 1], 2 * n),
         options={"mip_rel_gap": GAP},

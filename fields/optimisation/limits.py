@@ -13,6 +13,7 @@ from rheobase._errors import InputError, check_option
 
 Floats = NDArray[np.float64]
 
+LOOSE = 1e3  # times a limit is as good as none
 TOUCHING = 1e-6  # of a limit; what is as near to it counts as at it
 
 
@@ -43,7 +44,6 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        named = isinstance(self.each, Mapping)
         single = None if isinstance(self.each, Mapping) else self.each
         for name, limit in (("total", self.total), ("each", single)):
             if limit is not None and not (isfinite(limit) and limit > 0):
@@ -52,14 +52,12 @@ class Limits:
             for name, limit in self.each.items():
                 if not (isfinite(limit) and limit >= 0):
                     raise InputError(f"expected a current >= 0 A, got {limit!r}: limit of {name!r}")
-        if self.total is None and (self.each is None or named):
+        if self.total is None and single is None:
             raise InputError(
                 "expected a limit on the total current or on that of every electrode, got "
                 f"total={self.total!r}, each={self.each!r}: limits"
             )
-        if self.electrodes is not None and not (
-            isinstance(self.electrodes, int) and self.electrodes >= 2
-        ):
+        if self.electrodes is not None and not self.electrodes >= 2:
             raise InputError(
                 f"expected two or more electrodes, got electrodes={self.electrodes!r}: limits"
             )
@@ -100,13 +98,14 @@ class Limits:
             given=self,
         )
 
-    def without(self, name: str) -> Limits | None:
-        """Return the limits less one of them ("total", "each" or "electrodes"), None for none."""
+    def without(self, name: str) -> Limits:
+        """Return the limits less one of them ("total", "each" or "electrodes").
+
+        Where nothing else limits the currents it is kept, a thousand times as large.
+        """
         kept = {k: getattr(self, k) for k in ("total", "each", "electrodes") if k != name}
-        if kept.get("total") is None and (
-            kept.get("each") is None or isinstance(kept["each"], Mapping)
-        ):
-            return None
+        if kept.get("total") is None and not isinstance(kept.get("each"), float):
+            kept[name] = LOOSE * getattr(self, name)
         return Limits(**kept)
 
 

@@ -16,7 +16,7 @@ Dmochowski et al., J Neural Eng 8:046011 (2011), doi:10.1088/1741-2560/8/4/04601
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from rheobase.fields.optimisation.limits import Bounds
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-10  # of constraints and duality gap, in units of the optimum without limits
+ROUGH = 1e-7  # the same where rounding leaves no more
 SMALL = 1e-6  # of the total; smaller currents are none, if the optimum can do without
 
 
@@ -83,18 +84,17 @@ def least_energy(
     free = without_limits(Q, A, wanted, some)
     if free is None:
         return None
-    x, scale = free.currents, free.energy
-    if np.abs(x).sum() <= 2 * bounds.total and (np.abs(x) <= bounds.most).all():
+    size = np.abs(free.currents)
+    if size.sum() <= 2 * bounds.total and (size <= bounds.most).all():
         return free
-    found = _programme(Q, A, wanted, bounds, some, scale)
+    found = _programme(Q, A, wanted, bounds, some, free)
     if found is None or not settle:
         return found
     kept = some[np.abs(found.currents[some]) > SMALL * bounds.total]
     if len(kept) < len(some):
-        fewer = _programme(Q, A, wanted, bounds, kept, scale)
+        fewer = _programme(Q, A, wanted, bounds, kept, free)
         if fewer is not None and fewer.energy <= (1 + SMALL) * found.bound:
-            x, energy = fewer.currents, fewer.energy
-            return Least(currents=x, energy=energy, bound=found.bound, price=found.price)
+            return replace(fewer, bound=found.bound, price=found.price)
     return found
 
 
@@ -112,11 +112,16 @@ def without_limits(Q: Floats, A: Floats, wanted: Floats, some: NDArray[np.intp])
     return Least(currents=x, energy=energy, bound=energy, price=2 * y)
 
 
+def unit_current(free: Least, bounds: Bounds) -> float:
+    """Return the size of the currents (A): of those without limits, or all that is allowed."""
+    return min(float(np.abs(free.currents).sum() / 2), bounds.total)
+
+
 def _programme(
-    Q: Floats, A: Floats, wanted: Floats, bounds: Bounds, some: NDArray[np.intp], scale: float
+    Q: Floats, A: Floats, wanted: Floats, bounds: Bounds, some: NDArray[np.intp], free: Least
 ) -> Least | None:
-    """Solve for (x, t) with |x| <= t, in units of the total current and of ``scale``."""
-    n, s = len(some), bounds.total
+    """Solve for (x, t) with |x| <= t, in units of the optimum without limits."""
+    n, s, scale = len(some), unit_current(free, bounds), free.energy
     size = np.abs(A[:, some]).max(axis=1) * s
     P = np.zeros((2 * n, 2 * n))
     P[:n, :n] = 2 * Q[np.ix_(some, some)] * (s * s / scale)
@@ -131,20 +136,31 @@ def _programme(
             [none, I],
         ]
     )
-    h = np.concatenate([[0.0], wanted / size, np.zeros(2 * n), [2.0], bounds.most[some] / s])
+    h = np.concatenate(
+        [[0.0], wanted / size, np.zeros(2 * n), [2 * bounds.total / s], bounds.most[some] / s]
+    )
     m = len(A) + 1
-    found = solve(P, np.zeros(2 * n), G, h, m, TOLERANCE)
+    try:
+        found = solve(P, np.zeros(2 * n), G, h, m, TOLERANCE)
+    except UnsolvedError:
+        found = solve(P, np.zeros(2 * n), G, h, m, ROUGH)
     if found is None:
         return None
     x = np.zeros(len(Q))
     x[some] = s * found.x[:n]
     x[some[np.abs(x[some]).argmax()]] -= x.sum()
+    x /= max(1.0, np.abs(x).sum() / (2 * bounds.total), (np.abs(x[some]) / bounds.most[some]).max())
+    energy = float(x @ Q @ x)
     return Least(
         currents=x,
-        energy=float(x @ Q @ x),
-        bound=found.bound * scale,
+        energy=energy,
+        bound=min(found.bound * scale, energy),
         price=-found.z[1:m] * scale / size,
     )
+
+
+class UnsolvedError(ArithmeticError):
+    """Clarabel found neither an optimum nor that there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,6 +198,11 @@ def solve(
     -------
     Solved
         None where no x keeps the constraints.
+
+    Raises
+    ------
+    UnsolvedError
+        If rounding stops it on the way.
     """
     import clarabel
     from scipy.sparse import csc_array
@@ -200,7 +221,7 @@ def solve(
     if status.endswith("PrimalInfeasible"):
         return None
     if status not in {"Solved", "AlmostSolved"}:
-        raise RuntimeError(f"Clarabel ended with {status}")
+        raise UnsolvedError(f"Clarabel ended with {status}")
     return Solved(np.array(found.x), np.array(found.z), float(found.obj_val_dual))
 
 
@@ -225,4 +246,5 @@ def largest_multiple(A: Floats, wanted: Floats, bounds: Bounds) -> float:
         b_eq=np.zeros(len(A) + 1),
         bounds=[(0.0, u) for u in (*most, *most)] + [(0.0, None)],
     )
+    assert found.x is not None  # x = 0 is within the limits
     return float(found.x[-1] * size / np.linalg.norm(wanted))

@@ -39,8 +39,10 @@ from rheobase.fields.optimisation.quadratic import Least, largest_multiple, leas
 Floats = NDArray[np.float64]
 
 GAP = 1e-4  # relative, of rms fields, that is enough where a search proves it
+FLAT = 1e-12  # of the largest energy of currents; less is none
 NODES = 1000  # of a tree of electrodes
-REACH = 1e-9  # relative; what is asked for may exceed the largest possible by as much
+REACH = 1e-9  # relative; what is asked for may exceed the largest possible by as much, and comes
+# out as much below
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -188,9 +190,9 @@ def focal(
         conflict = _conflict(limits, lambda other: value <= _reach(C, other.bounds(names))[1])
         raise InputError(
             f"expected a field of at most {top:.6g} V/m in the target, got {value:g} V/m, in "
-            f"conflict with the limits {conflict}: focal"
+            f"conflict with {conflict}: focal"
         )
-    value = min(value, _size(C @ x))
+    value = min(value, (1 - REACH) * _size(C @ x))
     with stage("least field off target"):
         if len(C) == 1:
             found = _least(energy, C, np.array([value]), bounds, gap, nodes)
@@ -233,14 +235,14 @@ def lcmv(
     if found is None:
         most = largest_multiple(C, e, bounds)
         if most == 0:
-            raise InputError(f"expected a field that some currents have, got {wanted!r}: lcmv")
+            raise InputError(f"expected a field that some currents have, got {e.tolist()}: lcmv")
 
         def possible(other: Limits) -> bool:
             return _least(energy, C, e, other.bounds(names), 1.0, nodes) is not None
 
         raise InputError(
-            f"expected a field that is possible in the target, got {wanted!r} V/m, in conflict "
-            f"with the limits {_conflict(limits, possible)}"
+            f"expected a field that the limits allow, found no currents for {e.tolist()} V/m, in "
+            f"conflict with {_conflict(limits, possible)}"
             + (f" ({most:.4g} of it is possible)" if most < 1 else "")
             + ": lcmv"
         )
@@ -302,6 +304,14 @@ def _checked(
         raise InputError(f"expected a finite matrix of {n} electrodes, got {q.shape}: energy")
     if not np.allclose(q, q.T, rtol=0, atol=1e-9 * np.abs(q).max()):
         raise InputError("expected a symmetric matrix: off-target energy")
+    P = np.eye(n) - 1.0 / n
+    cost = np.linalg.eigvalsh(P @ q @ P)
+    rank = int(np.count_nonzero(cost > FLAT * cost[-1]))
+    if rank < n - 1:
+        raise InputError(
+            f"expected an off-target energy above 0 for all currents, {n - 1 - rank} of {n - 1} "
+            "independent ones have none: take more of the tissue as off target"
+        )
     return c, q, limits.bounds(names)
 
 
@@ -336,7 +346,7 @@ def _conflict(limits: Limits, possible: Callable[[Limits], bool]) -> str:
     rest = limits
     for name in kept[:]:
         less = rest.without(name)
-        if less is not None and not possible(less):
+        if not possible(less):
             kept.remove(name)
             rest = less
     return " and ".join(f"{k}={getattr(limits, k)!r}" for k in kept)
