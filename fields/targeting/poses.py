@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rheobase._errors import InputError
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.placing import NORMAL_RADIUS, TOUCH
 from rheobase.fields.targeting.distance import MARGIN, ScalpDistance
 from rheobase.meshes.files.surface_tree import SurfaceTree
-from rheobase.meshes.placing.scalp import Scalp
+from rheobase.meshes.placing.scalp import Frame, Scalp
 
 _OUTLINE = 0.003  # one point of a casing in each cell of this size (m) is looked at
 
@@ -20,6 +21,47 @@ def scalp_positions(scalp: Scalp, distance: ScalpDistance, spacing: float) -> ND
     """Return points all over the scalp (m), one in each cell of size ``spacing``, (n, 3)."""
     points = distance.surface(0.0, spacing)[0]
     return SurfaceTree.of_triangles(scalp.nodes[scalp.triangles]).nearest(points)
+
+
+def scalp_grid(
+    frame: Frame, radius: float, spacing: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return places evenly spaced along the scalp around a point of it, for maps and pictures.
+
+    Parameters
+    ----------
+    frame
+        Tangent frame at the point.
+    radius, spacing
+        Along the scalp (m). Beyond an edge of the scalp there is no place.
+
+    Returns
+    -------
+    along : ndarray, shape (p, 2)
+        Right and front of the point along the scalp (m).
+    points : ndarray, shape (p, 3)
+        The places (m).
+
+    Raises
+    ------
+    InputError
+        If a length is not > 0 m.
+    """
+    if not (radius > 0 and spacing > 0):
+        raise InputError(
+            f"radius and spacing must be > 0 m, got {radius!r} and {spacing!r}: places on the scalp"
+        )
+    n = int(radius / spacing)
+    steps = np.arange(-n, n + 1) * spacing
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    along, points = [], []
+    for uv in grid[np.linalg.norm(grid, axis=1) <= radius]:
+        try:
+            points.append(frame.point(uv, where="place on the scalp"))
+        except InputError:
+            continue
+        along.append(uv)
+    return np.array(along), np.array(points)
 
 
 def tangential_poses(

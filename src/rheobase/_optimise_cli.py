@@ -107,6 +107,45 @@ def optimise(
     _tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
 
 
+def uncertainty(
+    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped study.")],
+    samples: Annotated[
+        int | None, typer.Option("--samples", help="Samples, instead of the study's (200).")
+    ] = None,
+    tissues: Annotated[
+        str | None,
+        typer.Option("--tissues", help="Tissues that vary over their table's range: skull,scalp."),
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Sample the field of a study over what is not known exactly; spread and Sobol indices."""
+    from rheobase.config import parse_study, read_toml
+    from rheobase.dosing import run_uncertainty
+    from rheobase.stations.inputs import open_inputs
+    from rheobase.tables.text import toml_text
+
+    table, text, path = read_toml(study)
+    asked: dict[str, Any] = {"samples": samples}
+    if tissues is not None:
+        asked["tissues"] = [name.strip() for name in tissues.split(",") if name.strip()]
+    given = {k: v for k, v in asked.items() if v is not None}
+    if given:
+        own = table.get("uncertainty", {})
+        if not isinstance(own, dict):
+            raise InputError(f"expected a table: {path.name}, [uncertainty]")
+        table["uncertainty"] = own | given
+        text += f"\n# options of the command line\n# {toml_text(given).strip()!r}\n"
+    checked = parse_study(table, where=path.name, folder=path.parent)
+    if dry_run:
+        open_inputs(checked)
+        typer.echo(f"{study}: valid: {checked.title}")
+        return
+    folder = out or Path("out") / f"{path.stem}_uncertainty"
+    _tell(run_uncertainty(checked, text=text, out=folder), as_json=as_json)
+
+
 def head_of(source: str, resolution: str | None) -> dict[str, Any]:
     """Return ``[head]`` of a built-in name, a file or a folder."""
     from rheobase.meshes.heads import BUILT_IN

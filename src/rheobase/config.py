@@ -16,6 +16,7 @@ from rheobase.tables.electrodes import TES, TI
 from rheobase.tables.head import HeadTable
 from rheobase.tables.parse import parse_table
 from rheobase.tables.results import ResultsTable
+from rheobase.tables.uncertainty import UncertaintyTable
 
 
 class Cells(Table):
@@ -51,6 +52,7 @@ class Study(Table):
     results: ResultsTable = ResultsTable()
     cells: Cells | None = None
     network: NetworkTable | None = None
+    uncertainty: UncertaintyTable | None = None
 
     @model_validator(mode="after")
     def _stations_fit(self) -> Self:
@@ -65,6 +67,11 @@ class Study(Table):
             raise ValueError(
                 f"results.intensity_A_per_us belongs to a coil ('tms'), got {self.device.kind!r}"
             )
+        unsure = self.uncertainty or UncertaintyTable()
+        if unsure.coil and self.device.kind != "tms":
+            raise ValueError(f"uncertainty.coil needs a coil ('tms'), got {self.device.kind!r}")
+        if unsure.electrodes and self.device.kind == "tms":
+            raise ValueError("uncertainty.electrodes needs electrodes ('tes', 'ti'), got 'tms'")
         return self
 
     def positions(self) -> dict[str, str]:

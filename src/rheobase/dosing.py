@@ -1,14 +1,18 @@
-"""Run an optimisation: head, target, currents or poses, then files and report."""
+"""Run an optimisation, or the uncertainty of a study, from the head to the report."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from rheobase.config import Study
 from rheobase.pipeline import Result, finish, open_book
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.currents import currents_station
 from rheobase.stations.head import head_station
+from rheobase.stations.inputs import open_inputs
+from rheobase.stations.placing import place_device
 from rheobase.stations.poses import poses_station
+from rheobase.stations.uncertain import uncertainty_station
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTMS
 
 
@@ -46,4 +50,39 @@ def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read={place: path for place, path in files.items() if path.is_file()},
+    )
+
+
+def run_uncertainty(study: Study, *, text: str, out: Path) -> Result:
+    """Sample the field of a study over what is not known exactly and write it into ``out``.
+
+    Parameters
+    ----------
+    study, text
+        The checked study and the text of its file; all tissues vary over the ranges of the tissue
+        table where it has no ``[uncertainty]``.
+    out
+        Folder of the results; a run that was interrupted goes on with the samples in it.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If a name in the study is unknown, a distribution allows a conductivity <= 0, or the device
+        does not fit the head; before anything is solved.
+    """
+    inputs = open_inputs(study)
+    book = open_book(text, out)
+    head = head_station(study.head, book)
+    uncertainty_station(study, place_device(study, head, inputs), inputs, book)
+    return finish(
+        book,
+        title=f"{study.title}: how sure",
+        question=study.question,
+        text=text,
+        seed=study.seed,
+        read={place: path for place, path in inputs.files.items() if path.is_file()},
     )

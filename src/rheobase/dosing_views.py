@@ -50,6 +50,7 @@ def draw_front(
     for marker, (name, (gain, price)) in marks:
         panel.plot(price, gain, marker, color="k", mfc="w", ms=11, mew=1.4, label=name, zorder=5)
     panel.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, None), ylim=(0, None))
+    panel.locator_params(axis="x", nbins=6)
     panel.legend(frameon=False, fontsize=8)
     panel.spines[["top", "right"]].set_visible(False)
 

@@ -25,6 +25,7 @@ Scene = dict[str, NDArray[Any]]
 
 ANODE, CATHODE = (0.84, 0.37, 0.0), (0.0, 0.45, 0.70)
 COPPER = (0.72, 0.45, 0.20)
+RING_HEIGHT = 0.008  # of the ring that marks a target, over the pial surface (m)
 
 
 def pad_scene(
@@ -70,6 +71,38 @@ def coil_scene(coil: Coil) -> Scene:
         scene[f"colour_{k}"] = np.array(COPPER)
         scene[f"opacity_{k}"] = np.array(0.5)
     return scene
+
+
+def target_scene(head: Head, centre: ArrayLike, radius: float) -> Scene:
+    """Return a red ring over the cortex nearest to a target.
+
+    Parameters
+    ----------
+    head
+        The head.
+    centre, radius
+        Middle (m), shape (3,), and radius (m) of the target.
+
+    Raises
+    ------
+    InputError
+        If the head has no cortical sheet.
+    """
+    if head.cortex is None:
+        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
+    pia = head.cortex.points(0.0)
+    away = pia - np.asarray(centre, dtype=np.float64)
+    over = pia[int((away**2).sum(axis=1).argmin())]
+    middle = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
+    normal = (over - middle) / np.linalg.norm(over - middle)
+    right = np.cross(normal, [0.0, 0.0, 1.0] if abs(normal[2]) < 0.9 else [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    turn = np.linspace(0.0, 2 * np.pi, 61)[:, None]
+    ring = np.cos(turn) * right + np.sin(turn) * np.cross(normal, right)
+    return {
+        "line_target": over + RING_HEIGHT * normal + radius * ring,
+        "colour_target": np.array([0.85, 0.1, 0.1]),
+    }
 
 
 def draw_cortex(

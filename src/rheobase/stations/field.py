@@ -128,11 +128,12 @@ def grey_label(head: Head) -> int:
 
 def hot_spot(head: Head, device: Device, strength: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the grey-matter point at mid-depth of the cortex where the quantity is largest."""
-    if head.cortex is None:
+    if head.cortex is not None:
+        points = head.cortex.points(0.5)
+        value, tet = device.basis.interpolate(strength, points)
+        value[head.mesh.labels[tet] != grey_label(head)] = np.nan  # where sheet and mesh differ
+    if head.cortex is None or not np.isfinite(value).any():
         return device.basis.peak(strength, grey_label(head)).position
-    points = head.cortex.points(0.5)
-    value, tet = device.basis.interpolate(strength, points)
-    value[head.mesh.labels[tet] != grey_label(head)] = np.nan  # where sheet and mesh part company
     hot: NDArray[np.float64] = points[int(np.nanargmax(value))]
     return hot
 

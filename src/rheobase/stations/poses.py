@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError
 from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.dosing_views import draw_angles, draw_poses
@@ -44,16 +42,19 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
     from rheobase.fields.induction import solve_induction
     from rheobase.fields.optimisation.target import rows
     from rheobase.fields.solver import Conductor
+    from rheobase.fields.targeting.poses import scalp_grid
     from rheobase.fields.targeting.reciprocity import reciprocity
 
     coil = table.open_coil()
     target = aim(study.target, head)
-    places = _places(head, target.centre, table)
+    scalp = Scalp(head.mesh)
+    frame = scalp.frame(scalp.nearest(target.centre)[0], where="target")
+    along, points = scalp_grid(frame, table.radius_mm * 1e-3, table.spacing_mm * 1e-3)
     conductor = Conductor(head)
     round_ = 180.0 if target.direction is None else 360.0  # a turned coil has the same |E|
     found = reciprocity(conductor, target).map(
         coil,
-        positions=places.points,
+        positions=points,
         angles_deg=np.arange(0.0, round_, table.step_deg),
         distance_mm=table.distance_mm,
     )
@@ -72,7 +73,7 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
         pictures = [
             book.picture(
                 "poses",
-                _figure(found, places, rate, table.spacing_mm * 1e-3),
+                _figure(found, frame, along, rate, table.spacing_mm * 1e-3),
                 "Every position: the largest value over all angles, and the direction in which the "
                 "coil drives current at the best one; the red ring is the best position. Right: "
                 "all angles there.",
@@ -116,41 +117,6 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
         "solved_V_per_m_at_1_A_per_us": value,
         "dIdt_A_per_us": rate,
     }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Places:
-    """Evenly spaced places of the scalp over a target.
-
-    Parameters
-    ----------
-    frame
-        Where the scalp is nearest to the target.
-    along
-        Right and front along the scalp (m), shape (p, 2).
-    points
-        The places (m), shape (p, 3).
-    """
-
-    frame: Frame
-    along: Floats
-    points: Floats
-
-
-def _places(head: Head, centre: Floats, table: OptimiseTMS) -> _Places:
-    scalp = Scalp(head.mesh)
-    frame = scalp.frame(scalp.nearest(centre)[0], where="target")
-    n = int(table.radius_mm / table.spacing_mm)
-    steps = np.arange(-n, n + 1) * table.spacing_mm * 1e-3
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    along, points = [], []
-    for uv in grid[np.linalg.norm(grid, axis=1) <= table.radius_mm * 1e-3]:
-        try:
-            points.append(frame.point(uv, where="coil"))
-        except InputError:  # beyond an edge of the scalp
-            continue
-        along.append(uv)
-    return _Places(frame=frame, along=np.array(along), points=np.array(points))
 
 
 def _paragraphs(
@@ -290,7 +256,9 @@ def _write(
     return [*files, whole, run]
 
 
-def _figure(found: TargetingMap, places: _Places, rate: float, spacing: float) -> Figure:
+def _figure(
+    found: TargetingMap, frame: Frame, along: Floats, rate: float, spacing: float
+) -> Figure:
     """Draw the best value at every place along the scalp, and all angles at the best place."""
     i, _ = found.best
     values = found.values * rate * 1e6
@@ -300,9 +268,9 @@ def _figure(found: TargetingMap, places: _Places, rate: float, spacing: float) -
     everywhere, angles = figure.subplots(1, 2, width_ratios=(1.15, 1))
     shown = draw_poses(
         everywhere,
-        places.along,
+        along,
         values.max(axis=1),
-        current @ np.stack([places.frame.right, places.frame.front], axis=1),
+        current @ np.stack([frame.right, frame.front], axis=1),
         best=i,
         spacing=spacing,
         arrows=found.field.shape[2] == 1,
