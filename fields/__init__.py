@@ -22,6 +22,10 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.interference import Carriers, carrier_max, envelope_along, envelope_max
 from rheobase.fields.leadfield import LeadField, load_lead_field
 from rheobase.fields.leadfield_solve import lead_field
+from rheobase.fields.optimisation.energy import off_target_energy
+from rheobase.fields.optimisation.limits import Limits
+from rheobase.fields.optimisation.target import Target, point_target, region_target
+from rheobase.fields.optimisation.tes import focal, lcmv, max_intensity, pareto
 from rheobase.fields.results.compare import compare_fields
 from rheobase.fields.results.msh import read_simnibs_results
 from rheobase.fields.results.table import field_table
@@ -44,11 +48,13 @@ __all__ = [
     "FieldBasis",
     "Layer",
     "LeadField",
+    "Limits",
     "MeshedElectrodes",
     "Montage",
     "Polygon",
     "Rectangle",
     "Ring",
+    "Target",
     "TensorImage",
     "Tensors",
     "Waveform",
@@ -63,17 +69,23 @@ __all__ = [
     "error_table",
     "estimate_error",
     "field_table",
+    "focal",
     "focality",
     "layer",
+    "lcmv",
     "lead_field",
     "load_basis",
     "load_lead_field",
     "magnetic_dipole",
+    "max_intensity",
     "mesh_electrodes",
     "montage_1x1",
     "montage_4x1",
+    "off_target_energy",
+    "pareto",
     "place_coil",
     "place_electrode",
+    "point_target",
     "pose_from_simnibs",
     "pose_to_simnibs",
     "ramped",
@@ -83,6 +95,7 @@ __all__ = [
     "read_tensors",
     "read_waveform",
     "rectangular",
+    "region_target",
     "sine",
     "solve_conduction",
     "solve_induction",
