@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rheobase import __version__
+
 
 def rheobase(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -21,8 +23,13 @@ def rheobase(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_verbs() -> None:
     run = rheobase("--help")
     assert run.returncode == 0
-    for verb in ("demo", "run", "validate", "heads", "devices", "leadfield"):
+    for verb in ("demo", "run", "validate", "heads", "devices", "leadfield", "optimise"):
         assert verb in run.stdout
+
+
+def test_version() -> None:
+    run = rheobase("--version")
+    assert (run.returncode, run.stdout) == (0, f"rheobase {__version__}\n")
 
 
 @pytest.mark.parametrize(
