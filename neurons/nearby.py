@@ -123,20 +123,21 @@ def nearby(population: Population, source: Any, *, locator: Locator | None = Non
     population
         The cells.
     source
-        A lead field, or anything with ``mesh``, ``E`` (k, n_split, 3) and ``split_of_tet``.
+        A lead field, or what else has ``mesh``, ``split``, ``kept`` and ``at`` as it has (the modes
+        of coils); or anything with ``mesh``, ``E`` (k, n_split, 3) and ``split_of_tet``.
     locator
         Of the mesh, if at hand.
 
     Notes
     -----
-    A lead field that keeps grey matter alone has nothing for an axon in white matter or a dendrite
-    that the mesh holds in CSF: they are told as outside. Keep these tissues where cells matter.
+    What keeps grey matter alone has nothing for an axon in white matter or a dendrite that the mesh
+    holds in CSF: they are told as outside. Keep these tissues where cells matter.
     """
     from scipy.spatial import cKDTree
 
     if isinstance(source, NearbyField):
         return source
-    stored = isinstance(source, LeadField)
+    stored = hasattr(source, "kept")
     of_tet = source.split.of_tet if stored else source.split_of_tet
     n_split = len(source.split.node) if stored else source.E.shape[1]
     mesh = source.mesh
@@ -167,5 +168,5 @@ def nearby(population: Population, source: Any, *, locator: Locator | None = Non
         nodes=nodes,
         E=np.ascontiguousarray(E, dtype=np.float64),
         names=tuple(getattr(source, "names", map(str, range(len(E))))),
-        unit="A" if stored else str(getattr(source, "unit", "1")),
+        unit=str(getattr(source, "unit", "A" if isinstance(source, LeadField) else "A/s")),
     )

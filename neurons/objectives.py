@@ -8,8 +8,9 @@ of a cell (1 over its threshold) is the largest of such rows, each over its V_th
 
 convex and piecewise linear in a: several sources have no one row for R, but one that touches it at
 any given a, the *critical* row there, and stays below it at every other a. (One thing is left out
-here: a deviation that only decays from an earlier phase of the pulse does not count in R, see
-docs/cells.md. With pulses of several phases a row may so lie above R, by the ratio of two V_th.)
+here: a deviation counts only while it grows, so that one that decays from an earlier phase is not
+judged again, see docs/cells.md. A row may therefore lie above R where its own site decays; of 200
+cells, one or two were told to fire for this reason.)
 """
 
 from __future__ import annotations

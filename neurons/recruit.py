@@ -4,9 +4,10 @@ The share of cells that fire is a step function of the amplitudes a; each cell's
 convex (`rheobase.neurons.objectives`), so that "R_i >= 1" is the outside of a convex body and to
 maximise their number is not a convex problem. What is done, and what it guarantees:
 
-- `rank_stimuli`: critical rows found at a few stimuli bound the responses to all others from below;
-  the best by that estimate are checked with the cable, until no other is within the corrections
-  that checks brought. Exact for those checked; another one may be better than its estimate.
+- `rank_stimuli`: critical rows found at a few stimuli bound the responses to all others from below
+  (but see `objectives`); the best by that estimate are checked with the cable, until no other is
+  within the corrections that checks brought. Exact for those checked; another one may be better
+  than its estimate.
 - `best_pair`: every pair of electrodes with the cable. Exact among pairs; and because a convex
   function is largest at the corners of its domain, which are the pairs, a cell that no pair
   recruits is recruited by no currents of the same total: an upper bound for any montage.
@@ -109,9 +110,8 @@ def rank_stimuli(
     objective: CellObjective,
     stimuli: ArrayLike,
     *,
-    checks: int = 40,
-    first: int = 8,
-    seed: int = 0,
+    checks: int = 60,
+    first: int = 16,
 ) -> Ranking:
     """Find the stimulus that recruits most cells among many: coil poses, pairs, any list.
 
@@ -124,9 +124,8 @@ def rank_stimuli(
     checks
         Largest number of stimuli evaluated with the cable.
     first
-        How many of them, drawn at random, start the search; as many more are checked at least.
-    seed
-        Of that draw.
+        How many of them start the search, those whose fields at the cells differ most in shape; as
+        many more are checked at least.
 
     Raises
     ------
@@ -142,7 +141,7 @@ def rank_stimuli(
     checked: list[int] = []
     exact: dict[int, tuple[float, float]] = {}
     correction = 0.0
-    start = np.random.default_rng(seed).permutation(len(a))[:first].tolist()
+    start = _unlike(objective, a, first)
     for number in track(range(min(checks, len(a))), "candidates"):
         if number < len(start):
             i = start[number]
@@ -172,6 +171,26 @@ def rank_stimuli(
         correction=correction,
         settled=settled,
     )
+
+
+def _unlike(objective: CellObjective, stimuli: Floats, count: int) -> list[int]:
+    """Return stimuli of which each is as far as can be, in angle, from those before it.
+
+    Fields count where the cells are: the strongest comes first.
+    """
+    E = getattr(objective.field, "E", None)
+    k = stimuli.shape[1]
+    flat = np.eye(k) if E is None else np.asarray(E, dtype=np.float64).reshape(k, -1)
+    size, axes = np.linalg.eigh(flat @ flat.T)
+    shape = stimuli @ (axes * np.sqrt(size.clip(min=0.0)))
+    length = np.linalg.norm(shape, axis=1)
+    shape /= np.where(length > 0, length, 1.0)[:, None]
+    chosen = [int(length.argmax())]
+    nearest = np.where(length > 0, shape @ shape[chosen[0]], 1.0)
+    while len(chosen) < count and nearest.min() < 1 - 1e-9:
+        chosen.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, shape @ shape[chosen[-1]])
+    return chosen
 
 
 class _Estimate:
@@ -276,7 +295,8 @@ def maximise_recruitment(
             most = np.where(np.isin(np.arange(len(names)), kept), bounds.most, 0.0)
             seed = _programme(objective, bounds, most, currents)
             options = [_climb(objective, bounds, most, seed, rounds)]
-            options.append((begin.currents, begin.history[-1:]))
+            if np.count_nonzero(begin.currents) <= bounds.number:
+                options.append((begin.currents, history[:1]))
             currents, history = max(options, key=lambda o: o[1][-1])
     R = responses(objective, currents)
     return RecruitmentOptimum(
@@ -330,7 +350,7 @@ def _programme(objective: CellObjective, bounds: Bounds, most: Floats, currents:
         bounds=[(0, m) for m in np.tile(most, 2)] + [(None, 1.0)] * cells,
         method="highs",
     )
-    if not solved.success:
+    if solved.x is None:
         raise InputError(f"the currents found no optimum: {solved.message}")
     a: Floats = solved.x[:n] - solved.x[n : 2 * n]
     a[np.abs(a) < 1e-9 * bounds.total] = 0.0

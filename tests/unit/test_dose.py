@@ -80,7 +80,8 @@ def in_field(cells: Population, strength: float) -> Recruitment:
 
 
 def test_dose_in_scaled_heads_is_exact() -> None:
-    head, target = ball(0.018), below(ball(0.018), 1.0)
+    head = ball(0.025)
+    target = below(head, 1.0)
     one = pair(head)
     here = exposure(one, [1.0], target)
     for statistic in ("mean", 95.0):

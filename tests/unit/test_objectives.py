@@ -221,7 +221,7 @@ def test_recruitment_by_pairs_ranking_and_programmes(
     ]
     exact = [np.mean(responses(pulsed, s) >= 1) for s in stimuli]
     assert start.share == max(exact)
-    ranking = rank_stimuli(pulsed, stimuli, checks=40)
+    ranking = rank_stimuli(pulsed, stimuli, checks=30, first=6)
     assert ranking.share[ranking.best] == max(exact)
     assert ranking.share[ranking.checked] == pytest.approx(np.array(exact)[ranking.checked])
     assert (ranking.share <= np.array(exact) + 1e-12).all()  # estimates are lower bounds
@@ -238,7 +238,7 @@ def test_recruitment_by_pairs_ranking_and_programmes(
     three = Limits(total=total, each=0.6 * total, electrodes=3)
     few = maximise_recruitment(pulsed, three, names, start=start)
     assert len(few.montage()) <= 3
-    assert start.history[0] - 1e-9 <= few.history[-1] <= found.history[-1] + 1e-9
+    assert start.history[0] * (1 - FLOAT32) <= few.history[-1] <= found.history[-1]
 
 
 def test_bad_input(population: Population, field: LeadField, pulsed: CellObjective) -> None:
