@@ -33,6 +33,19 @@ from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.results.write import write_results
 from rheobase.fields.solver import Conductor
 from rheobase.fields.tensors import Tensors
+from rheobase.fields.uncertainty.chaos import Chaos, fit
+from rheobase.fields.uncertainty.distributions import beta, distribution, lognormal, normal, uniform
+from rheobase.fields.uncertainty.inputs import (
+    CoilShift,
+    Conductivity,
+    ElectrodeShift,
+    Inputs,
+    conductivities,
+)
+from rheobase.fields.uncertainty.maps import uncertainty_maps, uncertainty_table
+from rheobase.fields.uncertainty.quantities import component, modulation, strength
+from rheobase.fields.uncertainty.samples import FieldSamples, load_samples
+from rheobase.fields.uncertainty.sampling import sample_fields
 from rheobase.fields.waveforms.files import read_waveform
 from rheobase.fields.waveforms.pulses import discharge, tms_pulse
 from rheobase.fields.waveforms.shapes import ramped, rectangular, sine, two_carriers
@@ -41,11 +54,17 @@ from rheobase.meshes.placing.outlines import Disc, Polygon, Rectangle, Ring
 
 __all__ = [
     "Carriers",
+    "Chaos",
     "Coil",
+    "CoilShift",
+    "Conductivity",
     "Conductor",
     "Disc",
     "Electrode",
+    "ElectrodeShift",
     "FieldBasis",
+    "FieldSamples",
+    "Inputs",
     "Layer",
     "LeadField",
     "Limits",
@@ -58,17 +77,22 @@ __all__ = [
     "TensorImage",
     "Tensors",
     "Waveform",
+    "beta",
     "carrier_max",
     "coil",
     "compare_fields",
+    "component",
+    "conductivities",
     "conductivity_tensors",
     "discharge",
+    "distribution",
     "envelope_along",
     "envelope_error",
     "envelope_max",
     "error_table",
     "estimate_error",
     "field_table",
+    "fit",
     "focal",
     "focality",
     "layer",
@@ -76,11 +100,15 @@ __all__ = [
     "lead_field",
     "load_basis",
     "load_lead_field",
+    "load_samples",
+    "lognormal",
     "magnetic_dipole",
     "max_intensity",
     "mesh_electrodes",
+    "modulation",
     "montage_1x1",
     "montage_4x1",
+    "normal",
     "off_target_energy",
     "pareto",
     "place_coil",
@@ -96,12 +124,17 @@ __all__ = [
     "read_waveform",
     "rectangular",
     "region_target",
+    "sample_fields",
     "sine",
     "solve_conduction",
     "solve_induction",
+    "strength",
     "tissue_focality",
     "tms_pulse",
     "two_carriers",
+    "uncertainty_maps",
+    "uncertainty_table",
+    "uniform",
     "write_results",
     "write_vtu",
 ]

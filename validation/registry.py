@@ -31,6 +31,7 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "reciprocity-map": "targeting:reciprocity_map",
     "tms-any-pose": "targeting:tms_any_pose",
     "microcircuit-rates": "microcircuit:microcircuit_rates",
+    "uncertainty-sphere": "uncertainty:sphere",
 }
 
 

@@ -175,7 +175,11 @@ class Chaos:
             Samples.
         """
         y = np.tensordot(self.basis.dense(n), self.coefficients, axes=1)
-        found: Floats = np.quantile(y, q, axis=0)
+        y.sort(axis=0)
+        at = np.asarray(q, dtype=np.float64) * (n - 1)
+        low = np.minimum(at.astype(np.intp), max(n - 2, 0))
+        part = (at - low).reshape(-1, *[1] * (y.ndim - 1))
+        found: Floats = (1 - part) * y[low] + part * y[np.minimum(low + 1, n - 1)]
         return found
 
     def _indices(self, chosen: Callable[[int], tuple[int, ...]]) -> Floats:

@@ -235,7 +235,7 @@ def uncertainty_table(
     rows: list[Row] = []
     for k, name in enumerate(names):
         chaos = fit(samples.inputs, samples.x, values[:, k], degree=degree)
-        row: Row = {"region": name, "volume_mm3": volume[k] * 1e9}
+        row: Row = {"region": name, "volume_mm3": float(volume[k]) * 1e9}
         row |= {"mean": float(chaos.mean), "sd": float(chaos.sd)}
         if levels:
             found = chaos.quantiles(levels).tolist()
