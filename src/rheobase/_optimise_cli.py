@@ -56,7 +56,7 @@ def optimise(
         float | None, typer.Option("--field", help="Field wanted in the target (V/m).")
     ] = None,
     other: Annotated[
-        list[str] | None, typer.Option("--set", help="Another key of [optimise]: name=value.")
+        list[str] | None, typer.Option("--set", help="Another key of the table: name=value.")
     ] = None,
     out: Out = None,
     as_json: AsJson = False,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from rheobase._progress import stage
 from rheobase.stations.aiming import aim, open_lead_field
 from rheobase.stations.currents_book import Found, write_found
-from rheobase.tables.optimise import OptimiseStudy, OptimiseTES
+from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
 
 if TYPE_CHECKING:
     from rheobase.fields.leadfield import LeadField
+    from rheobase.fields.optimisation.target import Target
     from rheobase.fields.optimisation.tes import Optimum
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
@@ -22,24 +23,28 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def currents_station(study: OptimiseStudy, table: OptimiseTES, head: Head, book: Book) -> None:
+def currents_station(
+    study: OptimiseStudy, table: OptimiseTES | OptimiseTI, head: Head, book: Book
+) -> None:
     """Find the currents, write them, draw them with their field, tabulate them."""
-    from rheobase.fields.optimisation.energy import off_target_energy
     from rheobase.fields.optimisation.target import rows
 
     target = aim(study.target, head)
     field = open_lead_field(table, head, study.target)
     with stage("what the electrodes do to the target"):
         C = rows(field, target)
-        Q = off_target_energy(head, field, target, tissues=table.spare)
-    with stage("optimisation"):
-        found = _montage(table, field, C, Q)
+    if isinstance(table, OptimiseTES):
+        found = _montage(table, head, field, target, C)
+    else:
+        found = _carriers(table, head, field, target, C, study.seed)
     write_found(study, table, head, field, target, found, book)
 
 
-def _montage(table: OptimiseTES, field: LeadField, C: Floats, Q: Floats) -> Found:
+def _montage(table: OptimiseTES, head: Head, field: LeadField, target: Target, C: Floats) -> Found:
+    from rheobase.fields.optimisation.energy import off_target_energy
     from rheobase.fields.optimisation.tes import focal, lcmv, max_intensity, pareto
 
+    Q = off_target_energy(head, field, target, tissues=table.spare)
     limits, names = table.limits(), field.names
     strongest = max_intensity(C, limits, names=names, Q=Q)
     value = (table.field_V_per_m or strongest.value / 2) * (1 - 1e-12)
@@ -64,6 +69,75 @@ def _montage(table: OptimiseTES, field: LeadField, C: Floats, Q: Floats) -> Foun
         proved=_proved(found),
         gap=found.gap,
         rms=float(np.sqrt(np.maximum(found.currents @ Q @ found.currents, 0.0))),
+        active=found.active,
+        strongest=strongest.value,
+        fronts=fronts,
+    )
+
+
+def _carriers(
+    table: OptimiseTI, head: Head, field: LeadField, target: Target, C: Floats, seed: int
+) -> Found:
+    from rheobase.fields.interference import envelope_max
+    from rheobase.fields.optimisation.interference import strongest_modulation
+    from rheobase.fields.optimisation.interference_focal import focal_modulation
+    from rheobase.fields.optimisation.interference_front import modulation_front, sampled_nodes
+    from rheobase.fields.optimisation.interference_pairs import focal_pairs, strongest_pairs
+
+    limits, names = table.limits(), field.names
+    pairs = table.through == "pairs"
+    along = "along the direction"
+    if len(C) == 3:  # pairs and fronts want one: that of the largest field
+        best = strongest_modulation(C, limits, names=names).currents.sum(axis=0)
+        C = (C @ best / np.linalg.norm(C @ best) @ C)[None]
+        along = "in the direction that currents reach best"
+    E, volumes = sampled_nodes(head, field, target, tissues=table.spare, seed=seed)
+    if pairs:
+        found = strongest = strongest_pairs(C, limits, names=names)
+    else:
+        found = strongest = strongest_modulation(C, limits, names=names, shared=False)
+    if table.goal == "focality":
+        value = (table.field_V_per_m or strongest.value / 2) * (1 - 1e-12)
+        if pairs:
+            found = focal_pairs(C, E, volumes, limits, value=value, names=names)
+        else:
+            found = focal_modulation(
+                C, E, volumes, limits, value=value, names=names, starts=table.starts, seed=seed
+            ).optimum
+    fronts = {}
+    if table.front:
+        front = modulation_front(
+            C,
+            E,
+            volumes,
+            replace(limits, electrodes=None),
+            names=names,
+            points=table.front,
+            starts=table.starts,
+            seed=seed,
+        )
+        fronts["two carriers, any electrodes"] = (front.value, front.rms)
+        fronts["HD-tES, amplitude modulated"] = (front.single.value, front.single.rms)
+        has = np.isfinite(front.pairs_rms)
+        fronts["two pairs"] = (front.value[has], front.pairs_rms[has])
+    rms = found.rms
+    if rms is None:
+        T = envelope_max(np.tensordot(found.currents, E, axes=1))
+        rms = float(np.sqrt(T**2 @ volumes / volumes.sum()))
+    proved = "Nothing is proved of its focality: it is the best of several starts"
+    if found.bound is not None:
+        proved = f"No currents within the limits beat by more than {found.bound:.4g} V/m"
+    elif pairs:
+        proved = "No two pairs within the limits that reach it have less off the target"
+    return Found(
+        names=names,
+        currents=found.currents,
+        carriers=table.carriers_Hz,
+        quantity=f"modulation, peak to peak, {along}",
+        value=found.value,
+        proved=proved,
+        gap=found.gap,
+        rms=rms,
         active=found.active,
         strongest=strongest.value,
         fronts=fronts,

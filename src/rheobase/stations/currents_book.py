@@ -57,7 +57,8 @@ class Found:
     value
         It in the target (V/m).
     proved, gap
-        What is proved of the goal, in words, and the relative gap between it and what was reached.
+        What is proved of the goal, in words, and the relative gap between it and what was reached,
+        None where there is none.
     rms
         Root mean square off the target (V/m).
     active
@@ -74,7 +75,7 @@ class Found:
     quantity: str
     value: float
     proved: str
-    gap: float
+    gap: float | None
     rms: float
     active: tuple[str, ...]
     strongest: float
@@ -162,8 +163,9 @@ def write_found(
                 f"Target: {study.target.title}, {target.volume * 1e6:.2f} cm³ of "
                 f"{', '.join(study.target.tissues)} around ({where}) mm. Goal: {table.goal} within "
                 f"{_limits_text(table)}{reached}.",
-                f"The {found.quantity} in the target is {found.value:.3g} V/m. {found.proved} (gap "
-                f"{found.gap:.1g}). "
+                f"The {found.quantity}, is {found.value:.3g} V/m in the target. {found.proved}"
+                + ("" if found.gap is None else f" (relative gap {found.gap:.1g})")
+                + ". "
                 "Electrodes are discs of 6 mm radius; currents in the files are whole microampere.",
             ],
             figures=pictures,

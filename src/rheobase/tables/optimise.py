@@ -72,6 +72,9 @@ class OptimiseTI(CurrentsTable):
 
     kind: Literal["ti"]
     goal: Literal["intensity", "focality"] = "intensity"
+    through: Literal["pairs", "arrays"] = "pairs"
+    starts: Annotated[int, Field(ge=1, le=1000)] = 4
+    front: Annotated[int, Field(ge=0, le=1000)] = 5
     carriers_Hz: tuple[Positive, Positive] = (2000.0, 2010.0)
 
     @model_validator(mode="after")
@@ -80,6 +83,8 @@ class OptimiseTI(CurrentsTable):
             raise ValueError("field_V_per_m belongs to goal = 'focality'")
         if self.carriers_Hz[0] == self.carriers_Hz[1]:
             raise ValueError("two carriers of the same frequency do not beat")
+        if self.electrodes is not None and self.electrodes < 4:
+            raise ValueError("two carriers need four electrodes or more")
         return self
 
 
@@ -117,7 +122,7 @@ class OptimiseStudy(Table):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     head: HeadTable
     target: TargetTable
-    optimise: Annotated[OptimiseTES | OptimiseTMS, Field(discriminator="kind")]
+    optimise: Annotated[OptimiseTES | OptimiseTI | OptimiseTMS, Field(discriminator="kind")]
 
     @model_validator(mode="after")
     def _no_tensors(self) -> Self:
