@@ -1,8 +1,8 @@
 """The largest modulation by brute force: what the search of rheobase is held against.
 
-Nothing but the definition goes in: the size of the analytic signal of each band along a direction,
-sampled over a beat. 20000 directions (1.2 degrees apart) are tried; around every one that is best
-among its eight neighbours and within 4 % of the best, random directions closer and closer by.
+20000 directions (1 degree apart) are tried; the best 256 are divided into nine each, the best 256
+of those again, and so on down to 2e-5 rad. Of rheobase only the modulation along a direction is
+used, which its tests hold against the analytic signal.
 """
 
 from __future__ import annotations
@@ -12,116 +12,76 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
+from rheobase.fields._interference_numba import along, extremes, forms
 from rheobase.fields.interference import Carriers
 
 DIRECTIONS = 20_000
-NEAR = 0.04  # twice what a direction 0.6 degrees off can lose, and the samples
+KEPT, LEVELS = 256, 6
 SAMPLES = 16  # of a period of the fastest part
-BEAM, TRIES, ROUNDS, SHRINK = 4, 8, 26, 0.68
 
 
 @njit(cache=True, nogil=True)
-def square(a: Any, band: Any, order: Any, phase: Any, t: float) -> Any:
-    """Return the squared envelope of the amplitudes a (k,) at the phase t of the beat."""
-    total = 0.0
-    for b in range(band.max() + 1):
-        re = im = 0.0
-        for k in range(len(a)):
-            if band[k] == b:
-                re += a[k] * np.cos(order[k] * t + phase[k])
-                im += a[k] * np.sin(order[k] * t + phase[k])
-        total += re * re + im * im
-    return total
+def _all(C: Any, S: Any, D: Any, c: Any, s: Any, cos_t: Any, sin_t: Any, q: Any, F: Any) -> None:
+    """Write the modulation along the unit vectors D (n, 3)."""
+    for d in range(len(D)):
+        along(C, S, D[d, 0], D[d, 1], D[d, 2], c, s)
+        top, _, low, _ = extremes(c, s, cos_t, sin_t, q)
+        F[d] = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
 
 
-@njit(cache=True, nogil=True)
-def extreme(a: Any, band: Any, order: Any, phase: Any, t: float, step: float) -> Any:
-    """Return the squared envelope at its extreme near a sample, by parabolas."""
-    here = square(a, band, order, phase, t)
-    for _ in range(4):
-        before = square(a, band, order, phase, t - step)
-        after = square(a, band, order, phase, t + step)
-        bend = before - 2.0 * here + after
-        if bend == 0.0:
-            break
-        t += min(max(0.5 * (before - after) / bend, -1.0), 1.0) * step
-        here = square(a, band, order, phase, t)
-        step *= 0.2
-    return here
-
-
-@njit(cache=True, nogil=True)
-def modulation(
-    E: Any, n: Any, band: Any, order: Any, phase: Any, turn: Any, a: Any, exact: bool
-) -> Any:
-    """Return the modulation of the fields E (k, 3) along n; ``turn`` (k, 2, n_t) is sampled."""
-    n_t = turn.shape[2]
-    for k in range(len(a)):
-        a[k] = E[k, 0] * n[0] + E[k, 1] * n[1] + E[k, 2] * n[2]
-    most, least, at_most, at_least = -1.0, np.inf, 0, 0
-    for j in range(n_t):
-        total = 0.0
-        for b in range(band.max() + 1):
-            re = im = 0.0
-            for k in range(len(a)):
-                if band[k] == b:
-                    re += a[k] * turn[k, 0, j]
-                    im += a[k] * turn[k, 1, j]
-            total += re * re + im * im
-        if total > most:
-            most, at_most = total, j
-        if total < least:
-            least, at_least = total, j
-    if exact:
-        step = 2.0 * np.pi / n_t
-        most = max(most, extreme(a, band, order, phase, at_most * step, step))
-        least = min(least, extreme(a, band, order, phase, at_least * step, step))
-    return np.sqrt(most) - np.sqrt(max(least, 0.0))
+@njit(cache=True, nogil=True, fastmath=True)
+def _sampled(C: Any, S: Any, W: Any, cos_t: Any, sin_t: Any, q: Any, F: Any) -> None:
+    """Write about the modulation along directions with the products W (n, 6), by the samples."""
+    degree, n_t = cos_t.shape
+    c, s = np.empty(degree, np.float32), np.empty(degree, np.float32)
+    for d in range(len(W)):
+        for m in range(degree):
+            a = b = np.float32(0.0)
+            for j in range(6):
+                a += np.float32(C[m, j]) * W[d, j]
+                b += np.float32(S[m, j]) * W[d, j]
+            c[m], s[m] = a, b
+        for j in range(n_t):
+            q[j] = c[0]
+        for m in range(1, degree):
+            for j in range(n_t):
+                q[j] += c[m] * cos_t[m, j] + s[m] * sin_t[m, j]
+        top, low = q[0], q[0]
+        for j in range(n_t):
+            top, low = max(top, q[j]), min(low, q[j])
+        F[d] = np.sqrt(max(top, np.float32(0.0))) - np.sqrt(max(low, np.float32(0.0)))
 
 
 @njit(cache=True, nogil=True)
 def _search(
-    E: Any,
-    D: Any,
-    beside: Any,
-    band: Any,
-    order: Any,
-    phase: Any,
-    turn: Any,
-    generator: Any,
-    out: Any,
+    E: Any, D: Any, W: Any, band: Any, order: Any, phase: Any, cos_t: Any, sin_t: Any, out: Any
 ) -> None:
-    F, a = np.empty(len(D)), np.empty(len(E))
-    beam, value = np.empty((BEAM, 3)), np.empty(BEAM)
-    new, new_value, x = np.empty((BEAM, 3)), np.empty(BEAM), np.empty(3)
+    degree, n_t = cos_t.shape
+    cos_32, sin_32 = cos_t.astype(np.float32), sin_t.astype(np.float32)
+    C, S = np.empty((degree, 6)), np.empty((degree, 6))
+    c, s, q, q_32 = np.empty(degree), np.empty(degree), np.empty(n_t), np.empty(n_t, np.float32)
+    F, value, near = np.empty(len(D)), np.empty(9 * KEPT), np.empty((9 * KEPT, 3))
     for i in range(E.shape[1]):
-        fields = np.ascontiguousarray(E[:, i])
-        for d in range(len(D)):
-            F[d] = modulation(fields, D[d], band, order, phase, turn, a, False)
-        least, out[i] = (1.0 - NEAR) * F.max(), 0.0
-        for d in range(len(D)):
-            if F[d] < least or F[d] < F[beside[d]].max():
-                continue
-            beam[:] = D[d]
-            value[:] = modulation(fields, D[d], band, order, phase, turn, a, True)
-            reach = 0.02
-            for _ in range(ROUNDS):
-                new[:], new_value[:] = beam, value
-                for b in range(BEAM):
-                    for _ in range(TRIES):
-                        for j in range(3):
-                            x[j] = beam[b, j] + reach * generator.normal()
-                        x /= np.sqrt(x[0] ** 2 + x[1] ** 2 + x[2] ** 2)
-                        found = modulation(fields, x, band, order, phase, turn, a, True)
-                        worst = new_value.argmin()
-                        if found > new_value[worst]:
-                            new_value[worst] = found
-                            new[worst] = x
-                beam[:], value[:] = new, new_value
-                reach *= SHRINK
-            out[i] = max(out[i], value.max())
+        forms(E, i, order, band, phase, C, S)
+        _sampled(C, S, W, cos_32, sin_32, q_32, F)
+        kept = D[np.argsort(-F)[:KEPT]]
+        reach = np.sqrt(2.0 * np.pi / len(D)) / 3.0
+        for _ in range(LEVELS):
+            for k in range(KEPT):
+                n = kept[k]
+                u = np.zeros(3)
+                u[np.abs(n).argmin()] = 1.0
+                u -= (u @ n) * n
+                u /= np.sqrt(u @ u)
+                v = np.cross(n, u)
+                for j in range(9):
+                    x = n + reach * ((j // 3 - 1) * u + (j % 3 - 1) * v)
+                    near[9 * k + j] = x / np.sqrt(x @ x)
+            _all(C, S, near, c, s, cos_t, sin_t, q, value)
+            kept = near[np.argsort(-value)[:KEPT]]
+            reach /= 3.0
+        out[i] = value.max()
 
 
 def brute_force(E: NDArray[np.float64], carriers: Carriers) -> NDArray[np.float64]:
@@ -130,12 +90,20 @@ def brute_force(E: NDArray[np.float64], carriers: Carriers) -> NDArray[np.float6
     z, angle = i / DIRECTIONS, np.pi * (1 + 5**0.5) * i
     r = np.sqrt(1 - z * z)
     D = np.stack([r * np.cos(angle), r * np.sin(angle), z], axis=1)
-    beside = cKDTree(np.concatenate([D, -D])).query(D, 9)[1][:, 1:] % DIRECTIONS
+    x, y, z = D.T
+    W = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z], axis=1)
     n_t = SAMPLES * int(carriers.order.max())
-    t = 2 * np.pi / n_t * np.arange(n_t)
-    angle = carriers.order[:, None] * t + carriers.phase[:, None]
-    turn = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    angle = np.arange(carriers.order.max() + 1)[:, None] * (2 * np.pi / n_t * np.arange(n_t))
     out = np.empty(E.shape[1])
-    generator = np.random.default_rng(0)
-    _search(E, D, beside, carriers.band, carriers.order, carriers.phase, turn, generator, out)
+    _search(
+        np.ascontiguousarray(E),
+        D,
+        W.astype(np.float32),
+        carriers.band,
+        carriers.order,
+        carriers.phase,
+        np.cos(angle),
+        np.sin(angle),
+        out,
+    )
     return out
