@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase.fields import tms_pulse
 from rheobase.fields.basis import FieldBasis
+from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.electrodes.electrode import place_electrode
 from rheobase.fields.functionals import fibre_gradient, point_functionals
+from rheobase.fields.induction import solve_induction
 from rheobase.fields.leadfield import LeadField
 from rheobase.fields.leadfield_solve import lead_field
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.optimisation.target import rows
+from rheobase.fields.targeting.modes_solve import coil_modes
 from rheobase.meshes.placing.outlines import Disc
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.cable import factorise, influence, polarisation
@@ -269,3 +272,28 @@ def test_bad_input(population: Population, field: LeadField, pulsed: CellObjecti
         point_functionals(field, [[0, 0, 0]], [[0, 0, 1]], owner=[1])
     uniform = objective(population, UniformField(E=[0, 0, 1.0]), waveform=200e-6)
     assert uniform.critical().functionals is None
+
+
+@pytest.mark.slow
+def test_coil_poses_from_modes(population: Population, tmp_path: Path) -> None:
+    head = ball(0.018)
+    modes = coil_modes(head, tmp_path / "modes.h5", modes=60)
+    turn = np.linspace(0, np.pi, 8)
+    poses = np.stack([np.eye(4)] * 8)
+    poses[:, 0, 0] = poses[:, 1, 1] = np.cos(turn)
+    poses[:, 1, 0], poses[:, 0, 1] = np.sin(turn), -np.sin(turn)
+    poses[:, 2, 3] = 0.14
+    c, missing = modes.coefficients(magnetic_dipole([0.03, 0, 0], [1.0, 0.0, 0.5]), poses)
+    cells = objective(population, modes, waveform=200e-6)
+    assert cells.unit == "A/s"
+    own = solve_induction(head, magnetic_dipole([0.03, 0, 0.14], [1.0, 0.0, 0.5]))
+    known = thresholds(population, own, waveform=200e-6).threshold
+    found = cells.thresholds(c[0]).threshold
+    inside = ~np.isnan(found[0])  # the ball's grey matter has corners, and skull has no modes
+    assert inside.sum() >= 30
+    assert np.median(np.abs(found / known - 1)[:, inside]) < missing[0] < 0.2
+    strong = c * np.median(known)
+    ranking = rank_stimuli(cells, strong, checks=8, first=4)
+    exact = [np.mean(responses(cells, s) >= 1) for s in strong]
+    assert ranking.share[ranking.checked] == pytest.approx(np.array(exact)[ranking.checked])
+    assert ranking.share[ranking.best] == max(exact)
