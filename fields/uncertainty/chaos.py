@@ -4,9 +4,9 @@ A quantity that was computed at n samples of the inputs is fitted by polynomials
 
     y(x) = sum_k c_k psi_k(x),   psi_k(x) = prod_i psi_(k_i)(x_i),
 
-orthonormal in the distribution of each input (from chaospy), by least squares. The degree is the
-one with the smallest leave-one-out error, which needs no further samples. With g = E[psi] and
-G = E[psi psi^T] over the joint distribution,
+orthonormal in the distribution of each input (from chaospy; of a lognormal one in its logarithm),
+by least squares. The degree is the one with the smallest leave-one-out error, which needs no
+further samples. With g = E[psi] and G = E[psi psi^T] over the joint distribution,
 
     mean = g·c,   variance = c·G c - mean²,
 
@@ -83,7 +83,7 @@ class Basis:
         """Return the polynomials at samples of the inputs, shape (n, d): (n, P)."""
         out = np.ones((len(x), len(self.powers)))
         for values, power, law in zip(x.T, self.powers.T, self.inputs.distributions, strict=True):
-            out *= np.asarray(polynomials(law, self.degree)(values), dtype=np.float64)[power].T
+            out *= polynomials(law, self.degree, values)[power].T
         return out
 
     def dense(self, n: int) -> Floats:

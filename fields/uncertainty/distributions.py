@@ -229,12 +229,32 @@ def made(d: Distribution) -> Any:
             return chaospy.LogNormal(np.log(median), np.log(factor))
 
 
-@cache
-def polynomials(d: Distribution, degree: int) -> Any:
-    """Return the orthonormal polynomials of a distribution up to ``degree``, as chaospy has them.
+def polynomials(d: Distribution, degree: int, x: ArrayLike) -> NDArray[np.float64]:
+    """Return the orthonormal polynomials of a distribution at values, shape (degree + 1, n).
 
-    Called with values, shape (n,), they give an array of shape (degree + 1, n).
+    Those of a lognormal distribution are polynomials in log(x), the Hermite ones: polynomials in x
+    itself are not complete there (Ernst, Mugler, Starkloff & Ullmann, ESAIM Math Model Numer Anal
+    46:317 (2012), doi:10.1051/m2an/2011045).
+
+    Parameters
+    ----------
+    d
+        The distribution.
+    degree
+        Highest degree.
+    x
+        Values, shape (n,).
     """
+    values = np.asarray(x, dtype=np.float64)
+    if d.kind == "lognormal":
+        median, factor = d.numbers
+        values = np.log(values / median) / np.log(factor)
+        d = normal(0.0, 1.0)
+    return np.asarray(_expansion(d, degree)(values), dtype=np.float64)
+
+
+@cache
+def _expansion(d: Distribution, degree: int) -> Any:
     import chaospy
 
     return chaospy.generate_expansion(degree, made(d), normed=True)
