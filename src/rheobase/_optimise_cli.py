@@ -64,7 +64,6 @@ def optimise(
 ) -> None:
     """Find the currents or the coil pose for a target, with limits, report and export."""
     from rheobase.config import read_toml
-    from rheobase.dosing import run_optimise
     from rheobase.stations.aiming import check_inputs
     from rheobase.tables.optimise import OptimiseStudy
     from rheobase.tables.parse import parse_table
@@ -104,6 +103,8 @@ def optimise(
         check_inputs(study)
         typer.echo(f"{what}: valid: {study.title}")
         return
+    from rheobase.dosing import run_optimise
+
     _tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
 
 
@@ -122,7 +123,6 @@ def uncertainty(
 ) -> None:
     """Sample the field of a study over what is not known exactly; spread and Sobol indices."""
     from rheobase.config import parse_study, read_toml
-    from rheobase.dosing import run_uncertainty
     from rheobase.stations.inputs import open_inputs
     from rheobase.tables.text import toml_text
 
@@ -142,6 +142,8 @@ def uncertainty(
         open_inputs(checked)
         typer.echo(f"{study}: valid: {checked.title}")
         return
+    from rheobase.dosing import run_uncertainty
+
     folder = out or Path("out") / f"{path.stem}_uncertainty"
     _tell(run_uncertainty(checked, text=text, out=folder), as_json=as_json)
 

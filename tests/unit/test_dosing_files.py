@@ -36,6 +36,11 @@ def test_currents_keep_their_sum_when_rounded() -> None:
     assert rounded([2e-3 - 1e-12, -2e-3 + 1e-12]).tolist() == pytest.approx(
         [2e-3, -2e-3], rel=1e-15
     )
+    exact = rng.normal(0.0, 1e-7, 75)  # many that are smaller than a step, as in a focal montage
+    exact[:2] = 1e-3, -1e-3 - exact[2:].sum()
+    found = rounded(exact)
+    assert np.rint(found * 1e6).sum() == 0
+    assert np.count_nonzero(found) < 20
     with pytest.raises(InputError, match="sums to 1 mA, must be 0"):
         rounded([2e-3, -1e-3])
 

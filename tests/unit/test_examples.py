@@ -11,6 +11,7 @@ import pytest
 from matplotlib.image import imread
 
 from rheobase import field_views
+from rheobase.fields.uncertainty.distributions import uniform
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet
@@ -113,6 +114,86 @@ def test_interference_in_depth(head: Head, tmp_path: Path, monkeypatch: pytest.M
     assert three["ratio"] > 1.1 * alone
     assert envelope["target"] < both["target"]  # nothing beats by more than is there
     assert envelope["target"] < 2 * min(one["target"], other["target"])
+
+
+@pytest.mark.usefixtures("flat")
+def test_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("hd_tes_dlpfc")
+    some = ("F3", "F1", "F5", "AF3", "FC3", "Fp2", "P7", "Cz")
+    monkeypatch.setattr(module, "POSITIONS", some)
+    monkeypatch.setattr(module, "POINTS", 3)
+    monkeypatch.setattr(module, "FEW", module.Limits(total=2e-3, each=1e-3, electrodes=4))
+    found = module.main(head, out=str(tmp_path / "hd.png"))
+    assert is_a_picture(tmp_path / "hd.png")
+    front = found.pop("front")
+    strongest, focal, few = (found[k] for k in ("strongest", "focal", "focal, 4 electrodes"))
+    half = 0.5 * strongest["into cortex"]
+    assert focal["into cortex"] == pytest.approx(half, rel=1e-6)
+    assert few["into cortex"] == pytest.approx(half, rel=1e-6)
+    assert focal["rms"] <= few["rms"] * (1 + 1e-4)
+    assert few["rms"] < 0.8 * strongest["rms"]
+    assert np.count_nonzero(np.abs(few["currents"]) > 1e-7) <= 4
+    for one in (strongest, focal, few):
+        assert np.abs(one["currents"]).max() <= 1e-3 * (1 + 1e-6)
+    assert front.value[-1] == pytest.approx(strongest["into cortex"], rel=1e-6)
+    assert np.all(np.diff(front.rms) > 0)
+
+
+@pytest.mark.usefixtures("flat")
+def test_ti_against_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("ti_against_hd_tes")
+    some = ("F7", "F9", "F10", "T9", "T10", "P9", "P10", "Oz", "Cz")
+    for name, value in (("POSITIONS", some), ("POINTS", 3), ("STARTS", 1), ("NODES", 200)):
+        monkeypatch.setattr(module, name, value)
+    found = module.main(head, out=str(tmp_path / "ti.png"))
+    assert is_a_picture(tmp_path / "ti.png")
+    front = found["front"]
+    assert found["pairs"].value <= found["most"].value * (1 + 1e-9)
+    assert front.value[-1] == pytest.approx(found["most"].value, rel=1e-4)
+    assert np.all(front.rms <= front.single.rms * (1 + 1e-6))  # HD-tES is one way of doing it
+    has = np.isfinite(front.pairs_rms)
+    assert np.all(front.rms[has] <= front.pairs_rms[has] * (1 + 1e-6))
+    three = [found[k] for k in ("HD-tES, modulated", "two carriers, any electrodes", "two pairs")]
+    assert np.ptp([r["value"] for r in three]) < 1e-4 * three[0]["value"]
+
+
+@pytest.mark.usefixtures("flat")
+def test_aim(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("aim_a_coil")
+    for name, value in (("RADIUS", 0.012), ("SPACING", 0.006), ("ANGLES", np.arange(0, 360, 45.0))):
+        monkeypatch.setattr(module, name, value)
+    found = module.main(head, out=str(tmp_path / "aim.png"))
+    assert is_a_picture(tmp_path / "aim.png")
+    best = found["poses"]["best of all"]["across"]
+    assert found["solved"] == pytest.approx(best, rel=0.005)
+    assert best == pytest.approx(found["values"].max(), rel=1e-6)
+    assert best >= found["poses"]["over the target, 45 degrees"]["across"]
+    turned = np.roll(found["values"], 4, axis=1)  # by half a turn
+    assert np.allclose(turned, -found["values"], atol=0.01 * best)
+
+
+@pytest.mark.usefixtures("flat")
+def test_how_sure(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("how_sure")
+    ranges = {"skull": (0.006, 0.02), "grey_matter": (0.25, 0.45)}
+    own = [
+        module.Conductivity(tissue=tissue, distribution=uniform(*ends))
+        for tissue, ends in ranges.items()
+    ]
+    monkeypatch.setattr(module, "OWN", tuple(own))
+    monkeypatch.setattr(module, "SAMPLES", 20)
+    found = module.main(head, out=str(tmp_path / "sure.png"))
+    assert is_a_picture(tmp_path / "sure.png")
+    hand = found["rows"][0]
+    assert hand["mean"] == pytest.approx(found["values"].mean(), rel=0.05)
+    assert hand["sd"] == pytest.approx(found["values"].std(), rel=0.3)
+    assert hand["q5"] < hand["mean"] < hand["q95"]
+    assert hand["total_skull"] > hand["total_C3 front"]
+    assert sum(hand[f"total_{name}"] for name in found["inputs"].names) > 0.99
+    # more conductive grey matter has less field, a more conductive skull more
+    x, values = found["inputs"].sample(20), found["values"]
+    slopes = np.linalg.lstsq(np.column_stack([x - x.mean(axis=0), np.ones(20)]), values)[0]
+    assert slopes[0] > 0 > slopes[1]
 
 
 @pytest.mark.usefixtures("flat")

@@ -26,8 +26,12 @@ def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
     Raises
     ------
     InputError
-        If a file is missing, or a head, an option of it, a position or a coil is unknown.
+        If a file is missing, a head, an option of it, a position or a coil is unknown, or more
+        electrodes are asked for than the head has positions.
     """
+    from rheobase.meshes.heads import BUILT_IN
+    from rheobase.meshes.placing.positions import OLD_NAMES
+
     named = {"head": study.head, "target": study.target, "optimise": study.optimise}
     files = {f"{t}.{k}": p for t, table in named.items() for k, p in table.files().items()}
     for place, path in files.items():
@@ -36,6 +40,14 @@ def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
     check_head(study.head, study.named_positions())
     if isinstance(study.optimise, OptimiseTMS):
         study.optimise.open_coil()
+    elif study.head.name is not None and study.optimise.electrodes is not None:
+        places = {*(study.optimise.positions or BUILT_IN[study.head.name].positions)} - {*OLD_NAMES}
+        if study.optimise.electrodes > len(places):
+            raise InputError(
+                f"expected at most as many electrodes as positions "
+                f"({len(places)}), got {study.optimise.electrodes}: "
+                f"optimise.electrodes, head {study.head.name!r}"
+            )
     return files
 
 

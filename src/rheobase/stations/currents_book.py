@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 RADIUS_MM = 6.0  # of the discs of a lead field
-SMALLEST = 5e-7  # A; what is below rounds to 0 in the files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -91,15 +90,15 @@ def write_found(
     found: Found,
     book: Book,
 ) -> None:
-    """Put what was found into the book."""
+    """Put what was found, in whole steps of a stimulator, into the book."""
     from matplotlib.colors import to_rgb
 
     from rheobase.fields.focality import tissue_focality
 
-    currents = np.where(np.abs(found.currents) < SMALLEST, 0.0, found.currents)
+    found = replace(found, currents=np.stack([rounded(x) for x in found.currents]))
     channels = [
         Channel(currents=dict(zip(found.names, I.tolist(), strict=True)), carrier=carrier)
-        for I, carrier in zip(currents, found.carriers, strict=True)  # noqa: E741
+        for I, carrier in zip(found.currents, found.carriers, strict=True)  # noqa: E741
     ]
     book.files.extend(
         write_montage(
@@ -284,10 +283,10 @@ def _use(
     used = {"total (mA)": float(size.sum() / 2)}
     allowed = {"total (mA)": table.total_mA}
     if table.electrodes is not None:
-        used["electrodes"] = float(np.count_nonzero(size > SMALLEST * 1e3))
+        used["electrodes"] = float(np.count_nonzero(size))
         allowed["electrodes"] = float(table.electrodes)
     if table.each_mA is not None:
-        for k in np.argsort(-size)[: max(1, np.count_nonzero(size > SMALLEST * 1e3))]:
+        for k in np.argsort(-size)[: max(1, np.count_nonzero(size))]:
             used[f"{found.names[k]} (mA)"] = float(size[k])
             allowed[f"{found.names[k]} (mA)"] = table.each_mA
     return used, allowed

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rheobase.meshes.head import Head
     from rheobase.meshes.regions.region import Region
 
+#: Box around the brain in MNI space (mm), with a centimetre to spare.
+BRAIN_MM = ((-85.0, 85.0), (-120.0, 90.0), (-90.0, 95.0))
 PLACES = ("mni_mm", "centre_mm", "position", "atlas")
 
 
@@ -71,6 +73,13 @@ class TargetTable(Table):
         for key in ("atlas_names", "atlas_space"):
             if self.atlas is None and getattr(self, key) is not None:
                 raise ValueError(f"{key} belongs to an atlas, there is none")
+        if self.mni_mm is not None:
+            for axis, c, (low, high) in zip("xyz", self.mni_mm, BRAIN_MM, strict=True):
+                if not low <= c <= high:
+                    raise ValueError(
+                        f"expected an MNI coordinate in the brain, {low:g} to {high:g} mm along "
+                        f"{axis}, got {c:g}"
+                    )
         if isinstance(self.direction, tuple) and not any(self.direction):
             raise ValueError("direction must not be 0, 0, 0")
         return self
