@@ -22,6 +22,7 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "reciprocity": "reciprocity:reciprocity",
     "leadfield-superposition": "leadfield:superposition",
     "hdtes-closed-form": "optimisation:closed_forms",
+    "ti-optimum-identity": "ti_optimum:optimum_identity",
     "anisotropic-sphere": "anisotropic_sphere:anisotropic_skull",
     "mesher-quality": "mesher:quality_of_images",
     "mesher-ellipsoid": "mesher:ellipsoid",

@@ -160,6 +160,10 @@ def strongest_modulation(
             if len(c) == 1:
                 break
             d = best_direction_of(c @ currents[0], c @ currents[1])
+    if not best.value > 0:
+        raise InputError(
+            "expected a target that two carriers without a common electrode modulate, found none"
+        )
     return best
 
 

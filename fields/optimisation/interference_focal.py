@@ -313,7 +313,7 @@ class _Problem:
         return x if y is None else self.polished(y, may)[0]
 
     def with_few(self, x: Floats) -> Floats:
-        """Return currents of no more electrodes than allowed."""
+        """Return currents of no more electrodes than allowed, `top` where too few are left."""
         while True:
             size = np.abs(x).sum(axis=0)
             used = np.flatnonzero(size > SMALL * self.bounds.total)
@@ -326,8 +326,5 @@ class _Problem:
             share, sign = self.sharing(x)
             y = self.programme(share, sign, self.n_hat, may)
             if y is None:
-                raise InputError(
-                    f"expected a modulation that {self.bounds.number} electrodes can have, found "
-                    f"none of {self.value:.4g} V/m among the {count} with the largest currents"
-                )
+                return self.top
             x = self.polished(y, may)[0]

@@ -28,7 +28,7 @@ from rheobase.fields.optimisation.interference import (
     checked_rows,
     modulation_of,
 )
-from rheobase.fields.optimisation.interference_focal import checked_nodes
+from rheobase.fields.optimisation.interference_focal import REACH, checked_nodes
 from rheobase.fields.optimisation.limits import Bounds, Limits
 
 Floats = NDArray[np.float64]
@@ -119,12 +119,12 @@ def focal_pairs(
     fields, share = checked_nodes(E, volumes, len(names))
     most = np.minimum(bounds.most[into], bounds.most[out])
     top = strongest_two(g, into, out, most, bounds.total)[0]
-    if not 0 < value <= top:
+    if not 0 < value <= (1 + REACH) * top:
         raise InputError(
             f"expected a modulation above 0 that two pairs can have, got {value!r} V/m: "
             f"{top:.4g} V/m is the most"
         )
-    need = value / (2 * g)
+    need = min(value, (1 - REACH) * top) / (2 * g)
     some = np.flatnonzero((need <= most) & (need + need[0] <= bounds.total))
     into, out, need = into[some], out[some], need[some]
     scaled = np.ascontiguousarray(fields * np.sqrt(share)[:, None], dtype=np.float32)
