@@ -32,6 +32,9 @@ from rheobase.fields.results.table import field_table
 from rheobase.fields.results.vtk import write_vtu
 from rheobase.fields.results.write import write_results
 from rheobase.fields.solver import Conductor
+from rheobase.fields.targeting.modes import CoilModes, load_coil_modes
+from rheobase.fields.targeting.modes_solve import coil_modes
+from rheobase.fields.targeting.reciprocity import Reciprocity, TargetingMap, reciprocity
 from rheobase.fields.tensors import Tensors
 from rheobase.fields.uncertainty.chaos import Chaos, fit
 from rheobase.fields.uncertainty.distributions import beta, distribution, lognormal, normal, uniform
@@ -56,6 +59,7 @@ __all__ = [
     "Carriers",
     "Chaos",
     "Coil",
+    "CoilModes",
     "CoilShift",
     "Conductivity",
     "Conductor",
@@ -71,15 +75,18 @@ __all__ = [
     "MeshedElectrodes",
     "Montage",
     "Polygon",
+    "Reciprocity",
     "Rectangle",
     "Ring",
     "Target",
+    "TargetingMap",
     "TensorImage",
     "Tensors",
     "Waveform",
     "beta",
     "carrier_max",
     "coil",
+    "coil_modes",
     "compare_fields",
     "component",
     "conductivities",
@@ -99,6 +106,7 @@ __all__ = [
     "lcmv",
     "lead_field",
     "load_basis",
+    "load_coil_modes",
     "load_lead_field",
     "load_samples",
     "lognormal",
@@ -122,6 +130,7 @@ __all__ = [
     "read_simnibs_results",
     "read_tensors",
     "read_waveform",
+    "reciprocity",
     "rectangular",
     "region_target",
     "sample_fields",

@@ -94,7 +94,7 @@ def reciprocity_map(edge: float = 5e-3) -> list[Row]:
     return rows
 
 
-def tms_any_pose(edge: float = 6e-3) -> list[Row]:
+def tms_any_pose(edge: float = 8e-3) -> list[Row]:
     """Compare fields of a whole tissue at random poses by modes and by full solutions."""
     head = ball(edge)
     conductor = Conductor(head, rtol=RTOL)

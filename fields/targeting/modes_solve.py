@@ -67,7 +67,7 @@ def coil_modes(
         written.
     """
     path = Path(path)
-    if not (isinstance(modes, int) and modes >= 1):
+    if not modes >= 1:
         raise InputError(f"expected 1 or more modes, got {modes!r}: head {head.name!r}")
     if not tissues:
         raise InputError(f"expected the name of a tissue to keep, got none: head {head.name!r}")
