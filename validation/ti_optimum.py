@@ -55,6 +55,16 @@ def optimum_identity() -> list[Row]:
             reached = envelope_along(_fields(C, best.currents), d).item()
             most = max_intensity(d @ C, limits, names=ELECTRODES).value
             rows.append(_row(f"along a direction {where}, {name}", reached, most))
+            if limits.electrodes is None:
+                other = _programme(d @ C, limits)
+                rows.append(
+                    _row(
+                        f"along a direction {where}, {name}, over a linear programme of both",
+                        reached,
+                        other,
+                        source="HiGHS, currents of both carriers unknown",
+                    )
+                )
             best = strongest_modulation(C, limits, names=ELECTRODES)
             reached = envelope_max(_fields(C, best.currents)).item()
             most = max_intensity(C, limits, names=ELECTRODES).value
@@ -91,6 +101,33 @@ def optimum_identity() -> list[Row]:
             )
         )
     return rows
+
+
+def _programme(c: Floats, limits: Limits) -> float:
+    """Return the largest 2 min(c x1, c x2) by linear programming, nothing assumed of x1 and x2.
+
+    Unknowns are the currents in and out of each carrier and half the modulation.
+    """
+    from scipy.optimize import linprog
+
+    n, bounds = len(c), limits.bounds(ELECTRODES)
+    zero, one = np.zeros(2 * n), np.r_[np.ones(n), -np.ones(n)]
+    both = np.hstack([np.eye(n)] * 4 + [np.zeros((n, 1))])
+    found = linprog(
+        np.append(np.zeros(4 * n), -1.0),
+        A_ub=np.vstack(
+            [
+                np.r_[-c, c, zero, 1.0],
+                np.r_[zero, -c, c, 1.0],
+                np.append(np.ones(4 * n), 0.0),
+                both,
+            ]
+        ),
+        b_ub=np.r_[0.0, 0.0, 2 * bounds.total, bounds.most],
+        A_eq=np.stack([np.r_[one, zero, 0.0], np.r_[zero, one, 0.0]]),
+        b_eq=[0.0, 0.0],
+    )
+    return -2 * float(found.fun)
 
 
 def _fields(C: Floats, currents: Floats) -> Floats:

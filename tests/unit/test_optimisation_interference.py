@@ -76,8 +76,8 @@ def apart(c: Floats, limits: Limits) -> float:
     bounds = limits.bounds(NAMES[:n])
     for owner in product((0, 1, 2), repeat=n):
         o = np.array(owner)
-        if o[o > 0][:1] == [2]:
-            continue  # the same with the carriers exchanged
+        if not o.any() or o[o > 0][0] == 2:
+            continue  # none, or the same with the carriers exchanged
         if np.count_nonzero(o) > bounds.number or np.bincount(o, minlength=3)[1:].min() < 2:
             continue
         rows = [np.where(o == k, c, 0.0) for k in (1, 2)]
