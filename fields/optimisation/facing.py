@@ -22,6 +22,7 @@ from rheobase.fields.optimisation.quadratic import Least, least_energy, without_
 
 Floats = NDArray[np.float64]
 
+COARSE = 0.02  # gap of the search where electrodes are counted: their own gap is larger
 TURNS = 10  # of the direction towards the field that was found
 
 
@@ -63,7 +64,8 @@ def least_in_any_direction(
         return _Along(Q, d @ C, value, bounds)
 
     start = C @ reaching / np.linalg.norm(C @ reaching)
-    best, score = best_direction(look, _least_between, gap=gap, also=[start])
+    wide = max(gap, COARSE) if bounds.counts else gap
+    best, score = best_direction(look, _least_between, gap=wide, also=[start])
     found = best.least
     if found is None:  # at the very limit of what is possible
         energy = float(reaching @ Q @ reaching)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from numbers import Real
+from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError, check_option
+from rheobase._errors import InputError, check_option, check_positive
 
 Floats = NDArray[np.float64]
 
@@ -45,19 +47,19 @@ class Limits:
     def __post_init__(self) -> None:
         """Check the numbers."""
         single = None if isinstance(self.each, Mapping) else self.each
-        for name, limit in (("total", self.total), ("each", single)):
-            if limit is not None and not (isfinite(limit) and limit > 0):
-                raise InputError(f"expected a current > 0 A, got {name}={limit!r}: limits")
+        for what, limit in (("total", self.total), ("each", single)):
+            if limit is not None:
+                check_positive(f"limits: {what}", limit)
         if isinstance(self.each, Mapping):
             for name, limit in self.each.items():
-                if not (isfinite(limit) and limit >= 0):
+                if not (isinstance(limit, Real) and isfinite(limit) and limit >= 0):
                     raise InputError(f"expected a current >= 0 A, got {limit!r}: limit of {name!r}")
         if self.total is None and single is None:
             raise InputError(
                 "expected a limit on the total current or on that of every electrode, got "
                 f"total={self.total!r}, each={self.each!r}: limits"
             )
-        if self.electrodes is not None and not self.electrodes >= 2:
+        if self.electrodes is not None and not whole(self.electrodes) >= 2:
             raise InputError(
                 f"expected two or more electrodes, got electrodes={self.electrodes!r}: limits"
             )
@@ -68,8 +70,11 @@ class Limits:
         Raises
         ------
         InputError
-            If a name is unknown, or fewer than ``electrodes``, or than two, may carry current.
+            If a name is unknown or comes twice, or fewer electrodes than asked for, or than two,
+            may carry current.
         """
+        if len(set(names)) < len(names):
+            raise InputError("expected electrodes of different names, some come twice: limits")
         most = np.full(len(names), np.inf)
         if isinstance(self.each, Mapping):
             for name, limit in self.each.items():
@@ -104,9 +109,18 @@ class Limits:
         Where nothing else limits the currents it is kept, a thousand times as large.
         """
         kept = {k: getattr(self, k) for k in ("total", "each", "electrodes") if k != name}
-        if kept.get("total") is None and not isinstance(kept.get("each"), float):
+        each = kept.get("each")
+        if kept.get("total") is None and (each is None or isinstance(each, Mapping)):
             kept[name] = LOOSE * getattr(self, name)
         return Limits(**kept)
+
+
+def whole(value: object) -> int:
+    """Return a whole number, -1 if it is none."""
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -27,13 +27,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_positive
 from rheobase._progress import stage, track
 from rheobase.fields.basis import as_numbers
 from rheobase.fields.optimisation.facing import least_in_any_direction
 from rheobase.fields.optimisation.few import least_energy_of_few
 from rheobase.fields.optimisation.intensity import largest, largest_norm
-from rheobase.fields.optimisation.limits import Bounds, Limits
+from rheobase.fields.optimisation.limits import Bounds, Limits, whole
 from rheobase.fields.optimisation.quadratic import Least, largest_multiple, least_energy
 
 Floats = NDArray[np.float64]
@@ -147,7 +147,7 @@ def max_intensity(
     C, Q, bounds = _checked(C, Q, limits, names)
     x, bound = _reach(C, bounds)
     if not bound > 0:
-        raise InputError("expected electrodes that reach the target, got C = 0: max_intensity")
+        raise InputError("expected currents that make a field in the target, these make none: C")
     return _optimum(C, Q, bounds, x, "field", bound, ())
 
 
@@ -183,9 +183,11 @@ def focal(
         If shapes do not fit, or the limits do not allow the field; the sentence says which ones.
     """
     C, energy, bounds = _checked_both(C, Q, limits, names)
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"expected a field > 0 V/m, got {value!r}: focal")
+    _check_effort(gap, nodes)
+    check_positive("focal: value", value)
     x, top = _reach(C, bounds)
+    if not top > 0:
+        raise InputError("expected currents that make a field in the target, these make none: C")
     if value > (1 + REACH) * top:
         conflict = _conflict(limits, lambda other: value <= _reach(C, other.bounds(names))[1])
         raise InputError(
@@ -217,7 +219,7 @@ def lcmv(
     Parameters
     ----------
     C, Q, limits, names, gap, nodes
-        As in `focal`; C may have any number of rows.
+        As in `focal`.
     wanted
         C x (V/m), not all 0, shape (r,).
 
@@ -227,6 +229,7 @@ def lcmv(
         If shapes do not fit, or the limits do not allow the field; the sentence says which ones.
     """
     C, energy, bounds = _checked_both(C, Q, limits, names)
+    _check_effort(gap, nodes)
     e = np.atleast_1d(as_numbers(wanted, "wanted field"))
     if e.shape != (len(C),) or not (np.isfinite(e).all() and e.any()):
         raise InputError(f"expected {len(C)} numbers, not all 0, as wanted field, got {wanted!r}")
@@ -271,9 +274,9 @@ def pareto(
     Raises
     ------
     InputError
-        As in `focal`, or if there is no point.
+        As in `focal`, or if there is no number of points.
     """
-    if points < 1:
+    if whole(points) < 1:
         raise InputError(f"expected one or more points, got {points!r}: pareto")
     top = max_intensity(C, limits, names=names).value
     values = top * np.arange(1, points + 1) / points
@@ -323,6 +326,11 @@ def _checked_both(
     return c, q, bounds
 
 
+def _check_effort(gap: float, nodes: int) -> None:
+    if not (gap >= 0 and whole(nodes) >= 1):
+        raise InputError(f"expected a gap >= 0 and one or more nodes, got {gap!r} and {nodes!r}")
+
+
 def _reach(C: Floats, bounds: Bounds) -> tuple[Floats, float]:
     """Return the currents with the largest field and the bound of it."""
     return largest(C[0], bounds) if len(C) == 1 else largest_norm(C, bounds)
@@ -341,15 +349,18 @@ def _least(
 
 
 def _conflict(limits: Limits, possible: Callable[[Limits], bool]) -> str:
-    """Return the limits that together forbid what each but one of them would allow."""
-    kept = [k for k in ("total", "each", "electrodes") if getattr(limits, k) is not None]
-    rest = limits
-    for name in kept[:]:
+    """Return the limits that together forbid what all but one of them would allow.
+
+    All of them where what is asked for is out of reach of any.
+    """
+    given = [k for k in ("total", "each", "electrodes") if getattr(limits, k) is not None]
+    kept, rest = given[:], limits
+    for name in given:
         less = rest.without(name)
         if not possible(less):
             kept.remove(name)
             rest = less
-    return " and ".join(f"{k}={getattr(limits, k)!r}" for k in kept)
+    return " and ".join(f"{k}={getattr(limits, k)!r}" for k in kept or given)
 
 
 def _least_rms(C: Floats, Q: Floats, bounds: Bounds, found: Least) -> Optimum:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -253,10 +254,20 @@ def test_what_the_limits_forbid_is_said_before_the_solve() -> None:
         lcmv(C, Q, few, wanted=(1e-3, 0, 0), names=NAMES)
     with pytest.raises(InputError, match="that some currents have"):
         lcmv([C[0], C[0], C[1]], Q, TOTAL, wanted=(1e-3, 0, 0), names=NAMES)
-    with pytest.raises(InputError, match="expected a field > 0"):
+    with pytest.raises(InputError, match="focal: value must be > 0"):
         focal(C, Q, TOTAL, value=-1.0, names=NAMES)
-    with pytest.raises(InputError, match="reach the target"):
+    with pytest.raises(InputError, match="these make none"):
         max_intensity(np.ones(9), TOTAL, names=NAMES)
+    with pytest.raises(InputError, match="these make none"):
+        focal(np.ones((3, 9)), Q, TOTAL, value=0.1, names=NAMES)
+    with pytest.raises(
+        InputError, match=r"with total=0\.002 and each=0\.0005 and electrodes=4: focal"
+    ):
+        focal(C[0], Q, both, value=1e6, names=NAMES)
+    with pytest.raises(InputError, match="above 0 for all currents, 7 of 8"):
+        focal(C[0], np.outer(C[0], C[0]), TOTAL, value=1e-3, names=NAMES)
+    with pytest.raises(InputError, match="one or more nodes"):
+        focal(C[0], Q, TOTAL, value=1e-3, names=NAMES, nodes=0)
     with pytest.raises(InputError, match="one or more points"):
         pareto(C, Q, TOTAL, names=NAMES, points=0)
     with pytest.raises(InputError, match="rows of 9 electrodes"):
@@ -276,6 +287,11 @@ def test_limits_that_cannot_be() -> None:
     ):
         with pytest.raises(InputError, match="limits"):
             Limits(total=total, each=each, electrodes=electrodes)
+    for wrong in ({"total": "2"}, {"each": [1, 2]}, {"total": 1.0, "electrodes": 2.5}):
+        with pytest.raises(InputError, match="limits"):
+            Limits(**cast(Any, wrong))
+    with pytest.raises(InputError, match="some come twice"):
+        Limits(total=1e-3).bounds(["Fz", "Cz", "Fz"])
     with pytest.raises(InputError, match="limit on the total"):
         Limits(electrodes=4)
     with pytest.raises(InputError, match="limit on the total"):
