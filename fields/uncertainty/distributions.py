@@ -248,9 +248,14 @@ def polynomials(d: Distribution, degree: int, x: ArrayLike) -> NDArray[np.float6
     values = np.asarray(x, dtype=np.float64)
     if d.kind == "lognormal":
         median, factor = d.numbers
-        values = np.log(values / median) / np.log(factor)
-        d = normal(0.0, 1.0)
-    return np.asarray(_expansion(d, degree)(values), dtype=np.float64)
+        d, z = normal(0.0, 1.0), np.log(values / median) / np.log(factor)
+    elif d.kind == "normal":
+        mean, sd, low, high = d.numbers
+        d, z = normal(0.0, 1.0, (low - mean) / sd, (high - mean) / sd), (values - mean) / sd
+    else:
+        z = (2 * values - d.low - d.high) / (d.high - d.low)
+        d = KINDS[d.kind](*d.numbers[:-2], -1.0, 1.0)
+    return np.asarray(_expansion(d, degree)(z), dtype=np.float64)
 
 
 @cache

@@ -17,6 +17,7 @@ from rheobase.fields.uncertainty.distributions import (
     lognormal,
     normal,
     of_quantity,
+    polynomials,
     uniform,
 )
 from rheobase.fields.uncertainty.inputs import CoilShift, Conductivity, ElectrodeShift, Inputs
@@ -70,6 +71,13 @@ def test_linear_model_is_exact() -> None:
     np.testing.assert_allclose(chaos.first(), parts / parts.sum(), rtol=1e-9)
     np.testing.assert_allclose(chaos.total(), parts / parts.sum(), rtol=1e-9)
     assert chaos.error < 1e-20
+
+
+@pytest.mark.parametrize("law", [normal(1, 1e-3, 0.998, 1.002), uniform(1, 1.001), beta(2, 5, 7, 7.01)], ids=str)
+def test_narrow_distributions(law: Distribution) -> None:
+    """Polynomials stay orthonormal however far from 0 a narrow distribution lies."""
+    psi = polynomials(law, 6, law.quantile((np.arange(1 << 15) + 0.5) / (1 << 15)))
+    np.testing.assert_allclose(psi @ psi.T / (1 << 15), np.eye(7), atol=0.05)
 
 
 def rough(x: Floats) -> Floats:
