@@ -43,8 +43,8 @@ class Ranking:
     Parameters
     ----------
     share
-        Share of the cells that fire (0 … 1): exact for those checked, else an estimate from rows,
-        shape (P,).
+        Share of the cells that fire (0 … 1), of which those of unknown threshold are silent: exact
+        where checked, else an estimate from rows, shape (P,).
     checked
         Stimuli evaluated with the cable, in the order of checking, shape (c,).
     best
@@ -71,7 +71,7 @@ class RecruitmentOptimum:
     names, currents
         Electrodes and their currents (A), shape (n,).
     share
-        Share of the cells that fire.
+        Share of the cells that fire; those of unknown threshold are silent.
     bound
         Upper bound of it for any currents of the same total (see `best_pair`); 1 where not known.
     active

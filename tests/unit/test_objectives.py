@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields import tms_pulse
+from rheobase.fields import coil, tms_pulse
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.coils.coil import magnetic_dipole
 from rheobase.fields.electrodes.electrode import place_electrode
@@ -19,6 +19,7 @@ from rheobase.fields.leadfield_solve import lead_field
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.optimisation.target import rows
 from rheobase.fields.targeting.modes_solve import coil_modes
+from rheobase.fields.targeting.reciprocity import reciprocity
 from rheobase.meshes.placing.outlines import Disc
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.cable import factorise, influence, polarisation
@@ -297,3 +298,18 @@ def test_coil_poses_from_modes(population: Population, tmp_path: Path) -> None:
     exact = [np.mean(responses(cells, s) >= 1) for s in strong]
     assert ranking.share[ranking.checked] == pytest.approx(np.array(exact)[ranking.checked])
     assert ranking.share[ranking.best] == max(exact)
+
+
+@pytest.mark.slow
+def test_polarisation_of_a_type_by_reciprocity_over_coil_poses(population: Population) -> None:
+    head = ball(0.018)
+    tool = coil("magstim-70mm-figure8")
+    poses = np.stack([np.eye(4)] * 2)
+    poses[1, :2, :2] = [[0, -1], [1, 0]]
+    poses[:, 2, 3] = 0.11, 0.115
+    bases = [solve_induction(head, tool.moved(pose)) for pose in poses]
+    means = [polarisation_rows(population, b).mean()["L5_pyramidal", "L5"] for b in bases]
+    assert means[0].functionals is not None
+    found = reciprocity(head, means[0].functionals).at(tool, poses)
+    own = np.array([m.C.item() for m in means])
+    assert found[:, 0] == pytest.approx(own, abs=5e-3 * np.abs(own).max())
