@@ -8,7 +8,7 @@ number with x' Q x >= lambda * sum of x_k² over the open ones, for all x on U t
           >= x' Q x - lambda * sum x_k² + lambda * sum x_k² / z_k,     0 <= z_k <= 1,
 
 if z_k = 1 where the electrode is used; the sum of the z_k is at most the number that is left
-(perspective reformulation, Frangioni & Gentile 2006, doi:10.1007/s10107-005-0594-3). lambda grows
+(perspective reformulation, Frangioni & Gentile, Math Program 106:225, 2006). lambda grows
 as electrodes near each other are decided on, so that the bound closes fast. The node with the least
 bound is divided at the open electrode with the largest z.
 """
