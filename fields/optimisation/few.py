@@ -4,13 +4,13 @@ Each electrode is in use, out of use or open. For a node of the tree the least e
 from below by a convex programme: with U the electrodes not out of use, and lambda the largest
 number with x' Q x >= lambda * sum of x_k² over the open ones, for all x on U that sum to 0,
 
-    x' Q x = x' Q x - lambda * sum x_k² + lambda * sum x_k²
-          >= x' Q x - lambda * sum x_k² + lambda * sum x_k² / z_k,     0 <= z_k <= 1,
+    x' Q x = (x' Q x - lambda * sum of x_k²) + lambda * sum of x_k² / z_k
 
-if z_k = 1 where the electrode is used; the sum of the z_k is at most the number that is left
-(perspective reformulation, Frangioni & Gentile, Math Program 106:225, 2006). lambda grows
-as electrodes near each other are decided on, so that the bound closes fast. The node with the least
-bound is divided at the open electrode with the largest z.
+where z_k is 1 for an electrode in use, with 0 / 0 = 0 for the others. Any z_k from 0 to 1 whose sum
+is at most the number that is left make it convex, and no larger (perspective reformulation,
+Frangioni & Gentile, Math Program 106:225, 2006). lambda grows as electrodes near each other are
+decided on, so that the bound closes fast. The node with the least bound is divided at the open
+electrode with the largest z.
 """
 
 from __future__ import annotations
