@@ -3,8 +3,8 @@
 |C x| >= value where d·C x >= value for some unit d. With F(d, v) the least energy along d, convex
 in v, no direction within a triangle has less than the least of F(d_i, rho v) of its corners, rho
 the distance of its plane from the origin: d rho' = sum of lambda_i d_i with rho' >= rho, so that
-d_i·C x >= rho v for one of them. F(d_i, rho v) lies above its tangent at v. With few electrodes F is
-the bound of the root of their tree, which is convex in v too.
+d_i·C x >= rho v for one of them. F(d_i, rho v) lies above its tangent at v. With few electrodes F
+is the bound of the root of their tree, which is convex in v too.
 """
 
 from __future__ import annotations
