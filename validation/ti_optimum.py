@@ -127,6 +127,7 @@ def _programme(c: Floats, limits: Limits) -> float:
         A_eq=np.stack([np.r_[one, zero, 0.0], np.r_[zero, one, 0.0]]),
         b_eq=[0.0, 0.0],
     )
+    assert found.fun is not None
     return -2 * float(found.fun)
 
 
