@@ -194,7 +194,8 @@ class Chaos:
                     where=self.variance > 0,
                 )
             )
-        return np.clip(np.stack(shares), 0.0, 1.0)
+        clipped: Floats = np.clip(np.stack(shares), 0.0, 1.0)
+        return clipped
 
     def _square(self, M: Floats) -> Floats:
         """Return c·M c, shape (...)."""

@@ -274,5 +274,5 @@ def _moments(d: Distribution) -> tuple[float, float]:
 
 def _check(kind: str, **numbers: object) -> None:
     for name, x in numbers.items():
-        if not (isinstance(x, Real) and not isinstance(x, bool) and np.isfinite(float(x))):
+        if isinstance(x, bool) or not isinstance(x, Real) or not np.isfinite(float(x)):
             raise InputError(f"expected a finite {name}, got {x!r}: {kind} distribution")

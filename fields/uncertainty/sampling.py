@@ -129,7 +129,7 @@ def _sources(
     inputs: Inputs,
     x: Floats,
 ) -> Sources:
-    given = [sources] if isinstance(sources, (Montage, Coil)) else list(sources)
+    given: list[Montage | Coil] = [sources] if isinstance(sources, (Montage, Coil)) else [*sources]
     names = [one.name for one in given]
     if not given or len(set(names)) < len(names):
         raise InputError(f"expected sources with different names, got {names}")
@@ -227,7 +227,13 @@ class _Work:
 
     def go_on(self, path: Path) -> None:
         """Solve for what the file lacks."""
-        with opened(path, "r+") as file:
+        import h5py
+
+        try:
+            file = h5py.File(path, "r+")
+        except OSError as error:
+            raise InputError(f"cannot go on with sampled fields: {error}: {path}") from None
+        with file:
             missing = np.flatnonzero(~file["done"][:])
             waves = [missing[i : i + _WAVE] for i in range(0, len(missing), _WAVE)]
             for samples in track(waves, "sampling fields", total=len(waves)):
