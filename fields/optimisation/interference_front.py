@@ -40,7 +40,8 @@ class TIFront:
     value
         Modulation in the target (V/m), ascending, shape (p,).
     rms
-        Rms modulation off target (V/m) of two carriers, shape (p,).
+        Rms modulation off target (V/m) of two carriers: the better of many starts and two pairs,
+        shape (p,).
     optima
         Their currents, p of them.
     single
@@ -178,11 +179,14 @@ def modulation_front(
             starts=starts,
             seed=seed,
         )
-        optima.append(focal.optimum)
-        two = value <= most
-        pairs.append(
-            focal_pairs(c, fields, share, limits, value=value, names=names) if two else None
+        two = (
+            focal_pairs(c, fields, share, limits, value=value, names=names)
+            if value <= most
+            else None
         )
+        pairs.append(two)
+        found = [focal.optimum] if two is None else [focal.optimum, two]
+        optima.append(min(found, key=_rms))
     return TIFront(
         value=np.array([o.value for o in optima]),
         rms=np.array([o.rms for o in optima]),
@@ -190,3 +194,8 @@ def modulation_front(
         single=single,
         pairs=tuple(pairs),
     )
+
+
+def _rms(optimum: TIOptimum) -> float:
+    assert optimum.rms is not None
+    return optimum.rms

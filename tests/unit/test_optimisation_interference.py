@@ -1,6 +1,7 @@
 """Temporal interference: bounds, assignments, pairs and local optima on small problems."""
 
 from itertools import combinations, permutations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,21 @@ from scipy.optimize import linprog
 
 from rheobase._errors import InputError
 from rheobase.fields.interference import Carriers, envelope_along, envelope_max
+from rheobase.fields.leadfield_solve import lead_field
+from rheobase.fields.optimisation.energy import off_target_energy
 from rheobase.fields.optimisation.interference import TIOptimum, strongest_modulation
 from rheobase.fields.optimisation.interference_focal import focal_modulation
-from rheobase.fields.optimisation.interference_front import modulation_front
+from rheobase.fields.optimisation.interference_front import (
+    modulation_front,
+    modulation_off,
+    sampled_nodes,
+)
 from rheobase.fields.optimisation.interference_pairs import focal_pairs, strongest_pairs
 from rheobase.fields.optimisation.limits import Limits
+from rheobase.fields.optimisation.target import region_target
 from rheobase.fields.optimisation.tes import focal, max_intensity
+from rheobase.meshes.regions.region import ball as ball_region
+from rheobase.validation.leadfield import ball
 
 Floats = NDArray[np.float64]
 
@@ -246,3 +256,24 @@ def test_the_envelope_along_a_direction_is_that_of_the_optimum() -> None:
     optimum = strongest_modulation(d[None] @ C, EACH, names=NAMES)
     E = (C @ optimum.currents.T).T[:, None]
     assert envelope_along(E, d).item() == pytest.approx(optimum.value, rel=1e-12)
+
+
+def test_nodes_off_target_stand_for_its_volume(tmp_path: Path) -> None:
+    head = ball(0.018)
+    field = lead_field(head, tmp_path / "field.h5", tissues=["grey_matter"])
+    target = region_target(head, ball_region((0, 0.01, 0.05), 0.02), split=field.split)
+    x = np.stack(
+        [field.currents({"Cz": 1e-3, "T7": -1e-3}), field.currents({"Cz": 1e-3, "Oz": -1e-3})]
+    )
+    T, volumes = modulation_off(head, field, x, target)
+    E, drawn = sampled_nodes(head, field, target, count=4000)
+    assert drawn.sum() == pytest.approx(volumes.sum(), rel=1e-12)
+    some = envelope_max(np.tensordot(x, E, axes=1))
+    mean = T**2 @ volumes / volumes.sum()
+    assert some**2 @ drawn / drawn.sum() == pytest.approx(mean, rel=0.02)
+    half = np.stack([x.sum(axis=0)] * 2) / 2  # one waveform: its field is the modulation
+    T, volumes = modulation_off(head, field, half, target)
+    Q = off_target_energy(head, field, target)
+    assert T**2 @ volumes / volumes.sum() == pytest.approx(2 * half[0] @ Q @ (2 * half[0]))
+    with pytest.raises(InputError, match="one or more nodes"):
+        sampled_nodes(head, field, target, count=0)
