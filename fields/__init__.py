@@ -23,6 +23,10 @@ from rheobase.fields.interference import Carriers, carrier_max, envelope_along, 
 from rheobase.fields.leadfield import LeadField, load_lead_field
 from rheobase.fields.leadfield_solve import lead_field
 from rheobase.fields.optimisation.energy import off_target_energy
+from rheobase.fields.optimisation.interference import strongest_modulation
+from rheobase.fields.optimisation.interference_focal import focal_modulation
+from rheobase.fields.optimisation.interference_front import modulation_front, sampled_nodes
+from rheobase.fields.optimisation.interference_pairs import focal_pairs, strongest_pairs
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.optimisation.target import Target, point_target, region_target
 from rheobase.fields.optimisation.tes import focal, lcmv, max_intensity, pareto
@@ -101,6 +105,8 @@ __all__ = [
     "field_table",
     "fit",
     "focal",
+    "focal_modulation",
+    "focal_pairs",
     "focality",
     "layer",
     "lcmv",
@@ -114,6 +120,7 @@ __all__ = [
     "max_intensity",
     "mesh_electrodes",
     "modulation",
+    "modulation_front",
     "montage_1x1",
     "montage_4x1",
     "normal",
@@ -134,10 +141,13 @@ __all__ = [
     "rectangular",
     "region_target",
     "sample_fields",
+    "sampled_nodes",
     "sine",
     "solve_conduction",
     "solve_induction",
     "strength",
+    "strongest_modulation",
+    "strongest_pairs",
     "tissue_focality",
     "tms_pulse",
     "two_carriers",
