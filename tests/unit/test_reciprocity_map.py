@@ -43,7 +43,7 @@ def target(head: Head) -> Target:
 
 @pytest.fixture(scope="module")
 def seen(conductor: Conductor, target: Target) -> Reciprocity:
-    return reciprocity(conductor, target)
+    return reciprocity(conductor, target, reach=0.06)
 
 
 def test_transposed_chain_gives_functionals_of_the_full_solution(conductor: Conductor) -> None:
@@ -87,7 +87,7 @@ def test_map_agrees_with_full_solutions(
 def test_direction_gives_a_signed_map(
     conductor: Conductor, target: Target, seen: Reciprocity
 ) -> None:
-    along = reciprocity(conductor, target.along([0.0, 0.6, 0.8]))
+    along = reciprocity(conductor, target.along([0.0, 0.6, 0.8]), reach=0.06)
     tool = coil("magstim-70mm-figure8")
     pose = tangential_poses(seen.scalp, [[-0.03, 0.0, 0.087]], [0.0, 180.0], 6.0)[0]
     one, three = along.at(tool, pose), seen.at(tool, pose)
