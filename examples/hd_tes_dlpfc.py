@@ -67,12 +67,8 @@ def main(
         front = pareto(C, Q, LIMITS, names=field.names, points=POINTS)
         basis = field.basis(found)  # all of them in all tissues, at 1 A
 
-    print(
-        "2 mA in all; 1 mA an electrode where mean field  |E|, mean  elsewhere   ratio  above half"
-    )
-    print(
-        "                                  into cortex     in target  (V/m)           99.9 % (cm3)"
-    )
+    print("2 mA in all, of the optimal ones at most 1 mA an electrode; V/m")
+    print(f"{'':28s}  into cortex  |E| in target  elsewhere  ratio  above half (cm3)")
     results = {}
     for k, (name, montage) in enumerate(found.items()):
         I = np.array([montage.get(e, 0.0) for e in field.names])  # noqa: E741
@@ -87,9 +83,9 @@ def main(
             "focality": spread,
         }
         print(
-            f"{name:28s} {results[name]['into cortex']:12.3f} {spread.target.mean:13.3f} "
-            f"{spread.target.mean_elsewhere:10.4f} {spread.target.ratio:7.2f} "
-            f"{spread.above[0.5] * 1e6:11.1f}"
+            f"{name:28s} {results[name]['into cortex']:12.3f} {spread.target.mean:14.3f} "
+            f"{spread.target.mean_elsewhere:10.4f} {spread.target.ratio:6.2f} "
+            f"{spread.above[0.5] * 1e6:17.1f}"
         )
         shown = sorted(montage.items(), key=lambda item: -item[1])
         print("  " + ", ".join(f"{e} {i * 1e3:+.2f}" for e, i in shown if abs(i) > 5e-6) + " mA")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from rheobase._errors import InputError
 from rheobase.config import load_study, parse_study
 from rheobase.dosing import run_optimise
 from rheobase.fields.coils.frame import pose_from_simnibs
+from rheobase.meshes.heads import build_head
+from rheobase.meshes.heads.sphere import shell_sheet
 from rheobase.stations import field as field_station
 from rheobase.stations.aiming import check_inputs
-from rheobase.tables.optimise import OptimiseStudy
+from rheobase.stations.book import Book
+from rheobase.stations.currents import currents_station
+from rheobase.tables.optimise import OptimiseStudy, OptimiseTES
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
 
-BALL = {
+BALL: dict[str, Any] = {
     "name": "sphere",
     "edge_length_mm": 7,
     "options": {
@@ -72,8 +77,8 @@ def test_currents(tmp_path: Path) -> None:
     assert max(map(abs, currents.values())) <= 1.0
     record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
     found = record["optimise"]
-    reached = dict(result.tables["Reached"].rows)
-    assert found["value_V_per_m"] == pytest.approx(reached["the largest that the limits allow"] / 2)
+    reached = {str(row[0]): float(row[1]) for row in result.tables["Reached"].rows}
+    assert found["value"] == pytest.approx(reached["the largest that the limits allow"] / 2)
     assert reached["mean |E| in the target"] > 3 * reached["mean |E| elsewhere"]
     assert "field" in found["active"]
     limits = {row[0]: row for row in result.tables["Limits"].rows}
@@ -109,9 +114,30 @@ def test_pose(tmp_path: Path) -> None:
         assert every["field_V_per_m"].max() == pytest.approx(values[0])
     again, _ = load_study(tmp_path / "run.toml")
     assert again.device.kind == "tms"
-    assert np.allclose(again.device.pose(), best, atol=1e-9)
+    pose = again.device.pose()
+    assert pose is not None
+    assert np.allclose(pose, best, atol=1e-9)
     assert imread(tmp_path / "pictures" / "poses.png")[..., :3].std() > 0.05
     assert result.tables["Best poses"].rows[0][4] == 0.0
+
+
+@pytest.mark.usefixtures("flat")
+def test_cells_count(tmp_path: Path) -> None:
+    made = build_head("sphere", edge_length_mm=7, **BALL["options"])
+    head = replace(made, cortex=shell_sheet(0.070, 0.003))
+    table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 20})
+    table = changed(table, "optimise", goal="intensity", electrodes=None, front=0)
+    study, book = parsed(table), Book(out=tmp_path)
+    assert isinstance(study.optimise, OptimiseTES)
+    currents_station(study, study.optimise, head, book)
+    found = book.details["optimise"]
+    assert found["unit"] == "mV"
+    assert 0.01 < found["value"] < 1.0  # a tenth of a millivolt for each V/m, and 2 mA
+    # an anode over the cells polarises somata, which lie deep in the column, by current inwards
+    (currents,) = found["currents_A"]
+    assert currents["C3"] == pytest.approx(1e-3)
+    with pytest.raises(InputError, match="unknown cell type 'L5_piramidal', nearest: L5_pyramid"):
+        check_inputs(parsed(changed(TES, "target", cells={"type": "L5_piramidal"})))
 
 
 def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
@@ -141,12 +167,24 @@ def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
         (changed(TES, "optimise", total_mA=0), "greater than 0, got 0: s.toml, optimise.total_mA"),
         (
             changed(TES, "optimise", electrodes=9),
-            r"expected at most as many electrodes as positions \(8\), got 9",
+            r"expected at most as many electrodes as positions \(6\), got 9",
         ),
         (changed(TES, "optimise", positions=["C3", "C3"]), "position 'C3' comes twice"),
         (
             changed(TES, "optimise", goal="intensity", field_V_per_m=0.1),
             "field_V_per_m belongs to goal = 'focality' or 'lcmv'",
+        ),
+        (
+            changed(TES, "target", cells={"type": "L5_pyramidal"}, direction=[0, 0, 1]),
+            "cells have a direction of their own, got direction too",
+        ),
+        (
+            changed(TMS, "target", cells={"type": "L5_pyramidal"}, direction=None),
+            "target.cells needs kind = 'tes', got 'tms'",
+        ),
+        (
+            changed(TES, "optimise", polarisation_mV=0.1),
+            "optimise.polarisation_mV belongs to a target with cells",
         ),
         (changed(TMS, "optimise", spacing_mm=0), "greater than 0, got 0"),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_option
 from rheobase._files import cache_dir, content_key, package_key
 from rheobase._progress import stage
 from rheobase.stations.head import check_head
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rheobase.fields.leadfield import LeadField
     from rheobase.fields.optimisation.target import Target
     from rheobase.meshes.head import Head
+    from rheobase.neurons.placement import Population
     from rheobase.tables.target import TargetTable
 
 
@@ -38,6 +39,10 @@ def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
         if not path.exists():
             raise InputError(f"no such file {path}: {place}")
     check_head(study.head, study.named_positions())
+    if study.target.cells is not None:
+        from rheobase.neurons.generate import cell_types
+
+        check_option("cell type", study.target.cells.type, cell_types(), where="target.cells")
     if isinstance(study.optimise, OptimiseTMS):
         study.optimise.open_coil()
     elif study.head.name is not None and study.optimise.electrodes is not None:
@@ -108,3 +113,33 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
     )
     path = cache_dir() / "lead_fields" / f"{head.name}-{key}.h5"
     return lead_field(head, path, names, tissues=tissues)
+
+
+def place_targets(table: TargetTable, head: Head, seed: int) -> Population | None:
+    """Return the cells of a target, None where the field itself counts.
+
+    Raises
+    ------
+    InputError
+        If the head has no cortical sheet, or the target holds nothing of it.
+    """
+    from rheobase.meshes.locate import Locator
+    from rheobase.neurons.placement import place_in_sheet
+
+    if table.cells is None:
+        return None
+    if head.cortex is None:
+        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
+    with stage("placing the cells"):
+        placed = place_in_sheet(
+            head.cortex,
+            species=head.species,
+            counts={table.cells.type: table.cells.placements},
+            seed=seed,
+            mask=table.region(head).columns(head),
+        )
+        tet, _ = Locator(head.mesh).locate(placed.position)
+        grey = (tet >= 0) & (head.mesh.labels[tet] == head.label_of("grey_matter"))
+    if not grey.any():
+        raise InputError(f"no soma of target {table.title!r} lies in grey matter: [target.cells]")
+    return placed.select(np.flatnonzero(grey))

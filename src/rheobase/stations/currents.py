@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._progress import stage
-from rheobase.stations.aiming import aim, open_lead_field
+from rheobase.stations.aiming import aim, open_lead_field, place_targets
 from rheobase.stations.currents_book import Found, write_found
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from rheobase.fields.optimisation.target import Target
     from rheobase.fields.optimisation.tes import Optimum
     from rheobase.meshes.head import Head
+    from rheobase.neurons.placement import Population
     from rheobase.stations.book import Book
+    from rheobase.tables.target import TargetTable
 
 Floats = NDArray[np.float64]
 
@@ -30,24 +32,43 @@ def currents_station(
     from rheobase.fields.optimisation.target import rows
 
     target = aim(study.target, head)
+    cells = place_targets(study.target, head, study.seed)
     field = open_lead_field(table, head, study.target)
     with stage("what the electrodes do to the target"):
-        C = rows(field, target)
+        C = rows(field, target) if cells is None else _polarised(cells, study.target, field)
     if isinstance(table, OptimiseTES):
-        found = _montage(table, head, field, target, C)
+        found = _montage(table, head, field, target, C, cells)
     else:
         found = _carriers(table, head, field, target, C, study.seed)
     write_found(study, table, head, field, target, found, book)
 
 
-def _montage(table: OptimiseTES, head: Head, field: LeadField, target: Target, C: Floats) -> Found:
+def _polarised(cells: Population, table: TargetTable, field: LeadField) -> Floats:
+    """Return the mean polarisation of cells (mV per A), shape (1, n)."""
+    from rheobase.neurons.objectives import polarisation_rows
+
+    assert table.cells is not None  # there are cells
+    found = polarisation_rows(cells, field, site=table.cells.site).mean(by=("type",))
+    C: Floats = next(iter(found.values())).C * 1e3
+    return C
+
+
+def _montage(
+    table: OptimiseTES,
+    head: Head,
+    field: LeadField,
+    target: Target,
+    C: Floats,
+    cells: Population | None,
+) -> Found:
     from rheobase.fields.optimisation.energy import off_target_energy
     from rheobase.fields.optimisation.tes import focal, lcmv, max_intensity, pareto
 
     Q = off_target_energy(head, field, target, tissues=table.spare)
     limits, names = table.limits(), field.names
     strongest = max_intensity(C, limits, names=names, Q=Q)
-    value = (table.field_V_per_m or strongest.value / 2) * (1 - 1e-12)
+    asked = table.field_V_per_m or table.polarisation_mV
+    value = (asked or strongest.value / 2) * (1 - 1e-12)
     if table.goal == "focality":
         found = focal(C, Q, limits, value=value, names=names)
     elif table.goal == "lcmv":
@@ -60,13 +81,19 @@ def _montage(table: OptimiseTES, head: Head, field: LeadField, target: Target, C
         whole = replace(limits, electrodes=None)
         front = pareto(C, Q, whole, names=names, points=table.front)
         fronts["HD-tES, any number of electrodes"] = (front.value, front.rms)
+    quantity, unit = "length of the mean field", "V/m"
+    if cells is not None:
+        quantity, unit = f"mean polarisation of {len(cells):,} {cells.type[0]} cells", "mV"
+    elif len(C) == 1:
+        quantity = "mean field along the direction"
     return Found(
         names=names,
         currents=found.currents[None],
         carriers=(0.0,),
-        quantity="mean field along the direction" if len(C) == 1 else "length of the mean field",
+        quantity=quantity,
+        unit=unit,
         value=found.value,
-        proved=_proved(found),
+        proved=_proved(found, unit),
         gap=found.gap,
         rms=float(np.sqrt(np.maximum(found.currents @ Q @ found.currents, 0.0))),
         active=found.active,
@@ -134,6 +161,7 @@ def _carriers(
         currents=found.currents,
         carriers=table.carriers_Hz,
         quantity=f"modulation, peak to peak, {along}",
+        unit="V/m",
         value=found.value,
         proved=proved,
         gap=found.gap,
@@ -144,10 +172,10 @@ def _carriers(
     )
 
 
-def _proved(found: Optimum) -> str:
+def _proved(found: Optimum, unit: str) -> str:
     """Return what is proved of an optimum."""
     if found.objective == "field":
-        return f"No currents within the limits reach more than {found.bound:.4g} V/m"
+        return f"No currents within the limits reach more than {found.bound:.4g} {unit}"
     return (
         f"No currents within the limits that reach it have less than {found.bound:.4g} V/m (rms) "
         "off the target"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,10 @@ from rheobase.dosing_views import draw_currents, draw_front, draw_limits, flat_h
 from rheobase.field_views import pad_scene
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.report import Section, Table
+from rheobase.stations.again import RADIUS_MM, device_of, write_study
 from rheobase.stations.field import field_pictures
 from rheobase.stations.placing import direction_to
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
-from rheobase.tables.text import toml_text
 from rheobase.views import COLOURS, new_figure
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-RADIUS_MM = 6.0  # of the discs of a lead field
-
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Found:
@@ -51,10 +48,10 @@ class Found:
         Current (A) of each channel, shape (n_channels, n).
     carriers
         Frequency of each channel (Hz), 0 for direct current.
-    quantity
-        What was made large, in words.
+    quantity, unit
+        What was made large, in words, and its unit.
     value
-        It in the target (V/m).
+        It in the target.
     proved, gap
         What is proved of the goal, in words, and the relative gap between it and what was reached,
         None where there is none.
@@ -63,7 +60,7 @@ class Found:
     active
         Limits that are reached.
     strongest
-        The largest value within the limits (V/m).
+        The largest value within the limits.
     fronts
         Trade-offs by name: values in the target and rms off it.
     """
@@ -72,6 +69,7 @@ class Found:
     currents: Floats
     carriers: tuple[float, ...]
     quantity: str
+    unit: str
     value: float
     proved: str
     gap: float | None
@@ -110,18 +108,21 @@ def write_found(
                 "head": head.name,
                 "target": study.target.title,
                 "goal": table.goal,
-                "in_target_V_per_m": found.value,
+                f"in_target_{found.unit.replace('/', '_per_')}": found.value,
             },
         )
     )
-    _write_study(study, channels, book)
+    device = device_of(channels)
+    if device is not None:
+        what = {"title": f"{study.title}: the currents that were found", "device": device}
+        book.files.append(write_study(book.out, study, what))
     _write_fronts(found, book)
     basis, strength, quantities = _fields(field, channels)
     region = study.target.region(head)
     within = tuple(dict.fromkeys([*table.spare, *study.target.tissues]))
     spread = tissue_focality(basis, strength, head, tissues=within, target=region)
     assert spread.target is not None  # the target holds some of the tissues
-    tables = _tables(table, found, channels, spread)
+    tables = _tables(table, found, channels, spread, within)
     book.tables.update(tables)
     montages = _montages(head, channels)
     centre = target.centre
@@ -162,7 +163,8 @@ def write_found(
                 f"Target: {study.target.title}, {target.volume * 1e6:.2f} cm³ of "
                 f"{', '.join(study.target.tissues)} around ({where}) mm. Goal: {table.goal} within "
                 f"{_limits_text(table)}{reached}.",
-                f"The {found.quantity}, is {found.value:.3g} V/m in the target. {found.proved}"
+                f"The {found.quantity}, is {found.value:.3g} {found.unit} in the target. "
+                f"{found.proved}"
                 + ("" if found.gap is None else f" (relative gap {found.gap:.1g})")
                 + ". "
                 "Electrodes are discs of 6 mm radius; currents in the files are whole microampere.",
@@ -183,7 +185,8 @@ def write_found(
         "target_volume_m3": target.volume,
         "lead_field": {"electrodes": len(field.names), "reference": field.reference},
         "currents_A": [{k: v for k, v in c.currents.items() if v} for c in channels],
-        "value_V_per_m": found.value,
+        "value": found.value,
+        "unit": found.unit,
         "proved": found.proved,
         "gap": found.gap,
         "active": list(found.active),
@@ -225,7 +228,11 @@ def _montages(head: Head, channels: Sequence[Channel]) -> list[Montage]:
 
 
 def _tables(
-    table: OptimiseTES | OptimiseTI, found: Found, channels: Sequence[Channel], spread: Focality
+    table: OptimiseTES | OptimiseTI,
+    found: Found,
+    channels: Sequence[Channel],
+    spread: Focality,
+    within: Sequence[str],
 ) -> dict[str, Table]:
     """Return currents, limits, what is reached, and the trade-off."""
     on = spread.target
@@ -240,14 +247,14 @@ def _tables(
     used, allowed = _use(table, found)
     what = "envelope" if several else "|E|"
     reached = Table(
-        columns=("quantity", "V/m"),
+        columns=("quantity", "value", "unit"),
         rows=[
-            (f"{found.quantity}, in the target", found.value),
-            ("the largest that the limits allow", found.strongest),
-            (f"mean {what} in the target", on.mean),
-            (f"mean {what} elsewhere", on.mean_elsewhere),
-            ("root mean square off the target", found.rms),
-            (f"{what}, 99.9 % of {', '.join(table.spare).replace('_', ' ')}", spread.reference),
+            (f"{found.quantity}, in the target", found.value, found.unit),
+            ("the largest that the limits allow", found.strongest, found.unit),
+            (f"mean {what} in the target", on.mean, "V/m"),
+            (f"mean {what} elsewhere", on.mean_elsewhere, "V/m"),
+            ("root mean square off the target", found.rms, "V/m"),
+            (f"{what}, 99.9 % of {', '.join(within).replace('_', ' ')}", spread.reference, "V/m"),
         ],
     )
     tables = {
@@ -265,7 +272,7 @@ def _tables(
     }
     if found.fronts:
         tables["Trade-off"] = Table(
-            columns=("with", "in the target (V/m)", "off it, rms (V/m)"),
+            columns=("with", f"in the target ({found.unit})", "off it, rms (V/m)"),
             rows=[
                 (name, float(v), float(r))
                 for name, (value, rms) in found.fronts.items()
@@ -330,7 +337,7 @@ def _figure(
             panels[-1],
             found.fronts,
             xlabel="off the target, rms (V/m)",
-            ylabel=f"{found.quantity},\nin the target (V/m)",
+            ylabel=f"{found.quantity},\nin the target ({found.unit})",
             chosen={"chosen": (found.value, found.rms)},
         )
         panels[-1].set_title("trade-off", fontsize=10)
@@ -351,72 +358,11 @@ def _write_fronts(found: Found, book: Book) -> None:
     path = book.out / "tradeoff.csv"
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["with", "in_target_V_per_m", "off_target_rms_V_per_m"])
+        writer.writerow(
+            ["with", f"in_target_{found.unit.replace('/', '_per_')}", "off_target_rms_V_per_m"]
+        )
         for name, (value, rms) in found.fronts.items():
             writer.writerows(
                 [name, v, r] for v, r in zip(value.tolist(), rms.tolist(), strict=True)
             )
     book.files.append(path)
-
-
-def _write_study(study: OptimiseStudy, channels: Sequence[Channel], book: Book) -> None:
-    """Write ``run.toml``, by which ``rheobase run`` solves for what was found on its own."""
-    device = _device(channels)
-    if device is None:
-        return
-    path = book.out / "run.toml"
-    text = toml_text(
-        {
-            "title": f"{study.title}: the currents that were found",
-            "seed": study.seed,
-            "head": head_of(study),
-            "device": device,
-        }
-    )
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
-    book.files.append(path)
-
-
-def head_of(study: OptimiseStudy) -> dict[str, Any]:
-    """Return the table of the head, its paths made absolute."""
-    table = study.head.model_dump(exclude_defaults=True)
-    return {k: v.absolute() if isinstance(v, Path) else v for k, v in table.items()}
-
-
-def _pad(name: str) -> dict[str, Any]:
-    return {"name": name, "position": name, "radius_mm": RADIUS_MM, "model": "ideal"}
-
-
-def _tes(channel: Channel) -> dict[str, Any]:
-    names = list(channel.currents)
-    whole = rounded([channel.currents[n] for n in names]) * 1e3
-    electrodes = [
-        {**_pad(n), "current_mA": round(i, 9)}
-        for n, i in zip(names, whole.tolist(), strict=True)
-        if i
-    ]
-    return {"kind": "tes", "electrodes": electrodes}
-
-
-def _device(channels: Sequence[Channel]) -> dict[str, Any] | None:
-    """Return ``[device]`` for `rheobase run`, None for carriers with three or more electrodes."""
-    if len(channels) == 1:
-        return _tes(channels[0])
-    ends = [sorted(c.currents.items(), key=lambda item: -item[1]) for c in channels]
-    if any(sum(1 for _, i in found if i) != 2 for found in ends):
-        return None
-    return {
-        "kind": "ti",
-        "pairs": [
-            {
-                "anode": found[0][0],
-                "cathode": found[-1][0],
-                "current_mA": round(found[0][1] * 1e3, 6),
-                "carrier_Hz": channel.carrier,
-                "radius_mm": RADIUS_MM,
-                "model": "ideal",
-            }
-            for found, channel in zip(ends, channels, strict=True)
-        ],
-    }

@@ -15,12 +15,12 @@ from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.spaces import is_mni
 from rheobase.pose_files import MNI, NATIVE, in_mm, write_poses
 from rheobase.report import Section, Table
+from rheobase.stations.again import write_study
 from rheobase.stations.aiming import aim
-from rheobase.stations.currents_book import head_of, write_field
+from rheobase.stations.currents_book import write_field
 from rheobase.stations.field import field_pictures
 from rheobase.stations.placing import direction_to
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTMS
-from rheobase.tables.text import toml_text
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
@@ -235,25 +235,19 @@ def _write(
             clearance_m=found.clearance,
             field_V_per_m=found.field * 1e6,
         )
-    run = book.out / "run.toml"
-    device = {
-        "kind": "tms",
-        "coil": table.coil.absolute() if not isinstance(table.coil, str) else table.coil,
-        "deformations": table.deformations,
-        "matrix_frame": "rheobase",
-        "matrix_mm": in_mm(found.best_pose).tolist(),
-        "contact": "lift",
-    }
-    whole_study = {
+    what = {
         "title": f"{study.title}: the pose that was found",
-        "seed": study.seed,
-        "head": head_of(study),
-        "device": device,
+        "device": {
+            "kind": "tms",
+            "coil": table.coil if isinstance(table.coil, str) else table.coil.absolute(),
+            "deformations": table.deformations,
+            "matrix_frame": "rheobase",
+            "matrix_mm": in_mm(found.best_pose).tolist(),
+            "contact": "lift",
+        },
         "results": {"intensity_A_per_us": rate},
     }
-    with whole_file(run) as part:
-        part.write_text(toml_text(whole_study), encoding="utf-8")
-    return [*files, whole, run]
+    return [*files, whole, write_study(book.out, study, what)]
 
 
 def _figure(

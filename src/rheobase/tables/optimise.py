@@ -27,6 +27,7 @@ class CurrentsTable(Table):
     each_mA: Current | None = None
     electrodes: Annotated[int, Field(ge=2)] | None = None
     field_V_per_m: Positive | None = None
+    polarisation_mV: Positive | None = None
     spare: Annotated[tuple[str, ...], Field(min_length=1)] = ("grey_matter", "white_matter")
     front: Annotated[int, Field(ge=0, le=1000)] = 12
     lead_field: FilePath | None = None
@@ -62,7 +63,7 @@ class OptimiseTES(CurrentsTable):
 
     @model_validator(mode="after")
     def _goal_fits(self) -> Self:
-        if self.goal == "intensity" and self.field_V_per_m is not None:
+        if self.goal == "intensity" and (self.field_V_per_m or self.polarisation_mV):
             raise ValueError("field_V_per_m belongs to goal = 'focality' or 'lcmv'")
         return self
 
@@ -125,9 +126,21 @@ class OptimiseStudy(Table):
     optimise: Annotated[OptimiseTES | OptimiseTI | OptimiseTMS, Field(discriminator="kind")]
 
     @model_validator(mode="after")
-    def _no_tensors(self) -> Self:
+    def _fits(self) -> Self:
         if self.head.tensors is not None:
             raise ValueError("head.tensors: anisotropic heads are not optimised on yet")
+        if self.target.cells is not None and not isinstance(self.optimise, OptimiseTES):
+            raise ValueError(
+                f"target.cells needs kind = 'tes', got {self.optimise.kind!r}: cells are not "
+                "polarised by carriers of kilohertz, and coils need their thresholds"
+            )
+        if isinstance(self.optimise, CurrentsTable):
+            for key, of_cells in (("field_V_per_m", False), ("polarisation_mV", True)):
+                if getattr(self.optimise, key) and of_cells != (self.target.cells is not None):
+                    raise ValueError(
+                        f"optimise.{key} belongs to a target {'with' if of_cells else 'without'} "
+                        "cells"
+                    )
         return self
 
     def named_positions(self) -> dict[str, str]:

@@ -38,6 +38,14 @@ def known_targets() -> dict[str, dict[str, Any]]:
     }
 
 
+class CellsTable(Table):
+    """``[target.cells]``: cells whose mean polarisation counts, in place of the field."""
+
+    type: str
+    site: str = "soma"
+    placements: Annotated[int, Field(ge=1, le=100_000)] = 200
+
+
 class TargetTable(Table):
     """``[target]``: a named target, a ball or parcels of an atlas, and the direction that counts.
 
@@ -55,6 +63,7 @@ class TargetTable(Table):
     parcels: Annotated[list[str], Field(min_length=1)] | None = None
     tissues: Annotated[tuple[str, ...], Field(min_length=1)] = ("grey_matter",)
     direction: Literal["into_cortex"] | Coordinates | None = None
+    cells: CellsTable | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -80,6 +89,8 @@ class TargetTable(Table):
                         f"expected an MNI coordinate in the brain, {low:g} to {high:g} mm along "
                         f"{axis}, got {c:g}"
                     )
+        if self.cells is not None and self.direction is not None:
+            raise ValueError("cells have a direction of their own, got direction too")
         if isinstance(self.direction, tuple) and not any(self.direction):
             raise ValueError("direction must not be 0, 0, 0")
         return self
