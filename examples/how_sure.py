@@ -36,7 +36,7 @@ CURRENT = 2e-3  # A
 TISSUES = ("scalp", "skull", "csf", "grey_matter", "white_matter")
 OWN: tuple[Conductivity, ...] = ()  # distributions instead of those of the tissue table
 SHIFT_MM = 5.0  # standard deviation of the anode's place, in both directions
-SAMPLES = 100
+SAMPLES = 64
 
 
 def main(

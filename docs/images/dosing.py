@@ -20,7 +20,7 @@ from rheobase.meshes.heads import build_head
 from rheobase.neurons.nearby import nearby
 from rheobase.neurons.objectives import objective, polarisation_rows
 from rheobase.neurons.placement import place_in_sheet
-from rheobase.neurons.recruit import RecruitmentOptimum, maximise_recruitment, rank_stimuli
+from rheobase.neurons.recruit import maximise_recruitment, rank_stimuli
 
 mpl.use("Agg")
 HERE = Path(__file__).parent
@@ -69,14 +69,7 @@ def main(path: Path) -> None:
     pairs[np.arange(len(ends)), ends[:, 0]] = 0.6 * total
     pairs[np.arange(len(ends)), ends[:, 1]] = -0.6 * total
     ranking = timed(f"ranking of {len(pairs)} pairs", lambda: rank_stimuli(felt, pairs))
-    start = RecruitmentOptimum(
-        names=names,
-        currents=pairs[ranking.best],
-        share=float(ranking.share[ranking.best]),
-        bound=1.0,
-        active=(),
-        history=(),
-    )
+    start = pairs[ranking.best]
     found = timed("programmes", lambda: maximise_recruitment(felt, limits, names, start=start))
     polarised = max_intensity(rows["L5_pyramidal", "L5"].C, limits, names=names)
 
@@ -85,7 +78,7 @@ def main(path: Path) -> None:
     scale = np.linspace(0, 2.5, 251)
     for label, currents, colour in (
         ("C3 to Fp2, beyond the limit of an electrode", total * pair, "#9098a8"),
-        ("best pair within it", pairs[ranking.best], "#204080"),
+        ("best pair within it", start, "#204080"),
         ("largest mean polarisation of somata", polarised.currents, "#3a8a4a"),
         ("maximise_recruitment", found.currents, "#a03020"),
     ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from rheobase._errors import check_option
 from rheobase.tables.base import Positive, Table
 
 if TYPE_CHECKING:
@@ -165,4 +166,10 @@ class UncertaintyTable(Table):
         for name in [*own, *(self.tissues or ())]:
             if [*own, *(self.tissues or ())].count(name) > 1:
                 raise ValueError(f"tissue {name!r} comes twice")
+        names = [*own, *(self.tissues or ())]
+        names += [f"{e.electrode} {e.axis}" for e in self.electrodes]
+        names += [f"coil {c.axis}" for c in self.coil]
+        for one in self.correlations if names else ():  # without names of its own: all tissues
+            for name in one.between:
+                check_option("random input", name, names, where="correlations")
         return self
