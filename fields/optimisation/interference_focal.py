@@ -161,8 +161,13 @@ def focal_modulation(
         single = np.stack([as_numbers(montage, "montage")] * 2) / 2
         if single.shape != (2, n) or not bounds.keep(2 * single[0] * (1 - REACH)):
             raise InputError(f"expected a montage of {n} electrodes that keeps the limits")
+        if modulation_of(c, single) < (1 - SMALL) * value:
+            raise InputError(
+                f"expected a montage with {value:.4g} V/m or more in the target, it has "
+                f"{modulation_of(c, single):.4g} V/m"
+            )
         found[0] = (single, problem.rms(single))
-        candidates.append(problem.settled(single))
+        candidates += [single, problem.settled(single)]
     rms = np.array([r for _, r in found])
     for k in np.argsort(rms, kind="stable")[:FINALISTS]:
         few = problem.with_few(found[k][0])
@@ -261,7 +266,12 @@ class _Problem:
         may: NDArray[np.bool_],
         signs: Floats | None = None,
     ) -> Floats | None:
-        """Return the currents with the least quadratic form, None if none keep the limits."""
+        """Return the currents with the least quadratic form, None if none keep the limits.
+
+        ``share`` and ``sign`` are u and s of the nodes, n the direction in the target, ``may``
+        (2, n) which electrodes may carry each carrier, ``signs`` those of n·C x_k (1 if None).
+        Unknowns are (x, t) with |x| <= t, in units of the total, of both carriers in a row.
+        """
         a, b = np.repeat(share, 3), np.repeat((1 - share) * sign, 3)
         some = [np.flatnonzero(m) for m in may]
         M = np.concatenate(
@@ -270,18 +280,19 @@ class _Problem:
         s = self.bounds.total
         P = M.T @ M
         c = n @ self.C
-        rows = [c[some[0]], c[some[1]]]
-        k0, k1 = len(some[0]), len(some[1])
-        k, N = k0 + k1, len(c)
-        one = np.eye(2)
+        k0, N = len(some[0]), len(c)
+        k = k0 + len(some[1])
         wanted = np.ones(2) if signs is None else signs
         own = np.concatenate(some)
         both = (own[None, :] == np.arange(N)[:, None]).astype(float)
         both, most = both[both.any(axis=1)], self.bounds.most[both.any(axis=1)] / s
         I, size = np.eye(k), np.abs(c).max()  # noqa: E741
-        sums = np.stack([np.r_[np.ones(k0), np.zeros(k1)], np.r_[np.zeros(k0), np.ones(k1)]])
+        sums = np.stack([np.arange(k) < k0, np.arange(k) >= k0])
         field = np.zeros((2, k))
-        field[0, :k0], field[1, k0:] = -wanted[0] * rows[0] / size, -wanted[1] * rows[1] / size
+        field[0, :k0], field[1, k0:] = (
+            -wanted[0] * c[some[0]] / size,
+            -wanted[1] * c[some[1]] / size,
+        )
         G = np.block(
             [
                 [sums, np.zeros((2, k))],
@@ -292,7 +303,7 @@ class _Problem:
                 [np.zeros((len(both), k)), both],
             ]
         )
-        least = -self.value / (2 * size * s) * one.sum(axis=0)
+        least = np.full(2, -self.value / (2 * size * s))
         h = np.concatenate([np.zeros(2), least, np.zeros(2 * k), [2.0], most])
         top = np.abs(P).max()
         H = np.zeros((2 * k, 2 * k))

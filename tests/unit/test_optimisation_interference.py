@@ -248,6 +248,8 @@ def test_bad_input() -> None:
         focal_modulation(C[:1], E, v, TOTAL, value=0.1, names=NAMES, starts=0)
     with pytest.raises(InputError, match="keeps the limits"):
         focal_modulation(C[:1], E, v, TOTAL, value=0.1, names=NAMES, montage=np.ones(8))
+    with pytest.raises(InputError, match="or more in the target"):
+        focal_modulation(C[:1], E, v, TOTAL, value=0.1, names=NAMES, montage=np.zeros(8))
 
 
 def test_the_envelope_along_a_direction_is_that_of_the_optimum() -> None:
