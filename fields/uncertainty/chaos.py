@@ -204,6 +204,24 @@ class Chaos:
         return square
 
 
+def check_samples(n: int, d: int, *, degree: int = 1) -> None:
+    """Check that ``n`` samples of ``d`` inputs are enough for polynomials of a degree.
+
+    Raises
+    ------
+    InputError
+        If they are not, or the degree is none that there is.
+    """
+    if not 0 <= degree <= MOST_DEGREE:
+        raise InputError(f"expected a degree from 0 to {MOST_DEGREE}, got {degree!r}")
+    needed = comb(d + degree, d)
+    if needed > _SPARE * n:
+        raise InputError(
+            f"expected {int(np.ceil(needed / _SPARE))} samples or more for polynomials of degree "
+            f"{degree} in {d} inputs, got {n}"
+        )
+
+
 def fit(inputs: Inputs, x: ArrayLike, y: ArrayLike, *, degree: int | None = None) -> Chaos:
     """Fit quantities that were computed at samples.
 
@@ -232,14 +250,7 @@ def fit(inputs: Inputs, x: ArrayLike, y: ArrayLike, *, degree: int | None = None
         )
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
         raise InputError("expected finite samples and values of a quantity")
-    least = 1 if degree is None else degree
-    if not 0 <= least <= MOST_DEGREE or comb(d + least, d) > _SPARE * n:
-        raise InputError(
-            f"expected {int(np.ceil(comb(d + least, d) / _SPARE))} samples or more for polynomials "
-            f"of degree {least} in {d} inputs, got {n}"
-            if 0 <= least <= MOST_DEGREE
-            else f"expected a degree from 0 to {MOST_DEGREE}, got {degree!r}"
-        )
+    check_samples(n, d, degree=1 if degree is None else degree)
     if degree is not None:
         return fitted(Basis(inputs, degree), xs, ys)[0]
     best: tuple[float, Chaos] | None = None

@@ -117,6 +117,16 @@ def test_refused_tables(table: dict[str, Any], message: str) -> None:
         (changed(conductivities=[SKULL | {"tissue": "bone"}]), "'bone'"),
         (changed(tissues=["scalp"]), "expected a range to draw from, .* 'scalp'"),
         (changed(electrodes=[{"electrode": "C4", "axis": "front", "sd_mm": 3.0}]), "'C4'"),
+        (
+            changed(
+                samples=8,
+                electrodes=[
+                    {"electrode": name, "axis": "front", "sd_mm": 1.0}
+                    for name in ("C3", "return 1", "return 2", "return 3", "return 4")
+                ],
+            ),
+            "expected 11 samples or more for polynomials of degree 1 in 7 inputs, got 8",
+        ),
         (changed(field_in=["bone"]), "unknown tissue 'bone'"),
     ],
 )

@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 def uncertainty_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> None:
     """Sample the field, write maps and tables, draw them."""
     from rheobase.fields.solver import Conductor
+    from rheobase.fields.uncertainty.chaos import check_samples
     from rheobase.fields.uncertainty.maps import region_values, uncertainty_maps, uncertainty_table
     from rheobase.fields.uncertainty.sampling import sample_fields
     from rheobase.meshes.regions.region import tissue_region
@@ -46,6 +47,7 @@ def uncertainty_station(study: Study, placed: Placed, inputs: Inputs, book: Book
 
     table = study.uncertainty or UncertaintyTable()
     random = random_inputs(table, placed.head)
+    check_samples(table.samples, len(random))
     device_quantity(study, np.ones(max(len(placed.montages), 1)))
     if placed.meshed is not None:
         raise InputError("expected electrodes of the complete or the ideal model: [uncertainty]")
