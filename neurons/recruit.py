@@ -261,7 +261,7 @@ def maximise_recruitment(
     limits: Limits,
     names: tuple[str, ...],
     *,
-    start: RecruitmentOptimum | None = None,
+    start: RecruitmentOptimum | ArrayLike | None = None,
     rounds: int = 30,
 ) -> RecruitmentOptimum:
     """Return currents that recruit as many of the cells as a local search finds.
@@ -276,34 +276,39 @@ def maximise_recruitment(
     names
         Electrodes, in the order of the sources.
     start
-        Where to begin; `best_pair` if None.
+        Where to begin: currents within the limits (A), shape (n,), or an optimum, whose bound is
+        kept; `best_pair` if None, which takes a threshold evaluation for each pair.
     rounds
         Largest number of linear programmes.
 
     Raises
     ------
     InputError
-        If the names do not fit the sources, or the limits are impossible.
+        If names or start do not fit the sources, or the limits are impossible.
     """
     bounds = _bounds(objective, limits, names)
-    begin = best_pair(objective, limits, names) if start is None else start
+    known = best_pair(objective, limits, names) if start is None else start
+    bound = known.bound if isinstance(known, RecruitmentOptimum) else 1.0
+    begin = known.currents if isinstance(known, RecruitmentOptimum) else as_numbers(known, "start")
+    if begin.shape != (len(names),):
+        raise InputError(f"expected a start of {len(names)} currents, got shape {begin.shape}")
     with stage(f"currents for {len(objective)} cells"):
-        currents, history = _climb(objective, bounds, bounds.most, begin.currents, rounds)
+        currents, history = _climb(objective, bounds, bounds.most, begin, rounds)
         carrying = np.flatnonzero(currents)
         if len(carrying) > bounds.number:
             kept = carrying[np.argsort(np.abs(currents[carrying]))[-bounds.number :]]
             most = np.where(np.isin(np.arange(len(names)), kept), bounds.most, 0.0)
             seed = _programme(objective, bounds, most, currents)
             options = [_climb(objective, bounds, most, seed, rounds)]
-            if np.count_nonzero(begin.currents) <= bounds.number:
-                options.append((begin.currents, history[:1]))
+            if np.count_nonzero(begin) <= bounds.number:
+                options.append((begin, history[:1]))
             currents, history = max(options, key=lambda o: o[1][-1])
     R = responses(objective, currents)
     return RecruitmentOptimum(
         names=names,
         currents=currents,
         share=float(np.mean(R >= 1)),
-        bound=begin.bound,
+        bound=bound,
         active=bounds.active(currents),
         history=tuple(history),
     )

@@ -239,6 +239,11 @@ def test_recruitment_by_pairs_ranking_and_programmes(
     assert np.abs(found.currents).max() <= 0.6 * total * (1 + 1e-9)
     assert "total" in found.active
 
+    again = maximise_recruitment(pulsed, limits, names, start=start.currents)
+    assert np.array_equal(again.currents, found.currents)
+    assert again.bound == 1.0
+    with pytest.raises(InputError, match="a start of 9 currents"):
+        maximise_recruitment(pulsed, limits, names, start=[1.0, -1.0])
     three = Limits(total=total, each=0.6 * total, electrodes=3)
     few = maximise_recruitment(pulsed, three, names, start=start)
     assert len(few.montage()) <= 3
