@@ -22,19 +22,17 @@ from rheobase._progress import track
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.correction import defects
 from rheobase.fields.electrodes.montage import Montage
-from rheobase.fields.multigrid import WIDTH
 from rheobase.fields.recovery import Recovery
 from rheobase.fields.solver import Conductor
 from rheobase.fields.uncertainty.family import Family, Recycled
 from rheobase.fields.uncertainty.inputs import Conductivity, Inputs
 from rheobase.fields.uncertainty.samples import FORMAT, FieldSamples, load_samples, opened
-from rheobase.fields.uncertainty.sources import CoilSources, ElectrodeSources, Sources
+from rheobase.fields.uncertainty.sources import WAVE, CoilSources, ElectrodeSources, Sources
 from rheobase.meshes.head import Head
 
 Floats = NDArray[np.float64]
 
 RTOL = 1e-6  # of the residual
-_WAVE = 2 * WIDTH  # samples solved together
 
 
 def sample_fields(
@@ -235,7 +233,7 @@ class _Work:
             raise InputError(f"cannot go on with sampled fields: {error}: {path}") from None
         with file:
             missing = np.flatnonzero(~file["done"][:])
-            waves = [missing[i : i + _WAVE] for i in range(0, len(missing), _WAVE)]
+            waves = [missing[i : i + WAVE] for i in range(0, len(missing), WAVE)]
             for samples in track(waves, "sampling fields", total=len(waves)):
                 self._solve(file, samples)
 

@@ -21,6 +21,7 @@ from rheobase.fields.coils.placing import check_clear
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage
+from rheobase.fields.multigrid import WIDTH
 from rheobase.fields.solver import Conductor
 from rheobase.fields.uncertainty.inputs import CoilShift, ElectrodeShift, Inputs
 from rheobase.fields.uncertainty.placements import shifted_coil, shifted_electrode
@@ -29,6 +30,8 @@ from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.placing.scalp import Scalp
 
 Floats = NDArray[np.float64]
+
+WAVE = 2 * WIDTH  # samples solved together
 
 
 class Sources(Protocol):
@@ -211,7 +214,7 @@ class CoilSources:
         """Return dA/dt of each coil at the nodes (V/m), shape (k, n_nodes, 3)."""
         place = sample if self._columns else 0
         if place not in self._potentials:
-            if len(self._potentials) > 32:
+            if len(self._potentials) == WAVE:
                 self._potentials.clear()
             coils = [self._placed(c, sample) for c in self._coils]
             self._potentials[place] = np.stack(
