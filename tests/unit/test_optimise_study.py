@@ -122,6 +122,26 @@ def test_pose(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("flat")
+def test_carriers(tmp_path: Path) -> None:
+    table = changed(TES, "optimise", kind="ti", goal="intensity", electrodes=None, front=0)
+    result = run_optimise(parsed(table), text=toml_text(table), out=tmp_path)
+    with (tmp_path / "montage.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["channel"] for r in rows] == ["1", "1", "2", "2"]
+    assert len({r["electrode"] for r in rows}) == 4
+    assert {r["carrier_Hz"] for r in rows} == {"2000.0", "2010.0"}
+    currents = [float(r["current_mA"]) for r in rows]
+    assert sum(map(abs, currents)) / 2 <= 2.0 + 1e-9
+    reached = {str(row[0]): float(row[1]) for row in result.tables["Reached"].rows}
+    # the envelope of the field that is drawn is what was optimised, within the target's spread
+    envelope = reached["mean envelope in the target"]
+    assert envelope == pytest.approx(reached["modulation, peak to peak, in the target"], rel=0.3)
+    again, _ = load_study(tmp_path / "run.toml")
+    assert again.device.kind == "ti"
+    assert [p.current_mA for p in again.device.pairs] == [abs(c) for c in currents[::2]]
+
+
+@pytest.mark.usefixtures("flat")
 def test_cells_count(tmp_path: Path) -> None:
     made = build_head("sphere", edge_length_mm=7, **BALL["options"])
     head = replace(made, cortex=shell_sheet(0.070, 0.003))
@@ -185,6 +205,14 @@ def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
         (
             changed(TES, "optimise", polarisation_mV=0.1),
             "optimise.polarisation_mV belongs to a target with cells",
+        ),
+        (
+            changed(TES, "optimise", kind="ti", carriers_Hz=[2000, 2000]),
+            "two carriers of the same frequency do not beat",
+        ),
+        (
+            changed(TES, "optimise", kind="ti", electrodes=3),
+            "two carriers need four electrodes or more",
         ),
         (changed(TMS, "optimise", spacing_mm=0), "greater than 0, got 0"),
     ],

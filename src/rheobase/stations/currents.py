@@ -113,11 +113,11 @@ def _carriers(
 
     limits, names = table.limits(), field.names
     pairs = table.through == "pairs"
-    along = "along the direction"
+    along = "."
     if len(C) == 3:  # pairs and fronts want one: that of the largest field
         best = strongest_modulation(C, limits, names=names).currents.sum(axis=0)
         C = (C @ best / np.linalg.norm(C @ best) @ C)[None]
-        along = "in the direction that currents reach best"
+        along = " (along the strongest field that HD-tES has there)."
     E, volumes = sampled_nodes(head, field, target, tissues=table.spare, seed=seed)
     if pairs:
         found = strongest = strongest_pairs(C, limits, names=names)
@@ -160,10 +160,10 @@ def _carriers(
         names=names,
         currents=found.currents,
         carriers=table.carriers_Hz,
-        quantity=f"modulation, peak to peak, {along}",
+        quantity="modulation, peak to peak",
         unit="V/m",
         value=found.value,
-        proved=proved,
+        proved=proved + along,
         gap=found.gap,
         rms=rms,
         active=found.active,
@@ -175,8 +175,8 @@ def _carriers(
 def _proved(found: Optimum, unit: str) -> str:
     """Return what is proved of an optimum."""
     if found.objective == "field":
-        return f"No currents within the limits reach more than {found.bound:.4g} {unit}"
+        return f"No currents within the limits reach more than {found.bound:.4g} {unit}."
     return (
         f"No currents within the limits that reach it have less than {found.bound:.4g} V/m (rms) "
-        "off the target"
+        "off the target."
     )

@@ -165,8 +165,8 @@ def write_found(
                 f"{_limits_text(table)}{reached}.",
                 f"The {found.quantity}, is {found.value:.3g} {found.unit} in the target. "
                 f"{found.proved}"
-                + ("" if found.gap is None else f" (relative gap {found.gap:.1g})")
-                + ". "
+                + ("" if found.gap is None else f" The relative gap to that is {found.gap:.1g}.")
+                + " "
                 "Electrodes are discs of 6 mm radius; currents in the files are whole microampere.",
             ],
             figures=pictures,
