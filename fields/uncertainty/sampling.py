@@ -24,6 +24,7 @@ from rheobase.fields.correction import defects
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.recovery import Recovery
 from rheobase.fields.solver import Conductor
+from rheobase.fields.uncertainty.chaos import check_samples
 from rheobase.fields.uncertainty.family import Family, Recycled
 from rheobase.fields.uncertainty.inputs import Conductivity, Inputs
 from rheobase.fields.uncertainty.samples import FORMAT, FieldSamples, load_samples, opened
@@ -77,14 +78,16 @@ def sample_fields(
     Raises
     ------
     InputError
-        Before anything is solved: if an input is not of this head or these sources, a placement
-        fails in a sample, a tissue is unknown, or the file is another one or cannot be written.
+        Before anything is solved: if the samples are too few for the inputs, an input is not of
+        this head or these sources, a placement fails in a sample, a tissue is unknown, or the file
+        is another one or cannot be written.
     """
     path = Path(path)
     if conductor is not None and conductor.mesh is not head.mesh:
         raise InputError(f"expected a conductor of this head's mesh: head {head.name!r}")
     if not 0 < rtol < 1:
         raise InputError(f"rtol must be between 0 and 1, got {rtol!r}")
+    check_samples(n, len(inputs))
     labels = _labels(head, inputs)
     kept_labels = [head.label_of(t) for t in tissues] if tissues is not None else None
     x = inputs.sample(n, seed=seed)

@@ -262,6 +262,8 @@ def test_bad_sampling(head: Head, tmp_path: Path) -> None:
         sample_fields(head, montage(head, "Cz", "T8", model="meshed"), skull, path)
     with pytest.raises(InputError, match="reaches into the head"):
         sample_fields(head, above(0.05), skull, path)
+    with pytest.raises(InputError, match=r"expected 3 samples or more .* in 1 inputs, got 2"):
+        sample_fields(head, pair, skull, path, n=2)
     with pytest.raises(InputError, match="rtol"):
         sample_fields(head, pair, skull, path, rtol=0)
     with pytest.raises(InputError, match="unknown tissue"):
