@@ -72,7 +72,8 @@ def main(name: str, path: Path) -> None:
         i, j = found.best
         print(
             f"  {tool.name}: map of {len(poses):,} poses, lifted off the scalp, {whole}; "
-            f"{rate:,.0f} poses a second, {share:,.0f} a CPU-second; best {1e6 * found.values[i, j]:.3f} V/m at 1 A/us, "
+            f"{rate:,.0f} poses a second, {share:,.0f} a CPU-second; best "
+            f"{1e6 * found.values[i, j]:.3f} V/m at 1 A/us, "
             f"handle at {found.angles_deg[j]:g} degrees"
         )
     clock = Clock()

@@ -3,9 +3,9 @@
 A coil's thousands of elements and dipoles make a field that is smooth away from them. One current
 element stands in each cell of a lattice that the coil passes through, where the coil passes through
 it (a dipole passes where a ring around it does); their strengths are fitted to A all around the
-coil. A is harmonic beyond and falls off, so by the maximum principle the misfit there bounds that
-everywhere further away (equivalent sources; Ying, Biros & Zorin, J Comput Phys 196:591 (2004),
-doi:10.1016/j.jcp.2003.11.021).
+coil. A is harmonic beyond and falls off, so by the maximum principle the largest misfit all around
+is the largest anywhere beyond; points that took no part in the fit tell how large it is (equivalent
+sources; Ying, Biros & Zorin, J Comput Phys 196:591 (2004), doi:10.1016/j.jcp.2003.11.021).
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ over currents that A is, a sum over the coil's elements,
 Outside the head F is harmonic and falls off, so it is known from its values on a surface around
 the head: they are summed over all nodes once, few equivalent currents below the scalp are fitted to
 them (method of fundamental solutions, Fairweather & Karageorghis 1998), and those make F on a grid.
-By the maximum principle the misfit on the surface bounds that everywhere beyond it. Between grid
-points F is interpolated by cubic polynomials.
+By the maximum principle the largest misfit on the surface is the largest anywhere beyond it; points
+that took no part in the fit tell how large it is. Between grid points F is interpolated by cubic
+polynomials.
 
 Reference: Fairweather & Karageorghis, Adv Comput Math 9:69 (1998), doi:10.1023/A:1018981221740.
 """

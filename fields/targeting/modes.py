@@ -83,7 +83,7 @@ class CoilModes:
 
     @cached_property
     def E(self) -> NDArray[np.float32]:
-        """Field of each mode (V/m per T) at the ``kept`` split nodes, (k, n_kept, 3), in memory."""
+        """Field of each mode (V/m per T/s) at the ``kept`` split nodes, (k, n_kept, 3)."""
         with opened(self.path) as file:
             E: NDArray[np.float32] = file["E"][:]
         return E
@@ -107,7 +107,7 @@ class CoilModes:
         Returns
         -------
         c : ndarray, shape (n, k)
-            T s/A: times E it is the field at dI/dt = 1 A/s.
+            T/A: times E it is the field at dI/dt = 1 A/s.
         missing : ndarray, shape (n,)
             Estimated relative error of the field in the tissue: the part of B that no mode has.
 
