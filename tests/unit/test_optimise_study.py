@@ -4,6 +4,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from rheobase.stations import field as field_station
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.book import Book
 from rheobase.stations.currents import currents_station
-from rheobase.tables.optimise import OptimiseStudy, OptimiseTES
+from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTMS
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
 
@@ -242,6 +243,13 @@ def test_refused_tables(table: dict[str, Any], message: str) -> None:
 def test_refused_before_the_head_is_built(table: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_inputs(parsed(table))
+
+
+def test_coil_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = SimpleNamespace(name="grid", sampled=("field",))
+    monkeypatch.setattr(OptimiseTMS, "open_coil", lambda table: grid)
+    with pytest.raises(InputError, match="'grid' is a field on a grid: optimise.coil"):
+        check_inputs(parsed(TMS))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,12 @@ def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
 
         check_option("cell type", study.target.cells.type, cell_types(), where="target.cells")
     if isinstance(study.optimise, OptimiseTMS):
-        study.optimise.open_coil()
+        coil = study.optimise.open_coil()
+        if coil.sampled:
+            raise InputError(
+                f"expected a coil of line elements or dipoles, {coil.name!r} is a field on a grid: "
+                "optimise.coil"
+            )
     elif study.head.name is not None and study.optimise.electrodes is not None:
         places = {*(study.optimise.positions or BUILT_IN[study.head.name].positions)} - {*OLD_NAMES}
         if study.optimise.electrodes > len(places):
