@@ -212,7 +212,7 @@ def check_samples(n: int, d: int, *, degree: int = 1) -> None:
     InputError
         If they are not, or the degree is none that there is.
     """
-    if not 0 <= degree <= MOST_DEGREE:
+    if degree not in range(MOST_DEGREE + 1):
         raise InputError(f"expected a degree from 0 to {MOST_DEGREE}, got {degree!r}")
     needed = comb(d + degree, d)
     if needed > _SPARE * n:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -179,6 +180,10 @@ class Inputs:
                 raise InputError(f"two random inputs are called {name!r}")
         self.matrix = np.eye(len(self.inputs))
         for pair, r in (correlation or {}).items():
+            if len(pair) != 2 or not isinstance(r, Real):
+                raise InputError(
+                    f"expected a number for two names as a correlation, got {r!r} for {pair!r}"
+                )
             i, j = (self.index(name) for name in pair)
             if i == j or not -1 < r < 1:
                 raise InputError(
@@ -232,7 +237,7 @@ class Inputs:
         """
         from scipy.stats import qmc
 
-        if not n > 0:
+        if not (isinstance(n, Integral) and n > 0):
             raise InputError(f"expected one sample or more, got {n!r}")
         points = qmc.Sobol(len(self), rng=seed).random_base2(max(int(n - 1).bit_length(), 0))
         return self.values(points[:n])

@@ -73,7 +73,9 @@ def test_linear_model_is_exact() -> None:
     assert chaos.error < 1e-20
 
 
-@pytest.mark.parametrize("law", [normal(1, 1e-3, 0.998, 1.002), uniform(1, 1.001), beta(2, 5, 7, 7.01)], ids=str)
+@pytest.mark.parametrize(
+    "law", [normal(1, 1e-3, 0.998, 1.002), uniform(1, 1.001), beta(2, 5, 7, 7.01)], ids=str
+)
 def test_narrow_distributions(law: Distribution) -> None:
     """Polynomials stay orthonormal however far from 0 a narrow distribution lies."""
     psi = polynomials(law, 6, law.quantile((np.arange(1 << 15) + 0.5) / (1 << 15)))
@@ -215,8 +217,11 @@ def test_bad_inputs() -> None:
         Inputs([a, b], {("a", "b"): 1.0})
     with pytest.raises(InputError, match="not positive definite: a-b, b-c, a-c"):
         Inputs([a, b, c], {("a", "b"): 0.9, ("b", "c"): 0.9, ("a", "c"): -0.9})
-    with pytest.raises(InputError, match="one sample or more"):
-        Inputs([a]).sample(0)
+    with pytest.raises(InputError, match="a number for two names"):
+        Inputs([a, b], {("a", "b"): "x"})  # type: ignore[dict-item]
+    for n in (0, 2.5):
+        with pytest.raises(InputError, match="one sample or more"):
+            Inputs([a]).sample(n)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown axis 'up'"):
         CoilShift(axis="up", distribution=uniform(1, 2))  # type: ignore[arg-type]
 
