@@ -51,7 +51,7 @@ def rounded(currents: ArrayLike, *, step: float = STEP) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If they do not sum to zero.
+        If they are not finite or do not sum to zero.
 
     Examples
     --------
@@ -59,6 +59,8 @@ def rounded(currents: ArrayLike, *, step: float = STEP) -> NDArray[np.float64]:
     [34, 33, 33, -100]
     """
     exact = np.asarray(currents, dtype=np.float64) / step
+    if not np.isfinite(exact).all():
+        raise InputError("expected finite currents, got others: montage")
     if abs(exact.sum()) > 1e-6 * max(1.0, float(np.abs(exact).sum())):
         raise InputError(f"current sums to {exact.sum() * step * 1e3:g} mA, must be 0: montage")
     whole = np.rint(exact)

@@ -41,6 +41,8 @@ def test_currents_keep_their_sum_when_rounded() -> None:
     found = rounded(exact)
     assert np.rint(found * 1e6).sum() == 0
     assert np.count_nonzero(found) < 20
+    with pytest.raises(InputError, match="expected finite currents"):
+        rounded([np.nan, 1e-3])
     with pytest.raises(InputError, match="sums to 1 mA, must be 0"):
         rounded([2e-3, -1e-3])
 

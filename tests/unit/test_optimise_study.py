@@ -248,7 +248,7 @@ def test_refused_before_the_head_is_built(table: dict[str, Any], message: str) -
 def test_coil_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = SimpleNamespace(name="grid", sampled=("field",))
     monkeypatch.setattr(OptimiseTMS, "open_coil", lambda table: grid)
-    with pytest.raises(InputError, match="'grid' is a field on a grid: optimise.coil"):
+    with pytest.raises(InputError, match=r"'grid' is a field on a grid: optimise\.coil"):
         check_inputs(parsed(TMS))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.dosing_views import draw_currents, draw_front, draw_limits, flat_head
+from rheobase.dosing_views import AT_LIMIT, draw_currents, draw_front, draw_limits, flat_head
 from rheobase.field_views import pad_scene
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.report import Section, Table
@@ -264,7 +264,12 @@ def _tables(
         "Limits": Table(
             columns=("limit", "used", "allowed", "reached"),
             rows=[
-                (name, used[name], allowed[name], "yes" if _reached(name, found) else "no")
+                (
+                    name,
+                    used[name],
+                    allowed[name],
+                    "yes" if used[name] >= (1 - AT_LIMIT) * allowed[name] else "no",
+                )
                 for name in used
             ],
         ),
@@ -297,11 +302,6 @@ def _use(
             used[f"{found.names[k]} (mA)"] = float(size[k])
             allowed[f"{found.names[k]} (mA)"] = table.each_mA
     return used, allowed
-
-
-def _reached(name: str, found: Found) -> bool:
-    plain = name.removesuffix(" (mA)")
-    return plain in found.active or f"each: {plain}" in found.active
 
 
 def _limits_text(table: OptimiseTES | OptimiseTI) -> str:
