@@ -180,7 +180,7 @@ class Inputs:
                 raise InputError(f"two random inputs are called {name!r}")
         self.matrix = np.eye(len(self.inputs))
         for pair, r in (correlation or {}).items():
-            if len(pair) != 2 or not isinstance(r, Real):
+            if len(list(pair)) != 2 or not isinstance(r, Real):
                 raise InputError(
                     f"expected a number for two names as a correlation, got {r!r} for {pair!r}"
                 )

@@ -255,7 +255,7 @@ def test_bad_sampling(head: Head, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"overlap.*in a sample with Cz front"):
         sample_fields(head, montage(head, "Cz", "Fz"), shift("Cz", 60.0), path)
     with pytest.raises(InputError, match="montages or coils"):
-        sample_fields(head, [pair, above(0.12)], skull, path)  # type: ignore[list-item]
+        sample_fields(head, [pair, above(0.12)], skull, path)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="different names"):
         sample_fields(head, [pair, pair], skull, path)
     with pytest.raises(InputError, match="ideal or the complete model"):
