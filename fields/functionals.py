@@ -169,8 +169,10 @@ def fibre_gradient(
 
         [t·E(x + t L/2) - t·E(x - t L/2)] / L,
 
-    exact for any L, jumps at tissue borders included. With L an internode it is, times L², McNeal's
-    second difference of the potential over three nodes; its negative drives the membrane there.
+    exact for any L, jumps at tissue borders included. As E = -dV/dx, the mean times L² is, with L
+    an internode, minus McNeal's second difference of the potential over three nodes: to the
+    midpoint rule, which takes t·E in the middle of an internode for its mean there, and exact in a
+    field that is linear along it. Where the mean is negative the membrane is depolarised.
 
     Parameters
     ----------

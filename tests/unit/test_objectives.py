@@ -197,13 +197,16 @@ def test_nearby_field_is_small_and_knows_where_it_ends(
 
 def test_gradient_along_fibres(basis: FieldBasis) -> None:
     A = np.random.default_rng(3).standard_normal((3, 3))
-    linear = replace(basis, E=np.stack([basis.split_position @ A.T * s for s in (1.0, 2.0, 0.0)]))
+    A += A.T  # E = A r is the field of the potential V = -r·A·r / 2
+    linear = replace(basis, E=np.stack([basis.split_position @ A * s for s in (1.0, 2.0, 0.0)]))
     x = np.array([[0.0, 0.01, 0.02], [0.03, 0.0, -0.04]])
     t = np.array([[0.0, 0.0, 2.0], [1.0, 1.0, 0.0]])
     unit = t / np.linalg.norm(t, axis=1)[:, None]
     slope = np.einsum("ni,ij,nj->n", unit, A, unit)
     found = rows(linear, fibre_gradient(linear, x, t, length=2e-3))
     assert found == pytest.approx(slope[:, None] * [1.0, 2.0, 0.0], rel=1e-9, abs=1e-12)
+    V = [-0.5 * np.einsum("ni,ij,nj->n", p, A, p) for p in (x - 2e-3 * unit, x, x + 2e-3 * unit)]
+    assert found[:, 0] * 2e-3**2 == pytest.approx(-(V[0] - 2 * V[1] + V[2]), rel=1e-9)  # McNeal
     E, _ = basis.at(x)
     component = rows(basis, point_functionals(basis, x, unit))
     assert component == pytest.approx(np.einsum("kna,na->nk", E, unit), rel=1e-9)
