@@ -24,10 +24,10 @@ from rheobase.fields._interference_numba import (
 )
 
 ROUNDS = 4  # most searches from one start: each begins at the instants the last one's end asks for
-SAME = 0.97  # |cosine| above which two directions are one start (14 degrees)
-NEAR = 0.25  # a direction whose sampled modulation is this much below the best is no start
+SAME = 0.985  # |cosine| above which two directions are one start (10 degrees)
+NEAR = 0.3  # a direction whose sampled modulation is this much below the best is no start
 WORTH = 0.1  # a hill this much lower than the best is not searched for neighbours
-OTHER = 0.2  # two instants whose envelopes differ by this much less than the best are no start
+OTHER = 0.3  # two instants whose envelopes differ by this much less than the best are no start
 TURNS = 3  # most rounds of searches among the neighbours of a hill
 HILLS = 32  # most hills told from each other
 ALIKE = 1e-5  # relative difference of two heights that are one hill
