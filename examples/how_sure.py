@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from rheobase.dosing_views import draw_sobol, draw_spread
-from rheobase.field_views import draw_cortex, pad_scene, target_scene
+from rheobase.field_views import draw_cortex, on_sheet, pad_scene, target_scene
 from rheobase.fields import Montage, Rectangle, layer, place_electrode, solve_conduction
 from rheobase.fields.uncertainty.distributions import normal
 from rheobase.fields.uncertainty.inputs import Conductivity, ElectrodeShift, Inputs, conductivities
@@ -37,6 +37,7 @@ TISSUES = ("scalp", "skull", "csf", "grey_matter", "white_matter")
 OWN: tuple[Conductivity, ...] = ()  # distributions instead of those of the tissue table
 SHIFT_MM = 5.0  # standard deviation of the anode's place, in both directions
 SAMPLES = 64
+STORED = ("grey_matter", "white_matter")
 
 
 def main(
@@ -70,7 +71,7 @@ def main(
             inputs,
             Path(folder) / "samples.h5",
             n=SAMPLES,
-            tissues=("grey_matter", "white_matter"),
+            tissues=STORED,
         )
         rows = uncertainty_table(samples, quantity, head, regions)
         _, _, values = region_values(samples, quantity, head, regions[:1])
@@ -111,8 +112,7 @@ def draw(
         (mean, maps.mean, "mean of |E| (V/m)", pad_scene(head, montage)),
         (spread, 100 * relative, "standard deviation (% of the mean)", {}),
     ):
-        on_split = np.nan_to_num(samples.on_split(value))
-        on_cortex, _ = basis.interpolate(on_split, head.cortex.points(0.5))
+        on_cortex = on_sheet(head, basis, samples.on_split(value), STORED)
         shown = draw_cortex(
             panel,
             head,

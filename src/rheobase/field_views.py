@@ -17,6 +17,7 @@ from rheobase.head_views import trimmed
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
+    from rheobase.fields.basis import FieldBasis
     from rheobase.fields.coils.coil import Coil
     from rheobase.fields.electrodes.montage import Montage
     from rheobase.meshes.head import Head
@@ -103,6 +104,45 @@ def target_scene(head: Head, centre: ArrayLike, radius: float) -> Scene:
         "line_target": over + RING_HEIGHT * normal + radius * ring,
         "colour_target": np.array([0.85, 0.1, 0.1]),
     }
+
+
+def on_sheet(
+    head: Head, basis: FieldBasis, values: ArrayLike, tissues: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return a quantity that only some tissues have, at mid-depth of every cortical column.
+
+    Where the sheet leaves these tissues of the mesh, the nearest place of them counts.
+
+    Parameters
+    ----------
+    head, basis
+        The head, and a field basis on its mesh.
+    values
+        The quantity at the split nodes, shape (n_split,).
+    tissues
+        Names of the tissues.
+
+    Returns
+    -------
+    ndarray, shape (n_columns,)
+
+    Raises
+    ------
+    InputError
+        If the head has no cortical sheet or no such tissue.
+    """
+    from scipy.spatial import cKDTree
+
+    if head.cortex is None:
+        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
+    labels = [head.label_of(name) for name in tissues]
+    v = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    middle = head.cortex.points(0.5)
+    found, tet = basis.interpolate(v, middle)
+    off = (tet < 0) | ~np.isin(head.mesh.labels[tet], labels)
+    nodes = np.flatnonzero(np.isin(basis.split_label, labels))
+    found[off] = v[nodes[cKDTree(basis.split_position[nodes]).query(middle[off])[1]]]
+    return found
 
 
 def draw_cortex(

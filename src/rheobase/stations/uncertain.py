@@ -11,7 +11,7 @@ from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.config import Study
 from rheobase.dosing_views import draw_sobol, draw_spread
-from rheobase.field_views import draw_cortex
+from rheobase.field_views import draw_cortex, on_sheet
 from rheobase.report import Picture, Section, Table
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.field import hot_spot
@@ -251,11 +251,10 @@ def _spread(
 
 
 def _cortex(samples: FieldSamples, device: Device, shown: dict[str, Floats]) -> Figure:
-    assert device.head.cortex is not None  # only asked with one
-    middle = device.head.cortex.points(0.5)
+    stored = [device.head.tissues[k].name for k in np.unique(samples.label).tolist()]
     figure = new_figure(12.0, 4.8)
     for panel, (title, value) in zip(figure.subplots(1, 2), shown.items(), strict=True):
-        on_cortex, _ = device.basis.interpolate(np.nan_to_num(samples.on_split(value)), middle)
+        on_cortex = on_sheet(device.head, device.basis, samples.on_split(value), stored)
         limit = float(np.nanpercentile(on_cortex, 99.5))
         colours = draw_cortex(panel, device.head, on_cortex, limit=limit, view=(-0.7, 0.3, 0.65))
         figure.colorbar(colours, ax=panel, label=title, shrink=0.8, extend="max")
