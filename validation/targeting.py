@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.fields.coils.coil import Coil
+from rheobase.fields.coils.placing import stand
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.optimisation.target import region_target
@@ -55,7 +56,9 @@ def random_poses(
             )
         ]
     )
-    return lifted(tool, distance, poses)[0]
+    near = lifted(tool, distance, poses)[0]
+    # where the scalp is rough the grid is off by tenths of a millimetre: checked on the triangles
+    return np.stack([stand(tool, scalp, pose, contact="lift").pose for pose in near])
 
 
 def reciprocity_map(edge: float = 5e-3) -> list[Row]:
