@@ -1,6 +1,7 @@
 """Cost of temporal interference, and what its search misses against brute force.
 
-Random fields have more rival directions than those of a head. ``python benchmarks/interference.py``
+Random fields have more rival directions than those of a head; at every other node their strengths
+differ as well. ``python benchmarks/interference.py``
 prints the costs; with a number of nodes the search is compared at so many of each case with
 `interference_brute.brute_force`, at about 20 ms a node: 10000 are 50000 nodes of five cases.
 """
@@ -42,6 +43,7 @@ def main(compared: int = 0) -> None:
     )
     for name, carriers in CASES.items():
         E = generator.normal(size=(len(carriers.frequencies), max(COSTED, compared), 3))
+        E[:, ::2] *= np.exp(generator.normal(size=E[:, ::2, :1].shape))  # every other one unequal
         envelope_max(E[:, :10], carriers)
         cpu = time.process_time()
         found = envelope_max(E, carriers)
