@@ -3,8 +3,9 @@
     ./run python benchmarks/dosing.py [LEADFIELD.h5]
 
 Coverage of the interval of `same_recruitment_dose`; thresholds in cortex of several thicknesses;
-the dose over F3 that repeats the field over C3 on the default head; and, with a lead field of that
-head (89 electrodes, grey and white matter kept), how far the estimates of `rank_stimuli` are off.
+the dose over F3 that repeats the field over C3 on the default head; how far the estimates of
+`rank_stimuli` are off on a ball, and, with a lead field of that head (89 electrodes, grey and white
+matter kept), below C3.
 """
 
 import os
@@ -13,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +114,47 @@ def motor_threshold() -> None:
     print(f"linear rule: 50 % become {linear:.1f} %, x {linear / 50:.2f}")
 
 
+def ranking_on_ball() -> None:
+    """All of 1,500 random montages of nine electrodes, 200 cells of the rat in a ball."""
+    from rheobase.fields.electrodes.electrode import place_electrode
+    from rheobase.fields.leadfield_solve import lead_field
+    from rheobase.fields.waveforms.pulses import tms_pulse
+    from rheobase.meshes.placing.outlines import Disc
+    from rheobase.neurons.generate import generate_cell
+    from rheobase.neurons.nearby import nearby
+    from rheobase.neurons.objectives import objective
+    from rheobase.neurons.placement import place_cells
+    from rheobase.neurons.recruit import rank_stimuli, responses
+    from rheobase.validation.leadfield import WHERE, ball
+
+    head = ball(0.018)
+    discs = [place_electrode(head, name, shape=Disc(radius_mm=10)) for name in WHERE]
+    rng = np.random.default_rng(0)
+    up = 0.4 * rng.standard_normal((200, 3)) + [0, 0, 1]
+    up /= np.linalg.norm(up, axis=1, keepdims=True)
+    types = [generate_cell(name, "rat", seed=1) for name in ("L5_pyramidal", "L4_basket")]
+    cells = place_cells(types, position=0.072 * up, normal=up, cell=np.arange(200) % 2, seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        field = lead_field(head, Path(folder) / "ball.h5", discs, reference="Cz")
+        near = nearby(cells, field)
+    montages = rng.standard_normal((1500, len(field.names)))
+    montages -= montages.mean(axis=1, keepdims=True)
+    montages /= 0.5 * np.abs(montages).sum(axis=1, keepdims=True)  # 1 A in all
+    for name, pulse in (("rectangle", PULSE), ("biphasic", tms_pulse("biphasic"))):
+        felt = objective(cells, near, waveform=pulse)
+        pair = field.currents({"C3": 1.0, "C4": -1.0})
+        stimuli = 0.8 * np.median(felt.thresholds(pair).threshold[0]) * montages
+        share = np.array([np.mean(responses(felt, s) >= 1) for s in stimuli])
+        for first in (4, 8, 16, 24):
+            found = rank_stimuli(felt, stimuli, first=first)
+            above = found.share - share
+            print(
+                f"ball, {name}, {first} first and {len(found.checked)} checked of "
+                f"{len(stimuli):,}: found {found.share[found.best]:.1%}, best {share.max():.1%}; "
+                f"estimates off by {100 * above.min():+.1f} to {100 * above.max():+.1f} %"
+            )
+
+
 def ranking(path: Path) -> None:
     """Estimated and true share at 300 of all pairs, 1.2 times the median threshold of C3-Fp2."""
     from rheobase.fields.leadfield import load_lead_field
@@ -157,7 +200,7 @@ def ranking(path: Path) -> None:
 
 def main(path: Path | None) -> None:
     """Print all of them, with CPU seconds."""
-    work = [coverage, thickness, motor_threshold]
+    work = [coverage, thickness, motor_threshold, ranking_on_ball]
     if path is not None:
         work.append(lambda: ranking(path))
     for part in work:
