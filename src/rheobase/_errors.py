@@ -55,7 +55,7 @@ def check_option(name: str, value: str, allowed: Iterable[str], *, where: str = 
     raise InputError(f"unknown {name} {value!r}, {hint}" + (f": {where}" if where else ""))
 
 
-def check_positive(name: str, value: object) -> None:
+def check_positive(name: str, value: float) -> None:
     """Raise `InputError` unless ``value`` is a finite number > 0; ``name`` is what it is called."""
     if not (isinstance(value, Real) and isfinite(value) and value > 0):
         raise InputError(f"{name} must be > 0, got {value!r}")

@@ -104,6 +104,7 @@ def apart(c: Floats, limits: Limits) -> float:
             b_eq=[0.0, 0.0],
             bounds=[(0, b) for b in np.tile(np.where(o > 0, bounds.most, 0.0), 2)] + [(0, None)],
         )
+        assert found.fun is not None
         best = max(best, -found.fun)
     return best
 
@@ -188,6 +189,7 @@ def test_focal_modulation_is_a_local_optimum_and_beats_one_waveform() -> None:
     )
     assert found.single == pytest.approx(single.rms, rel=1e-9)
     assert found.optimum.rms is not None
+    assert single.rms is not None
     assert found.optimum.rms < single.rms
     generator = np.random.default_rng(1)
     x, bounds = found.optimum.currents, EACH.bounds(NAMES)
