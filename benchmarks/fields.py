@@ -1,10 +1,11 @@
 """What the fields cost: CPU seconds beside SimNIBS's and beside the memory's bandwidth.
 
-    ./run python benchmarks/fields.py [EDGE_MM ...]
+    ./run python benchmarks/fields.py [EDGE_MM | RESOLUTION ...]
 
-The three-layer sphere (85/90/95 mm), edge 4 mm (0.6 M tetrahedra) and 2 mm (4.3 M) by default.
-CPU seconds of the whole process, libraries and kernels loaded before the clock starts. Every edge
-length runs in a process of its own, so that the peak is its own. SimNIBS 4.5 was run by the authors
+The three-layer sphere (85/90/95 mm) at an edge length, or the default head at a resolution; edges
+of 4 mm (0.6 M tetrahedra) and 2 mm (4.3 M) and the fine head (4.0 M) by default.
+CPU seconds of the whole process, libraries and kernels loaded before the clock starts. Each
+runs in a process of its own, so that the peak is its own. SimNIBS 4.5 was run by the authors
 on a sphere of 573,467 tetrahedra (hypre); its figures are scaled by the number of tetrahedra.
 """
 
@@ -51,7 +52,21 @@ def bytes_of_iteration(multigrid: object, columns: int) -> float:
     return total / columns + 23 * 8 * n
 
 
-def measure(edge: float) -> None:
+def case(what: str) -> tuple[str, object, dict[int, float], list[np.ndarray]]:
+    """Return title, mesh, conductivities, and where two discs go and a coil is above the first."""
+    from rheobase.meshes.heads import build_head
+    from rheobase.meshes.mesher import mesh_spheres
+
+    if what[0].isdigit():
+        mesh = mesh_spheres((0.085, 0.09, 0.095), (2, 4, 5), float(what) * 1e-3)
+        poles = [np.array([0.0, 0.0, z]) for z in (0.095, -0.095)]
+        return f"sphere, {what} mm", mesh, {2: 0.33, 4: 0.01, 5: 0.33}, poles
+    head = build_head("mni152", resolution=what)
+    sigma = {label: t.sigma for label, t in head.tissues.items()}
+    return f"mni152, {what}", head.mesh, sigma, [head.position("Cz"), head.position("Oz")]
+
+
+def measure(what: str) -> None:
     from rheobase.fields.assembly import stiffness
     from rheobase.fields.coils.coil import magnetic_dipole
     from rheobase.fields.coils.windings import coil
@@ -66,19 +81,18 @@ def measure(edge: float) -> None:
     from rheobase.meshes.placing.outlines import Disc
     from rheobase.meshes.placing.scalp import Scalp
 
-    sigma = {2: 0.33, 4: 0.01, 5: 0.33}
-    warm = Conductor(mesh_spheres((0.06, 0.08, 0.095), (2, 4, 5), 0.012), sigma)
+    warm = Conductor(mesh_spheres((0.06, 0.08, 0.095), (2, 4, 5), 0.012), {2: 0.3, 4: 0.01, 5: 0.3})
     solve_induction(warm, magnetic_dipole([0, 0, 0.3], [1, 0, 0]))
     warm.solve(np.eye(3, len(warm.mesh.nodes)) - np.eye(3, len(warm.mesh.nodes), 3))
 
-    mesh = mesh_spheres((0.085, 0.09, 0.095), (2, 4, 5), edge)
+    title, mesh, sigma, places = case(what)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     clock = [cpu()]
     stiffness(mesh)
     clock.append(cpu())
     c = Conductor(mesh, sigma)
     clock.append(cpu())
-    surface = np.flatnonzero((mesh.nodes**2).sum(1) > 0.0949**2)
+    surface = np.unique(mesh.outer_faces()[0])
     ends = np.random.default_rng(1).choice(surface, (9, 2), replace=False)
     b = np.zeros((9, len(mesh.nodes)))
     b[np.arange(9)[:, None], ends] = 1.0, -1.0
@@ -100,13 +114,10 @@ def measure(edge: float) -> None:
     field = cpu() - start
     start = cpu()
     tool = coil("magstim-70mm-figure8")
-    A = tool.vector_potential(mesh.nodes - np.array([0, 0, 0.105]))
+    A = tool.vector_potential(mesh.nodes - places[0] - np.array([0, 0, 0.01]))
     potential = cpu() - start
-    disc = [
-        Electrode(name=str(z), centre=np.array([0.0, 0.0, z]), shape=Disc())
-        for z in (0.095, -0.095)
-    ]
-    montage = Montage(name="poles", electrodes=tuple(disc), currents=(1.0, -1.0))
+    disc = [Electrode(name=str(k), centre=place, shape=Disc()) for k, place in enumerate(places)]
+    montage = Montage(name="discs", electrodes=tuple(disc), currents=(1.0, -1.0))
     start = cpu()
     pads = lay_montage(montage, Scalp(mesh))
     _, solve = solve_pads(c, pads, np.array(montage.currents))
@@ -122,7 +133,7 @@ def measure(edge: float) -> None:
         for solve, k in ((first[0], 1), (solves[0], 8))
     ]
     print(
-        f"{edge * 1e3:g} mm: {len(mesh.tets):,} tetrahedra, {len(mesh.nodes):,} nodes, "
+        f"{title}: {len(mesh.tets):,} tetrahedra, {len(mesh.nodes):,} nodes, "
         f"{nnz:,} entries ({nnz * 12 / 2**20:.0f} MB); {rate / 1e9:.1f} GB/s\n"
         f"  assemble {clock[1] - clock[0]:.2f}, set up {clock[2] - 2 * clock[1] + clock[0]:.2f}, "
         f"first solve {one:.2f} ({first[0].iterations} iterations): {whole:.2f} CPU-s in all, "
@@ -141,7 +152,7 @@ def measure(edge: float) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
-        measure(float(sys.argv[2]) * 1e-3)
+        measure(sys.argv[2])
     else:
-        for edge_mm in sys.argv[1:] or ["4", "2"]:
-            subprocess.run([sys.executable, __file__, "one", edge_mm], check=True)
+        for what in sys.argv[1:] or ["4", "2", "fine"]:
+            subprocess.run([sys.executable, __file__, "one", what], check=True)
