@@ -22,11 +22,13 @@ from rheobase.fields.targeting.distance import ScalpDistance
 from rheobase.fields.targeting.modes import FORMAT, CoilModes, load_coil_modes, opened
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
+from rheobase.meshes.store import write_mesh
 
 MODES = 400
 RTOL = 1e-6  # of the solutions: far below what the modes leave out
 OFFSET = 0.008  # from the scalp to the dipoles (m): copper is about as near
 SPACING = 0.012  # of the dipoles (m): they are 18 mm from the cortex or more
+SMALLEST = 1e-6  # singular value of a mode, relative to the largest
 POINTS = 0.009  # of the places in the tissue (m)
 _AT_ONCE = 64  # modes solved for at a time
 _CHUNK = 256  # nodes whose potential is summed at a time
@@ -52,7 +54,7 @@ def coil_modes(
     tissues
         Names of the tissues whose field is kept.
     modes
-        How many; fewer where there are not so many dipoles.
+        How many; fewer where dipoles or places in the tissue do not tell so many apart.
     conductor
         Solver of this head where conductivities, tensors or a set-up at hand differ.
 
@@ -123,8 +125,9 @@ def _layer(head: Head, labels: list[int], count: int) -> _Layer:
         B = MU0_OVER_4PI * B.reshape(-1, len(dipoles))
         n = len(dipoles)
         squares, vectors = eigh(B.T @ B, subset_by_index=(max(n - count, 0), n - 1))
-        singular = np.sqrt(squares[::-1])
-        strengths = vectors.T[::-1] / singular[:, None]
+        told = squares > SMALLEST**2 * squares[-1]  # the others are rounding
+        singular = np.sqrt(squares[told][::-1])
+        strengths = vectors.T[told][::-1] / singular[:, None]
         # once more, so that they are orthonormal to rounding
         modes, turn = np.linalg.qr(B @ strengths.T)
     return _Layer(
@@ -167,8 +170,7 @@ def _create(
         file.attrs["format"] = FORMAT
         file.attrs["key"] = key
         file.attrs["tissues"] = json.dumps(tissues)
-        for name in ("nodes", "tets", "labels"):
-            file[f"mesh/{name}"] = getattr(mesh, name)
+        write_mesh(file, mesh)
         file["kept"] = kept
         for name in ("dipoles", "normals", "strengths", "points", "modes", "singular"):
             file[name] = getattr(layer, name)

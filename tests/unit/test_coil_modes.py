@@ -14,6 +14,7 @@ from rheobase.fields.coils.sampled import SampledPotential
 from rheobase.fields.coils.windings import coil
 from rheobase.fields.induction import solve_induction
 from rheobase.fields.solver import Conductor
+from rheobase.fields.targeting import modes_solve
 from rheobase.fields.targeting.modes import CoilModes, load_coil_modes, magnetic_field
 from rheobase.fields.targeting.modes_solve import coil_modes
 from rheobase.meshes.head import Head
@@ -65,6 +66,16 @@ def test_modes_are_orthonormal_and_fall_off(modes: CoilModes) -> None:
     assert modes.E.shape == (150, len(modes.kept), 3)
     assert (modes.split.label[modes.kept] == 2).all()
     np.testing.assert_array_equal(modes.at([3, 5]), modes.E[:, [3, 5]])
+
+
+def test_there_are_no_more_modes_than_the_points_tell_apart(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modes_solve, "POINTS", 0.05)
+    layer = modes_solve._layer(head, [head.label_of("grey_matter")], 400)
+    assert 0 < len(layer.modes) <= 3 * len(layer.points) < 400
+    np.testing.assert_allclose(layer.modes @ layer.modes.T, np.eye(len(layer.modes)), atol=1e-9)
+    assert np.isfinite(layer.strengths).all()
 
 
 def test_coefficients_of_many_poses_and_of_a_placed_coil(modes: CoilModes) -> None:
