@@ -25,6 +25,7 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.regions.statistics import weighted_percentiles
+from rheobase.meshes.store import read_mesh, write_mesh
 
 Unit = Literal["A", "A/s"]
 
@@ -293,8 +294,7 @@ class FieldBasis:
             file.attrs["names"] = json.dumps(self.names)
             file.attrs["anisotropic"] = json.dumps(self.anisotropic)
             file.attrs["report"] = json.dumps([asdict(r) for r in self.report])
-            for name in ("nodes", "tets", "labels"):
-                file.create_dataset(f"mesh/{name}", data=getattr(self.mesh, name))
+            write_mesh(file, self.mesh)
             for name in _ARRAYS:
                 file.create_dataset(name, data=getattr(self, name))
             if self.correction is not None:
@@ -332,7 +332,7 @@ def load_basis(path: Path) -> FieldBasis:
                     if kind.startswith(FORMAT[:-1])
                     else f"expected a field basis, got another HDF5 file: {path}"
                 )
-            mesh = TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")})
+            mesh = read_mesh(file)
             arrays = {n: file[n][:] for n in _ARRAYS}
             return FieldBasis(
                 mesh=mesh,

@@ -31,6 +31,7 @@ from rheobase.fields.basis import FieldBasis, make_basis
 from rheobase.fields.recovery import SplitNodes, recover_gradient, split_nodes
 from rheobase.fields.report import SourceReport
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.store import read_mesh
 
 FORMAT = "rheobase lead field 1"
 
@@ -292,7 +293,7 @@ def load_lead_field(path: Path | str) -> LeadField:
             path=path,
             names=tuple(json.loads(file.attrs["electrode_names"])),
             reference=str(file.attrs["reference"]),
-            mesh=TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")}),
+            mesh=read_mesh(file),
             kept=file["kept"][:],
             anisotropic=tuple(file.attrs["anisotropic"].tolist()),
             iterations=file["iterations"][:],

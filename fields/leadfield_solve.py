@@ -30,6 +30,7 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
 from rheobase.meshes.placing.positions import OLD_NAMES
 from rheobase.meshes.placing.scalp import Scalp
+from rheobase.meshes.store import write_mesh
 
 RTOL = 1e-9  # sums of unit responses cancel digits
 _MOST = 4 * WIDTH  # electrodes solved for at a time
@@ -193,8 +194,7 @@ class _Work:
             file.attrs["reference"] = self.pads[self.reference].name
             file.attrs["finished"] = False
             file.attrs["anisotropic"] = np.unique(mesh.labels[self.conductor.tensors.tets])
-            for name in ("nodes", "tets", "labels"):
-                file[f"mesh/{name}"] = getattr(mesh, name)
+            write_mesh(file, mesh)
             file["kept"] = self.kept
             for name in ("potential", "correction"):
                 allocate(file, name, (n, n_nodes))

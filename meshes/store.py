@@ -19,6 +19,17 @@ from rheobase.meshes.tissues import Tissue
 FORMAT = "rheobase head 2"
 
 
+def write_mesh(file: Any, mesh: TetMesh) -> None:
+    """Write a mesh into the group ``mesh`` of an open HDF5 file."""
+    for name in ("nodes", "tets", "labels"):
+        file[f"mesh/{name}"] = getattr(mesh, name)
+
+
+def read_mesh(file: Any) -> TetMesh:
+    """Return the mesh that `write_mesh` wrote."""
+    return TetMesh(**{name: data[()] for name, data in file["mesh"].items()})
+
+
 def save_head(path: Path | str, head: Head) -> None:
     """Write ``head`` to one HDF5 file, whole or not at all.
 
@@ -38,8 +49,7 @@ def save_head(path: Path | str, head: Head) -> None:
         tissues = {str(label): t.as_dict() for label, t in head.tissues.items()}
         file.attrs["tissues"] = json.dumps(tissues)
         file.attrs["provenance"] = json.dumps(dict(head.provenance))
-        for name in ("nodes", "tets", "labels"):
-            file[f"mesh/{name}"] = getattr(head.mesh, name)
+        write_mesh(file, head.mesh)
         for group, points in (("fiducials", head.fiducials), ("positions", head.positions)):
             file.create_group(group)
             for name, point in points.items():
@@ -86,7 +96,7 @@ def load_head(path: Path | str) -> Head:
                 name=file.attrs["name"],
                 species=file.attrs["species"],
                 space=file.attrs["space"],
-                mesh=TetMesh(**{name: data[()] for name, data in file["mesh"].items()}),
+                mesh=read_mesh(file),
                 tissues={int(label): Tissue.from_dict(t) for label, t in tissues.items()},
                 fiducials=dict(file["fiducials"].attrs.items()),
                 positions=dict(file["positions"].attrs.items()),

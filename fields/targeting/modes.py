@@ -34,6 +34,7 @@ from rheobase.fields.recovery import SplitNodes, split_nodes
 from rheobase.fields.spheres import MU0_OVER_4PI
 from rheobase.fields.targeting.equivalent import equivalent
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.store import read_mesh
 
 FORMAT = "rheobase coil modes 1"
 _STEP = 0.002  # half the step of the differences that B of a sampled A is taken by (m)
@@ -203,7 +204,7 @@ def load_coil_modes(path: Path | str) -> CoilModes:
             )
         return CoilModes(
             path=path,
-            mesh=TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")}),
+            mesh=read_mesh(file),
             tissues=tuple(json.loads(file.attrs["tissues"])),
             kept=file["kept"][:],
             points=file["points"][:],

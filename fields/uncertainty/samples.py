@@ -20,6 +20,7 @@ from rheobase.fields.recovery import SplitNodes, split_nodes
 from rheobase.fields.uncertainty.inputs import Inputs
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
+from rheobase.meshes.store import read_mesh
 
 FORMAT = "rheobase field samples 1"
 
@@ -131,7 +132,7 @@ def load_samples(path: Path | str) -> FieldSamples:
             x=file["x"][:],
             names=tuple(json.loads(file.attrs["names"])),
             unit=cast(Unit, file.attrs["unit"]),
-            mesh=TetMesh(**{n: file["mesh"][n][:] for n in ("nodes", "tets", "labels")}),
+            mesh=read_mesh(file),
             kept=file["kept"][:],
             iterations=file["iterations"][:],
             residual=file["residual"][:],

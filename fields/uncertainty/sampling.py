@@ -30,6 +30,7 @@ from rheobase.fields.uncertainty.inputs import Conductivity, Inputs
 from rheobase.fields.uncertainty.samples import FORMAT, FieldSamples, load_samples, opened
 from rheobase.fields.uncertainty.sources import WAVE, CoilSources, ElectrodeSources, Sources
 from rheobase.meshes.head import Head
+from rheobase.meshes.store import write_mesh
 
 Floats = NDArray[np.float64]
 
@@ -217,8 +218,7 @@ class _Work:
             file.attrs["names"] = json.dumps(self.sources.names)
             file.attrs["unit"] = self.sources.unit
             file.attrs["inputs"] = json.dumps(inputs.as_dict())
-            for name in ("nodes", "tets", "labels"):
-                file[f"mesh/{name}"] = getattr(mesh, name)
+            write_mesh(file, mesh)
             file["x"] = self.x
             file["kept"] = self.kept
             allocate(file, "E", (n, len(self.kept), k, 3), "float32")
