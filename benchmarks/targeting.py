@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 COILS = ("magstim-70mm-figure8", "deng-25mm-figure8")
+BROAD = (*COILS, "magventure-mc-b70", "circular-90mm")
 POSES = 50
+FEWER = (100, 200, 300)  # modes
 
 
 class Clock:
@@ -86,6 +88,7 @@ def main(name: str, path: Path) -> None:
     for k, tool in enumerate(tools):
         poses = random_poses(seen.scalp, seen.distance, tool, POSES, lowest=0.0, seed=k)
         error, missing, took = np.empty(POSES), np.empty(POSES), np.empty(POSES)
+        fewer = np.empty((len(FEWER), POSES))
         clock = Clock()
         fast = seen.at(tool, poses)
         off = np.empty(POSES)
@@ -97,6 +100,10 @@ def main(name: str, path: Path) -> None:
             took[n] = time.perf_counter() - start
             full = full[modes.kept]
             error[n] = np.linalg.norm(E - full) / np.linalg.norm(full)
+            c = modes.coefficients(tool, poses[n])[0][0].astype(np.float32)
+            for m, count in enumerate(FEWER):
+                part = c[:count] @ modes.E[:count].reshape(count, -1)
+                fewer[m, n] = np.linalg.norm(part.reshape(-1, 3) - full) / np.linalg.norm(full)
         print(
             f"  {tool.name}, {POSES} poses (full solutions {clock}): reciprocity off by "
             f"{100 * off.max():.3f} % at most; modes by {100 * np.median(error):.2f} % "
@@ -105,6 +112,18 @@ def main(name: str, path: Path) -> None:
             f"{(missing / error).min():.2f} to {(missing / error).max():.2f}; "
             f"{1e3 * np.median(took):.0f} ms a pose (median), {1e3 * took.max():.0f} (worst)"
         )
+        for count, wrong in zip(FEWER, fewer, strict=True):
+            print(f"    {count} modes: {100 * np.median(wrong):.2f}, {100 * wrong.max():.2f} %")
+    for name in BROAD:
+        poses = random_poses(seen.scalp, seen.distance, coil(name), POSES, lowest=0.0, seed=9)
+        c, missing = modes.coefficients(coil(name), poses)
+        whole = (c**2).sum(axis=1) / (1 - missing**2)
+        for count in (*FEWER, len(modes.singular)):
+            rest = np.sqrt(np.maximum(1 - (c[:, :count] ** 2).sum(axis=1) / whole, 0))
+            print(
+                f"  {name}, {count} modes: B missing {100 * np.median(rest):.2f} % (median), "
+                f"{100 * rest.max():.2f} % (worst)"
+            )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GB")
 
 
