@@ -75,12 +75,7 @@ def same_recruitment_dose(
             f"{'none' if share == 0 else 'all'} of {len(here)} do at {amplitude:g} "
             f"{reference.unit}: dose"
         )
-    dose = float(_quantile(there[None], np.array([share]))[0])
-    if not 0 < dose < np.inf:
-        raise InputError(
-            f"expected cells of which {share:.3g} can fire, of the other's {len(there)} "
-            f"{np.isfinite(there).sum()} can: dose"
-        )
+    dose = _reached(there, share, "other")
     rng = np.random.default_rng(seed)
     drawn = [np.sort(x[rng.integers(len(x), size=(_DRAWS, len(x)))], axis=1) for x in (here, there)]
     shares = _share(drawn[0], np.full(_DRAWS, amplitude))
@@ -93,6 +88,53 @@ def same_recruitment_dose(
         value=share,
         interval=(float(low), float(high)),
     )
+
+
+def amplitude_of_share(
+    found: Recruitment,
+    share: float,
+    *,
+    type: str | None = None,  # noqa: A002 - the name of the label
+    layer: str | None = None,
+    polarity: str = "plus",
+    seed: int = 0,
+) -> tuple[float, tuple[float, float]]:
+    """Return the amplitude at which a share of the cells fire, and its interval (``found.unit``).
+
+    Parameters
+    ----------
+    found
+        Thresholds.
+    share
+        Share of the cells, 0 < share < 1.
+    type, layer, polarity, seed
+        As for `same_recruitment_dose`; so is the interval.
+
+    Raises
+    ------
+    InputError
+        If the share is none, labels do not fit, or fewer of the cells can fire.
+    """
+    check_option("polarity", polarity, POLARITIES)
+    if not 0 < share < 1:
+        raise InputError(f"expected a share > 0 and < 1, got {share!r}: dose")
+    known = _thresholds(found, POLARITIES.index(polarity), type, layer, "cells")
+    amplitude = _reached(known, share, "cells")
+    drawn = np.random.default_rng(seed).integers(len(known), size=(_DRAWS, len(known)))
+    every = _quantile(np.sort(known[drawn], axis=1), np.full(_DRAWS, share))
+    low, high = np.quantile(every, _COVER, method="inverted_cdf")
+    return amplitude, (float(low), float(high))
+
+
+def _reached(known: Floats, share: float, where: str) -> float:
+    """Return the amplitude at which a share of sorted thresholds (n,) is reached."""
+    amplitude = float(_quantile(known[None], np.array([share]))[0])
+    if not 0 < amplitude < np.inf:
+        raise InputError(
+            f"expected cells of which {share:.3g} can fire, {np.isfinite(known).sum()} of "
+            f"{len(known)} can: dose, {where}"
+        )
+    return amplitude
 
 
 def _thresholds(

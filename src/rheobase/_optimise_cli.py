@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the study and stop.")]
 
-KINDS = ("tes", "ti", "tms")
+KINDS = ("tes", "ti", "tms", "dose")
 
 
 def optimise(
-    what: Annotated[str, typer.Argument(help="tes, ti or tms with options, or a study file.")],
+    what: Annotated[
+        str, typer.Argument(help="tes, ti, tms or dose with options, or a study file.")
+    ],
     head: Annotated[
         str | None, typer.Option("--head", help="Built-in head, or a file or folder.")
     ] = None,
@@ -40,7 +42,12 @@ def optimise(
         typer.Option("--direction", help="into_cortex, or x,y,z; any direction without."),
     ] = None,
     goal: Annotated[
-        str | None, typer.Option("--goal", help="intensity, focality or lcmv (tes).")
+        str | None,
+        typer.Option(
+            "--goal",
+            help="intensity, focality, lcmv or recruitment; field, recruitment or motor_threshold "
+            "(dose).",
+        ),
     ] = None,
     total_mA: Annotated[
         float | None, typer.Option("--total-mA", help="Most current in all (2).")
@@ -55,6 +62,24 @@ def optimise(
     field: Annotated[
         float | None, typer.Option("--field", help="Field wanted in the target (V/m).")
     ] = None,
+    cells: Annotated[
+        str | None, typer.Option("--cells", help="Cell type whose recruitment counts.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", help="Study whose device, and head without --head, counts (dose)."
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Study or head to be repeated (dose).")
+    ] = None,
+    reference_target: Annotated[
+        str | None, typer.Option("--reference-target", help="Target there (dose).")
+    ] = None,
+    intensity: Annotated[
+        float | None, typer.Option("--intensity", help="dI/dt (A/µs), of the reference for a dose.")
+    ] = None,
     other: Annotated[
         list[str] | None, typer.Option("--set", help="Another key of the table: name=value.")
     ] = None,
@@ -62,12 +87,12 @@ def optimise(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Find the currents or the coil pose for a target, with limits, report and export."""
-    from rheobase.config import read_toml
-    from rheobase.stations.aiming import check_inputs
+    """Find currents, a coil pose or an intensity for a target; report and export them."""
+    from rheobase.config import load_study, read_toml
+    from rheobase.dosing import check_study, run_optimise
     from rheobase.tables.optimise import OptimiseStudy
     from rheobase.tables.parse import parse_table
-    from rheobase.tables.text import toml_text
+    from rheobase.tables.text import plain, toml_text
 
     given = {
         "goal": goal,
@@ -79,7 +104,9 @@ def optimise(
         **parse_options(other or [], where="--set"),
     }
     asked: dict[str, Any] = {"--head": head, "--target": target, "--direction": direction}
-    asked |= {"--radius-mm": radius_mm, "--resolution": resolution, **given}
+    asked |= {"--radius-mm": radius_mm, "--resolution": resolution, "--cells": cells}
+    of_dose = {"--device": device, "--reference": reference, "--reference-target": reference_target}
+    asked |= {**of_dose, "--intensity": intensity, **given}
     if what not in KINDS:
         extra = [name for name, value in asked.items() if value is not None]
         if extra:
@@ -88,23 +115,29 @@ def optimise(
         study = parse_table(OptimiseStudy, table, where=path.name, folder=path.parent)
         name = path.stem
     else:
-        if head is None or target is None:
+        if target is None or (head is None and device is None):
             raise InputError(f"expected --head and --target: rheobase optimise {what}")
         table = {
             "title": f"{what}: {target}",
-            "head": head_of(head, resolution),
             "target": target_of(target, radius_mm, direction),
             "optimise": {"kind": what} | {k: v for k, v in given.items() if v is not None},
         }
+        if head is not None:
+            table["head"] = head_of(head, resolution)
+        if cells is not None:
+            table["target"]["cells"] = {"type": cells}
+        if device is not None:
+            own = load_study(device)[0]
+            table = {"head": plain(own.head), **table, "device": plain(own.device)}
+        if reference is not None or reference_target is not None or intensity is not None:
+            table["reference"] = reference_of(reference, reference_target, radius_mm, intensity)
         text = toml_text(table)
         study = parse_table(OptimiseStudy, table, where="options", folder=None)
         name = f"optimise_{what}"
     if dry_run:
-        check_inputs(study)
+        check_study(study)
         typer.echo(f"{what}: valid: {study.title}")
         return
-    from rheobase.dosing import run_optimise
-
     _tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
 
 
@@ -157,6 +190,32 @@ def head_of(source: str, resolution: str | None) -> dict[str, Any]:
         return {"file": source}
     check_option("head", source, BUILT_IN)
     return {"name": source} | ({} if resolution is None else {"resolution": resolution})
+
+
+def reference_of(
+    source: str | None, target: str | None, radius_mm: float | None, intensity: float | None
+) -> dict[str, Any]:
+    """Return ``[reference]`` of what the command line says of it: a study or a head, a target.
+
+    Examples
+    --------
+    >>> reference_of("tms_motor", "C3", None, 60.0)
+    {'study': 'tms_motor', 'target': {'position': 'C3'}, 'intensity_A_per_us': 60.0}
+    >>> reference_of("rat", None, None, None)
+    {'head': {'name': 'rat'}}
+    """
+    from rheobase.config import shipped_studies
+
+    found: dict[str, Any] = {}
+    if source in shipped_studies():
+        found["study"] = source
+    elif source is not None and source.endswith(".toml"):
+        found["study"] = str(Path(source).absolute())
+    elif source is not None:
+        found["head"] = head_of(source, None)
+    if target is not None:
+        found["target"] = target_of(target, radius_mm, None)
+    return found | ({} if intensity is None else {"intensity_A_per_us": intensity})
 
 
 def target_of(text: str, radius_mm: float | None, direction: str | None) -> dict[str, Any]:

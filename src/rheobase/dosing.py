@@ -8,16 +8,30 @@ from rheobase.config import Study
 from rheobase.pipeline import Result, finish, open_book
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.currents import currents_station
+from rheobase.stations.dose import check_dose
+from rheobase.stations.dose_book import write_dose
 from rheobase.stations.head import head_station
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import place_device
 from rheobase.stations.poses import poses_station
 from rheobase.stations.uncertain import uncertainty_station
+from rheobase.tables.dose import OptimiseDose
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTMS
 
 
+def check_study(study: OptimiseStudy) -> dict[str, Path]:
+    """Refuse what cannot be used before the head is built; return the files by their place.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, a name is unknown, or numbers cannot go together.
+    """
+    return check_dose(study) if isinstance(study.optimise, OptimiseDose) else check_inputs(study)
+
+
 def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
-    """Find the currents or the pose of a coil for a target and write it into ``out``.
+    """Find the currents, the pose of a coil or the intensity for a target; write it into ``out``.
 
     Parameters
     ----------
@@ -36,10 +50,12 @@ def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
         If a name in the study is unknown or a file damaged, before the head is built; if the
         target holds nothing of its tissues or limits conflict, before anything is solved.
     """
-    files = check_inputs(study)
+    files = check_study(study)
     book = open_book(text, out)
     head = head_station(study.head, book)
-    if isinstance(study.optimise, OptimiseTMS):
+    if isinstance(study.optimise, OptimiseDose):
+        write_dose(study, head, book)
+    elif isinstance(study.optimise, OptimiseTMS):
         poses_station(study, study.optimise, head, book)
     else:
         currents_station(study, study.optimise, head, book)

@@ -249,6 +249,50 @@ def draw_angles(
     panel.spines[["top", "right"]].set_visible(False)
 
 
+def draw_shares(
+    panel: Any,
+    values: Mapping[str, tuple[ArrayLike, ArrayLike, str]],
+    *,
+    above: bool,
+    xlabel: str,
+    ylabel: str,
+    marks: Mapping[str, tuple[float, str]] | None = None,
+) -> None:
+    """Draw which share of a whole lies above, or not above, each value.
+
+    Parameters
+    ----------
+    panel
+        Matplotlib axes.
+    values
+        Values and their weights, shape (n,) each, and the colour of the line, by name; what is not
+        finite counts in the whole and is never reached.
+    above
+        Whether the share falls from 1 (values above) or rises to it (values reached).
+    xlabel, ylabel
+        Names and units.
+    marks
+        Values with a vertical line, and its colour, by name.
+    """
+    low = reach = 0.0
+    for name, (value, weight, colour) in values.items():
+        v, w = np.asarray(value, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+        order = np.argsort(v)
+        x, share = v[order], np.cumsum(w[order]) / w.sum()
+        known = np.isfinite(x)
+        x, share = x[known], share[known]
+        x, share = np.concatenate([x[:1], x]), np.concatenate([[0.0], share])
+        part = 100 * (1 - share if above else share)
+        panel.step(x, part, color=colour, lw=1.6, where="post", label=name)
+        low, reach = min(low, float(x[0])), max(reach, float(x[-1]))
+    for name, (at, colour) in (marks or {}).items():
+        panel.axvline(at, color=colour, lw=1.2, ls=":", label=name)
+        reach = max(reach, 1.05 * at)
+    panel.set(xlabel=xlabel, ylabel=ylabel, xlim=(low, reach), ylim=(0, 102))
+    panel.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    panel.spines[["top", "right"]].set_visible(False)
+
+
 def draw_sobol(
     panel: Any, first: Mapping[str, float], total: Mapping[str, float], *, title: str = ""
 ) -> None:

@@ -211,7 +211,7 @@ def test_bad_input(cells: Population) -> None:
     with pytest.raises(InputError, match="unknown type of cells"):
         same_recruitment_dose(found, found, amplitude=1.0, type="L4_basket")
     silent = replace(found, threshold=np.full_like(found.threshold, np.inf))
-    with pytest.raises(InputError, match="of the other's 120 0 can"):
+    with pytest.raises(InputError, match="0 of 120 can: dose, other"):
         same_recruitment_dose(found, silent, amplitude=float(np.median(found.threshold)))
     sheet = flat_sheet(8e-3, 2.0e-3, 0.5e-3)
     with pytest.raises(InputError, match="expected one factor > 0"):

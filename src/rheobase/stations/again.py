@@ -9,19 +9,14 @@ from typing import Any
 from rheobase._files import whole_file
 from rheobase.montage_files import Channel, rounded
 from rheobase.tables.optimise import OptimiseStudy
-from rheobase.tables.text import toml_text
+from rheobase.tables.text import plain, toml_text
 
 RADIUS_MM = 6.0  # of the discs of a lead field
 
 
 def write_study(out: Path, study: OptimiseStudy, what: Mapping[str, Any]) -> Path:
     """Write ``run.toml``: the head of a study, and the tables that say what was found."""
-    head = study.head.model_dump(exclude_defaults=True)
-    whole = {
-        "title": study.title,
-        "seed": study.seed,
-        "head": {k: v.absolute() if isinstance(v, Path) else v for k, v in head.items()},
-    }
+    whole = {"title": study.title, "seed": study.seed, "head": plain(study.head)}
     path = out / "run.toml"
     with whole_file(path) as part:
         part.write_text(toml_text({**whole, **what}), encoding="utf-8")

@@ -50,9 +50,9 @@ def check_inputs(study: OptimiseStudy) -> dict[str, Path]:
                 f"expected a coil of line elements or dipoles, {coil.name!r} is a field on a grid: "
                 "optimise.coil"
             )
-    elif study.head.name is not None and study.optimise.electrodes is not None:
+    elif isinstance(study.optimise, CurrentsTable) and study.head.name is not None:
         places = {*(study.optimise.positions or BUILT_IN[study.head.name].positions)} - {*OLD_NAMES}
-        if study.optimise.electrodes > len(places):
+        if (study.optimise.electrodes or 0) > len(places):
             raise InputError(
                 f"expected at most as many electrodes as positions "
                 f"({len(places)}), got {study.optimise.electrodes}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +44,15 @@ class Inputs:
     files: dict[str, Path]
 
 
-def open_inputs(study: Study) -> Inputs:
+def open_inputs(study: Study, also: Mapping[str, str] | None = None) -> Inputs:
     """Refuse what cannot be used, and open the rest.
+
+    Parameters
+    ----------
+    study
+        The study.
+    also
+        Positions that are used besides the study's own, by the place that names them.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def open_inputs(study: Study) -> Inputs:
     for place, path in files.items():
         if not path.exists():
             raise InputError(f"no such file {path}: {place}")
-    check_head(study.head, study.positions())
+    check_head(study.head, {**study.positions(), **(also or {})})
     if study.cells:
         from rheobase.neurons.generate import cell_types
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from rheobase.tables.base import FilePath, Finite, Positive, Table
 from rheobase.tables.coil import file_or_name, open_coil
+from rheobase.tables.dose import Device, OptimiseDose, ReferenceTable
 from rheobase.tables.head import HeadTable
 from rheobase.tables.target import TargetTable
 
@@ -123,10 +124,22 @@ class OptimiseStudy(Table):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     head: HeadTable
     target: TargetTable
-    optimise: Annotated[OptimiseTES | OptimiseTI | OptimiseTMS, Field(discriminator="kind")]
+    optimise: Annotated[
+        OptimiseTES | OptimiseTI | OptimiseTMS | OptimiseDose, Field(discriminator="kind")
+    ]
+    device: Device | None = None
+    reference: ReferenceTable | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if isinstance(self.optimise, OptimiseDose):
+            if self.device is None:
+                raise ValueError("kind = 'dose' needs [device]: whose intensity is asked for")
+            self.optimise.check(self.device, self.target, self.reference)
+            return self
+        for key in ("device", "reference"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"[{key}] belongs to kind = 'dose', got {self.optimise.kind!r}")
         if self.head.tensors is not None:
             raise ValueError("head.tensors: anisotropic heads are not optimised on yet")
         if self.target.cells is not None and not isinstance(self.optimise, OptimiseTES):

@@ -11,7 +11,7 @@ from rheobase._errors import InputError, check_option
 from rheobase.tables.base import Table
 
 #: What tells the kinds of a table apart, `kind` in ``[device]`` and ``[optimise]``.
-KINDS = ("tms", "tes", "ti")
+KINDS = ("tms", "tes", "ti", "dose")
 
 
 def parse_table[T: Table](
@@ -49,10 +49,15 @@ def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
     if first["type"].startswith("union_tag"):
         came = first["input"].get("kind") if isinstance(first["input"], dict) else None
         spot = f"{where}, [{'.'.join(place)}]"
+        kinds = [
+            kind
+            for table in _at(model, first["loc"])
+            for kind in get_args(table.model_fields["kind"].annotation)
+        ]
         if came is None:
-            return f"expected kind = 'tms', 'tes' or 'ti': {spot}"
+            return f"expected kind = {', '.join(map(repr, kinds[:-1]))} or {kinds[-1]!r}: {spot}"
         try:
-            check_option("kind", str(came), KINDS, where=spot)
+            check_option("kind", str(came), kinds, where=spot)
         except InputError as unknown:
             return str(unknown)
     if first["type"] in {"model_type", "dict_type", "model_attributes_type"}:
@@ -73,6 +78,11 @@ def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
 
 def _keys(model: type[Table], location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the table at ``location`` within a model may hold."""
+    return list(dict.fromkeys(key for m in _at(model, location) for key in m.model_fields))
+
+
+def _at(model: type[Table], location: tuple[int | str, ...]) -> list[type[Table]]:
+    """Return the tables that may stand at ``location`` within a model."""
     found = [model]
     for part in location:
         fields = [f.annotation for m in found for k, f in m.model_fields.items() if k == part]
@@ -80,7 +90,7 @@ def _keys(model: type[Table], location: tuple[int | str, ...]) -> list[str]:
             found = [table for annotation in fields for table in _tables(annotation)]
         elif part in KINDS:  # which one of several kinds of table
             found = [m for m in found if part in get_args(m.model_fields["kind"].annotation)]
-    return list(dict.fromkeys(key for m in found for key in m.model_fields))
+    return found
 
 
 def _tables(annotation: Any) -> list[type[Table]]:

@@ -7,6 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rheobase.tables.base import Table
+
+
+def plain(value: Any) -> Any:
+    """Return what a table was given, its paths absolute, for `toml_text`."""
+    if isinstance(value, Table):
+        return plain(value.model_dump(exclude_defaults=True))
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value.absolute() if isinstance(value, Path) else value
+
 
 def toml_text(table: Mapping[str, Any], *, name: str = "") -> str:
     """Return a table as TOML; what is None is left out.
