@@ -1,0 +1,1 @@
+"""Leads with contacts: their geometry, their place in a head, and the tissue around them."""
