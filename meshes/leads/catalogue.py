@@ -174,7 +174,7 @@ def custom_lead(
         if value is None:
             raise InputError(f"expected {key} for the layout {layout!r}, got none: {where}")
         check_positive(f"{key} of {where}", value)
-    gaps = [float(gaps_mm)] if np.isscalar(gaps_mm) else [float(g) for g in gaps_mm]  # type: ignore[union-attr, arg-type]
+    gaps = np.atleast_1d(np.asarray(gaps_mm, dtype=np.float64)).tolist()
     n_gaps = len(counts) - 1
     if len(gaps) > n_gaps or (n_gaps and not gaps):
         raise InputError(

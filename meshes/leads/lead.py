@@ -120,7 +120,8 @@ class Lead:
         polar = np.minimum(self.model.arc_of(z) / R, 0.5 * np.pi)
         rho = (R + off) * np.sin(polar)
         height = np.where(z < R, R - (R + off) * np.cos(polar), z)
-        return self.to_head(np.stack([rho * np.cos(theta), rho * np.sin(theta), height], axis=1))
+        local = np.stack([rho * np.cos(theta), rho * np.sin(theta), height], axis=1)
+        return self.to_head(local)
 
     def contact_centre(self, contact: str | int) -> Floats:
         """Return the middle of a contact (m), shape (3,): of a segment on the surface.
@@ -129,9 +130,9 @@ class Lead:
         """
         c = self.model.contact(contact)
         theta, z = c.middle
-        if c.theta is None:
-            return self.to_head([[0.0, 0.0, z]])[0]
-        return self.surface(z, theta)[0]
+        at: Floats = self.surface(z, theta) if c.theta else self.to_head([[0.0, 0.0, z]])
+        centre: Floats = at[0]
+        return centre
 
 
 def place_lead(
@@ -180,13 +181,16 @@ def place_lead(
     at = _point("target", target, name)
     if (entry is None) == (direction is None):
         raise InputError(f"expected an entry or a direction, not both or none: lead {name!r}")
-    up = _point("entry", entry, name) - at if direction is None else direction
-    if direction is None and not np.linalg.norm(up) > model.radius:
-        raise InputError(f"expected an entry away from the target: lead {name!r}")
+    if entry is not None:
+        up = _point("entry", entry, name) - at
+        if not np.linalg.norm(up) > model.radius:
+            raise InputError(f"expected an entry away from the target: lead {name!r}")
+    else:
+        up = _point("direction", direction, name)
     lead = Lead(
         model=model,
         tip=at,
-        direction=np.asarray(up),
+        direction=up,
         rotation=float(np.deg2rad(rotation_deg)),
         name=name,
     )
@@ -224,8 +228,8 @@ def check_lead(lead: Lead, medium: Medium) -> None:
         start += len(some)
 
 
-def _point(what: str, x: ArrayLike, name: str) -> Floats:
+def _point(what: str, x: ArrayLike | None, name: str) -> Floats:
     point = np.array(x, dtype=np.float64)
     if point.shape != (3,) or not np.isfinite(point).all():
-        raise InputError(f"expected three finite numbers for the {what}, got {x}: lead {name!r}")
+        raise InputError(f"expected three finite numbers for the {what}, got {x!r}: lead {name!r}")
     return point
