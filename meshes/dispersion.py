@@ -41,6 +41,9 @@ class ColeCole:
         Strength, relaxation time (s) and broadening of each term, equally many.
     source, status, remark
         Where the parameters come from, how sure they are, and what to know of them.
+    lowest, highest
+        Frequencies (Hz) between which the parameters were fitted to measurements; those of Gabriel
+        et al. 1996, 10 Hz to 100 GHz, unless given.
 
     Raises
     ------
@@ -56,6 +59,8 @@ class ColeCole:
     source: str
     status: str
     remark: str = ""
+    lowest: float = 10.0
+    highest: float = 100e9
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -71,7 +76,8 @@ class ColeCole:
         Parameters
         ----------
         frequency
-            Frequency (Hz), any shape; 0 gives the static limits.
+            Frequency (Hz), any shape; 0 gives the static limits. Outside ``lowest`` to ``highest``
+            it extrapolates.
 
         Returns
         -------
