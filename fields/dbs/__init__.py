@@ -1,0 +1,1 @@
+"""Deep brain stimulation: leads in the head, unit responses, steering, volumes, dosing."""

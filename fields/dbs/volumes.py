@@ -1,0 +1,347 @@
+"""Volume of tissue that a steering activates: by the field, or by the curvature of the potential.
+
+Both criteria are proportional to the current, so that where and how much is the algebra of fields
+sampled once around the lead (`sample_lead`):
+
+- `FieldCriterion`: |E| at or above a threshold (`rheobase.fields.dbs.thresholds`);
+- `CurvatureCriterion`: the activating function, the second derivative of the potential along the
+  fibres, or its largest eigenvalue where their directions are not known (Rattay, IEEE Trans Biomed
+  Eng 33:974 (1986), doi:10.1109/TBME.1986.325670).
+
+The surface of the volume runs through cells (`rheobase.fields.dbs.lattice`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError, check_positive
+from rheobase._progress import stage
+from rheobase.fields.dbs.lattice import Lattice, lead_lattice
+from rheobase.fields.dbs.steering import Steering, UnitResponses
+
+Floats = NDArray[np.float64]
+
+WEAK = 1e-3  # of a threshold; less is as good as nothing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampledLead:
+    """Unit responses at the cells around a lead.
+
+    Parameters
+    ----------
+    response
+        The unit responses of N contacts.
+    lattice
+        The cells.
+    E
+        Fields (V/m per A), shape (N, n, 3); NaN where there is no tissue.
+    """
+
+    response: UnitResponses
+    lattice: Lattice
+    E: Floats
+
+    @property
+    def volumes(self) -> Floats:
+        """Volume of each cell (m³), 0 where there is no tissue, shape (n,)."""
+        return np.where(np.isfinite(self.E[0, :, 0]), self.lattice.volumes, 0.0)
+
+    @cached_property
+    def H(self) -> Floats:
+        """Second derivatives of the potential (V/m² per A), symmetric, shape (N, n, 3, 3)."""
+        minus = np.stack([self.lattice.gradient(self.E[..., i]) for i in range(3)], axis=-2)
+        return -0.5 * (minus + minus.swapaxes(-1, -2))
+
+
+def sample_lead(response: UnitResponses, lattice: Lattice | None = None) -> SampledLead:
+    """Return unit responses at cells around their lead.
+
+    Parameters
+    ----------
+    response
+        The unit responses.
+    lattice
+        The cells; those of `lead_lattice` if None.
+    """
+    lattice = lead_lattice(response.lead) if lattice is None else lattice
+    with stage("field around the lead"):
+        return SampledLead(
+            response=response, lattice=lattice, E=np.asarray(response.field(lattice.points))
+        )
+
+
+class Criterion(Protocol):
+    """What counts as activated."""
+
+    @property
+    def falls(self) -> float:
+        """Return p where the strength falls about as distance to the power -p."""
+        ...
+
+    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+        """Return the strength at each cell, 1 at threshold, proportional to currents (A): (n,)."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the criterion as plain values, for JSON."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldCriterion:
+    """|E| is at or above a threshold.
+
+    Parameters
+    ----------
+    threshold
+        In V/m; `rheobase.fields.dbs.thresholds.field_threshold` has those of the literature.
+
+    Raises
+    ------
+    InputError
+        If it is not > 0 V/m.
+    """
+
+    threshold: float
+    falls = 2.0
+
+    def __post_init__(self) -> None:
+        """Check the threshold."""
+        check_positive("threshold (V/m)", self.threshold)
+
+    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+        """Return |E| over the threshold at each cell, shape (n,)."""
+        E = np.tensordot(currents, sampled.E, axes=1)
+        size: Floats = np.sqrt(np.einsum("ni,ni->n", E, E)) / self.threshold
+        return size
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the criterion as plain values, for JSON."""
+        return {"criterion": "field", "threshold_V_per_m": self.threshold}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CurvatureCriterion:
+    """The potential curves up along a fibre by a threshold or more: its membrane is depolarised.
+
+    Parameters
+    ----------
+    threshold
+        Second derivative of the potential along the fibre (V/m²). A fibre with internodes of
+        length L sees about L² times as much between its nodes (V).
+    directions
+        Along the fibres, of any length but 0: one of shape (3,), or what gives one for each point
+        of shape (n, 3) in the head; the direction along which the potential curves most if None.
+
+    Raises
+    ------
+    InputError
+        If the threshold is not > 0 V/m² or a direction is 0.
+    """
+
+    threshold: float
+    directions: ArrayLike | Callable[[Floats], ArrayLike] | None = None
+    falls = 3.0
+
+    def __post_init__(self) -> None:
+        """Check the threshold."""
+        check_positive("threshold (V/m²)", self.threshold)
+
+    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+        """Return the curvature over the threshold at each cell, at least 0, shape (n,)."""
+        H = np.tensordot(currents, sampled.H, axes=1)
+        known = np.isfinite(H).all(axis=(1, 2))
+        if self.directions is None:
+            most = np.full(len(H), np.nan)
+            most[known] = np.linalg.eigvalsh(H[known])[:, -1]
+        else:
+            u = self._directions(sampled.lattice.points)
+            most = np.einsum("ni,nij,nj->n", u, H, u)
+        return np.maximum(most, 0.0) / self.threshold
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the criterion as plain values, for JSON."""
+        along = "largest eigenvalue" if self.directions is None else "given directions"
+        return {"criterion": "curvature", "threshold_V_per_m2": self.threshold, "along": along}
+
+    def _directions(self, points: Floats) -> Floats:
+        given = self.directions(points) if callable(self.directions) else self.directions
+        u = np.asarray(given, dtype=np.float64)
+        if u.shape not in {(3,), points.shape}:
+            raise InputError(
+                f"expected one direction of a fibre or one for each of {len(points)} points, got "
+                f"shape {u.shape}: curvature"
+            )
+        size = np.linalg.norm(u, axis=-1, keepdims=True)
+        if not (np.isfinite(size) & (size > 0)).all():
+            raise InputError("expected directions of fibres that are finite and not 0: curvature")
+        along: Floats = np.broadcast_to(u / size, points.shape)
+        return along
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activated:
+    """A volume of tissue that one setting of a lead activates.
+
+    Parameters
+    ----------
+    steering
+        The setting.
+    criterion
+        What counts as activated.
+    sampled
+        The cells.
+    strength
+        Strength at each, 1 at threshold, shape (n,); NaN where there is no tissue.
+    part
+        Part of each cell that is activated, shape (n,).
+    """
+
+    steering: Steering
+    criterion: Criterion
+    sampled: SampledLead
+    strength: Floats
+    part: Floats
+
+    @property
+    def cells(self) -> Floats:
+        """Activated volume within each cell (m³), shape (n,)."""
+        return self.part * self.sampled.volumes
+
+    @property
+    def volume(self) -> float:
+        """Activated volume (m³)."""
+        return float(self.cells.sum())
+
+    @property
+    def centroid(self) -> Floats:
+        """Middle of the volume in the head (m), shape (3,); NaN if nothing is activated."""
+        if not self.volume > 0:
+            return np.full(3, np.nan)
+        middle: Floats = self.cells @ self.sampled.lattice.points / self.volume
+        return middle
+
+    @property
+    def radii(self) -> Floats:
+        """Half axes (m), ascending, of the ellipsoid with the same second moments, shape (3,)."""
+        if not self.volume > 0:
+            return np.zeros(3)
+        away = self.sampled.lattice.points - self.centroid
+        moments = (away * self.cells[:, None]).T @ away / self.volume
+        return np.sqrt(5 * np.maximum(np.linalg.eigvalsh(moments), 0.0))
+
+    @property
+    def reach(self) -> float:
+        """Largest distance of the volume from the axis of the lead (m)."""
+        lattice = self.sampled.lattice
+        open_ = self.part.reshape(lattice.shape).any(axis=(0, 2))
+        if not open_.any():
+            return 0.0
+        k = int(np.flatnonzero(open_)[-1])
+        lead = lattice.lead
+        return float(lattice.t[k + 1] + lead.model.radius)
+
+    def summary(self) -> dict[str, Any]:
+        """Return its numbers as plain values, for tables and JSON (mm)."""
+        return {
+            **self.criterion.as_dict(),
+            "volume_mm3": 1e9 * self.volume,
+            "centroid_mm": (1e3 * self.centroid).tolist() if self.volume > 0 else None,
+            "half_axes_mm": (1e3 * self.radii).tolist(),
+            "reach_from_axis_mm": 1e3 * self.reach,
+        }
+
+
+def activated(
+    steering: Steering, criterion: Criterion, sampled: SampledLead | None = None
+) -> Activated:
+    """Return the volume that a setting activates.
+
+    Parameters
+    ----------
+    steering
+        The setting.
+    criterion
+        What counts as activated.
+    sampled
+        Its lead at cells; at those of `lead_lattice` if None.
+
+    Raises
+    ------
+    InputError
+        If the volume reaches the last cells, or another lead was sampled.
+    """
+    if sampled is None:
+        sampled = sample_lead(steering.response)
+    if steering.response is not sampled.response:
+        raise InputError("expected cells of the lead that is steered: activated volume")
+    strength = criterion.strength(sampled, steering.currents)
+    part = parts(sampled.lattice, strength, criterion)
+    check_within(sampled.lattice, part)
+    return Activated(
+        steering=steering, criterion=criterion, sampled=sampled, strength=strength, part=part
+    )
+
+
+def parts(lattice: Lattice, strength: Floats, criterion: Criterion) -> Floats:
+    """Return the part of each cell with a strength of 1 or more, shape (n,).
+
+    The cut is made in 1 - strength^(-1/p), which is linear in distance where the strength falls as
+    distance to the power -p.
+    """
+    return lattice.part_above(1 - np.maximum(strength, WEAK) ** (-1 / criterion.falls))
+
+
+def check_within(lattice: Lattice, part: Floats) -> None:
+    """Check that a volume ends within the cells.
+
+    Raises
+    ------
+    InputError
+        If it reaches the last cells away from the lead or along it.
+    """
+    inside = part.reshape(lattice.shape)
+    ends = [inside[:, -1], inside[-1]] + ([inside[0]] if lattice.s[0] > 0 else [])
+    if any(end.any() for end in ends):
+        reach = 1e3 * float(lattice.t[-1])
+        raise InputError(
+            f"expected a volume within {reach:g} mm of the lead and its contacts, got one that "
+            "goes on beyond: take a larger reach (lead_lattice) or a smaller amplitude"
+        )
+
+
+def volume_curve(
+    sampled: SampledLead, steering: Steering, criterion: Criterion, factors: ArrayLike
+) -> Floats:
+    """Return the volume (m³) at multiples of a setting, shape of ``factors``.
+
+    Parameters
+    ----------
+    sampled, steering, criterion
+        As for `activated`.
+    factors
+        Multiples > 0 of the setting, shape (k,).
+
+    Raises
+    ------
+    InputError
+        If a multiple is not > 0, or a volume reaches the last cells.
+    """
+    a = np.asarray(factors, dtype=np.float64)
+    if a.ndim != 1 or not (np.isfinite(a) & (a > 0)).all():
+        raise InputError("expected multiples > 0 of a setting: volume")
+    strength = criterion.strength(sampled, steering.currents)
+    found = []
+    for factor in a:
+        part = parts(sampled.lattice, factor * strength, criterion)
+        check_within(sampled.lattice, part)
+        found.append(float(part @ sampled.volumes))
+    return np.array(found)
