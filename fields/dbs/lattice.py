@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from math import ceil, log
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,28 @@ class Lattice:
         per_angle = np.outer(cap, np.diff(far**3) / 3) + np.outer(shaft, np.diff(far**2) / 2)
         volumes: Floats = np.multiply.outer(per_angle, np.diff(self.theta)).ravel()
         return volumes
+
+    def pieces(self, cuts: int) -> list[Floats]:
+        """Return points of the head (m) in the pieces of cells that are cut along each coordinate.
+
+        Parameters
+        ----------
+        cuts
+            Pieces along each of the three.
+
+        Returns
+        -------
+        list
+            For each piece its middle in every cell, shape (n, 3).
+        """
+        edges = self.s, self.t, self.theta
+        places = (np.arange(cuts) + 0.5) / cuts
+        found = []
+        for part in product(places, repeat=3):
+            at = [x[:-1] + a * np.diff(x) for x, a in zip(edges, part, strict=True)]
+            local = shell_points(self._radius, *np.meshgrid(*at, indexing="ij"))
+            found.append(self.lead.to_head(local.reshape(-1, 3)))
+        return found
 
     def part_above(self, phi: Floats) -> Floats:
         """Return the part of each cell where a quantity is above 0, shape (n,).
@@ -172,13 +194,13 @@ class Lattice:
             ],
             axis=-2,
         )
-        closed, angles = self._closed(values)
+        closed, angles = self.closed(values)
         return ds, dt, np.gradient(closed, angles, axis=-1)[..., 1:-1]
 
     def _bends(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """Return second derivatives of values of shape (ns, nt, ntheta) along s, t and theta."""
         s, t, _ = self.middles
-        closed, angles = self._closed(values)
+        closed, angles = self.closed(values)
         away = [
             _ends_as_next(_second(values[:, part], t[part], 1), 1) for part in self._between_layers
         ]
@@ -190,7 +212,7 @@ class Lattice:
         """Cells away from the lead between one jump of the field and the next."""
         return [slice(a, b) for a, b in pairwise((0, *self.layers, len(self.t) - 1))]
 
-    def _closed(self, values: Floats) -> tuple[Floats, Floats]:
+    def closed(self, values: Floats) -> tuple[Floats, Floats]:
         """Return values and angles with the last sector once more before and the first behind."""
         theta = self.middles[2]
         turn = 2 * np.pi

@@ -33,6 +33,7 @@ class PointSources:
     lead: Lead
     sigma: float
     insulated = ()
+    layer = 0.0
 
     @property
     def contacts(self) -> tuple[str, ...]:

@@ -57,6 +57,11 @@ class UnitResponses(Protocol):
         ...
 
     @property
+    def layer(self) -> float:
+        """Return the thickness of the encapsulation (m), 0 without one."""
+        ...
+
+    @property
     def areas(self) -> Floats:
         """Return the area of each contact (m²), shape (N,)."""
         ...

@@ -71,7 +71,8 @@ def sample_lead(response: UnitResponses, lattice: Lattice | None = None) -> Samp
     lattice
         The cells; those of `lead_lattice` if None.
     """
-    lattice = lead_lattice(response.lead) if lattice is None else lattice
+    if lattice is None:
+        lattice = lead_lattice(response.lead, layer=response.layer)
     with stage("field around the lead"):
         return SampledLead(
             response=response, lattice=lattice, E=np.asarray(response.field(lattice.points))
@@ -165,7 +166,8 @@ class CurvatureCriterion:
         else:
             u = self._directions(sampled.lattice.points)
             most = np.einsum("ni,nij,nj->n", u, H, u)
-        return np.maximum(most, 0.0) / self.threshold
+        strength: Floats = np.maximum(most, 0.0) / self.threshold
+        return strength
 
     def as_dict(self) -> dict[str, Any]:
         """Return the criterion as plain values, for JSON."""

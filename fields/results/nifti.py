@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -223,19 +224,53 @@ def write_nifti(
         If the ending is another one, a vector is asked for in MNI space, or the file cannot be
         written.
     """
+    if values.ndim == 2 and voxels.space == "MNI":
+        raise InputError(f"expected a quantity without direction in MNI space: {path}")
+    write_image(
+        path,
+        lambda: on_voxels(basis, values, voxels, outside=outside),
+        voxels.grid,
+        space=voxels.space,
+        description=description,
+    )
+
+
+def write_image(
+    path: Path | str,
+    values: Callable[[], NDArray[Any]],
+    grid: Grid,
+    *,
+    space: str = "head",
+    description: str,
+) -> None:
+    """Write voxels as a NIfTI image (.nii or .nii.gz); it appears only when complete.
+
+    Parameters
+    ----------
+    path
+        The file.
+    values
+        Gives the values, shape (nx, ny, nz) or (nx, ny, nz, k), once the path is known to be good.
+    grid
+        The voxels.
+    space
+        "head" or "MNI".
+    description
+        Stored in the header, at most 79 characters.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one, or the file cannot be written.
+    """
     import nibabel as nib
 
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
         raise InputError(f"expected a file ending in .nii or .nii.gz, got {path}")
-    if values.ndim == 2 and voxels.space == "MNI":
-        raise InputError(f"expected a quantity without direction in MNI space: {path}")
-    image = nib.Nifti1Image(
-        on_voxels(basis, values, voxels, outside=outside),
-        np.diag([1e3, 1e3, 1e3, 1.0]) @ voxels.grid.affine,
-    )
-    image.set_sform(image.affine, CODES[voxels.space])
-    image.set_qform(image.affine, CODES[voxels.space])
+    image = nib.Nifti1Image(values(), np.diag([1e3, 1e3, 1e3, 1.0]) @ grid.affine)
+    image.set_sform(image.affine, CODES[space])
+    image.set_qform(image.affine, CODES[space])
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode()[:79]
     content = image.to_bytes()
