@@ -224,6 +224,7 @@ def write_nifti(
         If the ending is another one, a vector is asked for in MNI space, or the file cannot be
         written.
     """
+    path = _checked_name(path)
     if values.ndim == 2 and voxels.space == "MNI":
         raise InputError(f"expected a quantity without direction in MNI space: {path}")
     write_image(
@@ -265,9 +266,7 @@ def write_image(
     """
     import nibabel as nib
 
-    path = Path(path)
-    if not path.name.endswith((".nii", ".nii.gz")):
-        raise InputError(f"expected a file ending in .nii or .nii.gz, got {path}")
+    path = _checked_name(path)
     image = nib.Nifti1Image(values(), np.diag([1e3, 1e3, 1e3, 1.0]) @ grid.affine)
     image.set_sform(image.affine, CODES[space])
     image.set_qform(image.affine, CODES[space])
@@ -279,6 +278,12 @@ def write_image(
     with whole_file(path) as part:
         room_for(part, len(content))
         part.write_bytes(content)
+
+
+def _checked_name(path: Path | str) -> Path:
+    if not Path(path).name.endswith((".nii", ".nii.gz")):
+        raise InputError(f"expected a file ending in .nii or .nii.gz, got {path}")
+    return Path(path)
 
 
 def _from_mni(head: Head) -> Transform | None:
