@@ -72,14 +72,24 @@ class Interface:
         >>> abs(interface("day 1").impedance(130.0, 6e-6)).round(1)
         np.float64(7020.9)
         """
+        scale = 1.0 if self.area is None else self.area / area
+        return np.asarray(scale / self.admittance(frequency))
+
+    def admittance(self, frequency: ArrayLike) -> NDArray[np.complex128]:
+        """Return the admittance (S) at ``frequency`` (Hz): of the area of measurement, or a contact.
+
+        Raises
+        ------
+        InputError
+            If a frequency is not > 0.
+        """
         f = np.asarray(frequency, dtype=np.float64)
         if not (np.isfinite(f).all() and (f > 0).all()):
             raise InputError(
                 f"expected frequencies > 0 Hz, got {f.min():g} .. {f.max():g} Hz: interface of a "
                 "contact"
             )
-        scale = 1.0 if self.area is None else self.area / area
-        return np.asarray(scale * self.k / (2j * np.pi * f) ** self.alpha)
+        return np.asarray((2j * np.pi * f) ** self.alpha / self.k)
 
 
 @cache

@@ -55,6 +55,24 @@ class Piece:
             return self.tau * (self.first - self.last)
         return 0.5 * (self.first + self.last) * (self.stop - self.start)
 
+    def charge(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ∫ w dt (s) from the start of the piece to times (s), held from its end on."""
+        s = np.clip(t, self.start, self.stop) - self.start
+        if self.tau < inf:
+            return np.asarray(-self.tau * self.first * np.expm1(-s / self.tau))
+        slope = (self.last - self.first) / (self.stop - self.start)
+        return np.asarray(s * (self.first + 0.5 * slope * s))
+
+    @property
+    def moment(self) -> float:
+        """∫ t w dt (s²)."""
+        length = self.stop - self.start
+        if self.tau < inf:
+            inner = self.tau**2 * self.first - self.tau * (self.tau + length) * self.last
+            return self.start * self.integral + inner
+        middle = 0.5 * (self.start + self.stop)
+        return middle * self.integral + (self.last - self.first) * length**2 / 12
+
     def transform(self, omega: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return ∫ w exp(-i omega t) dt (s) at angular frequencies (1/s)."""
         length = self.stop - self.start
@@ -159,6 +177,20 @@ class PulseTrain:
             inside = (t >= p.start) & (t < p.stop)
             w[inside] = p.at(t[inside])
         return w
+
+    def charge(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Return ∫ w dt (s) at times (s), less its mean over a period: of a balanced train.
+
+        Raises
+        ------
+        InputError
+            If the charge is not balanced, and grows for ever, or it is a single pulse.
+        """
+        if self.rate is None or not self.balanced:
+            raise InputError(f"expected a train whose charge is balanced: {self.name!r}")
+        t = np.mod(np.asarray(t, dtype=np.float64), self.period)
+        mean = -self.rate * sum(p.moment for p in self.pieces)
+        return np.asarray(sum(p.charge(t) for p in self.pieces) - mean)
 
     def coefficients(self, n: NDArray[np.int64]) -> NDArray[np.complex128]:
         """Return the Fourier coefficients c_n (1) of the train: w = sum_n c_n exp(i 2 pi n t/T).
