@@ -60,6 +60,17 @@ class SampledLead:
         minus = np.stack([self.lattice.gradient(self.E[..., i]) for i in range(3)], axis=-2)
         return -0.5 * (minus + minus.swapaxes(-1, -2))
 
+    @property
+    def points(self) -> Floats:
+        """Middles of the cells in the head (m), shape (n, 3)."""
+        return self.lattice.points
+
+    def some(self, cells: NDArray[np.intp]) -> SomeCells:
+        """Return the unit responses at some of the cells."""
+        return SomeCells(
+            E=self.E[:, cells], points=self.points[cells], curvature=lambda: self.H[:, cells]
+        )
+
 
 def sample_lead(response: UnitResponses, lattice: Lattice | None = None) -> SampledLead:
     """Return unit responses at cells around their lead.
@@ -79,6 +90,20 @@ def sample_lead(response: UnitResponses, lattice: Lattice | None = None) -> Samp
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SomeCells:
+    """Unit responses at some cells; what a `Criterion` asks of `SampledLead` too."""
+
+    E: Floats
+    points: Floats
+    curvature: Callable[[], Floats]
+
+    @cached_property
+    def H(self) -> Floats:
+        """Second derivatives of the potential (V/m² per A), shape (N, n, 3, 3)."""
+        return self.curvature()
+
+
 class Criterion(Protocol):
     """What counts as activated."""
 
@@ -87,7 +112,7 @@ class Criterion(Protocol):
         """Return p where the strength falls about as distance to the power -p."""
         ...
 
-    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+    def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
         """Return the strength at each cell, 1 at threshold, proportional to currents (A): (n,)."""
         ...
 
@@ -118,9 +143,9 @@ class FieldCriterion:
         """Check the threshold."""
         check_positive("threshold (V/m)", self.threshold)
 
-    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+    def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
         """Return |E| over the threshold at each cell, shape (n,)."""
-        E = np.tensordot(currents, sampled.E, axes=1)
+        E = np.tensordot(currents, at.E, axes=1)
         size: Floats = np.sqrt(np.einsum("ni,ni->n", E, E)) / self.threshold
         return size
 
@@ -156,15 +181,15 @@ class CurvatureCriterion:
         """Check the threshold."""
         check_positive("threshold (V/m²)", self.threshold)
 
-    def strength(self, sampled: SampledLead, currents: Floats) -> Floats:
+    def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
         """Return the curvature over the threshold at each cell, at least 0, shape (n,)."""
-        H = np.tensordot(currents, sampled.H, axes=1)
+        H = np.tensordot(currents, at.H, axes=1)
         known = np.isfinite(H).all(axis=(1, 2))
         if self.directions is None:
             most = np.full(len(H), np.nan)
             most[known] = np.linalg.eigvalsh(H[known])[:, -1]
         else:
-            u = self._directions(sampled.lattice.points)
+            u = self._directions(at.points)
             most = np.einsum("ni,nij,nj->n", u, H, u)
         strength: Floats = np.maximum(most, 0.0) / self.threshold
         return strength

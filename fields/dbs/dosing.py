@@ -1,0 +1,446 @@
+"""Search of contacts and amplitude: the most of what is wanted, the least of what is not.
+
+Whatever is reached or spared, a zone or a pathway, each piece of it (a cell, a fibre) is activated
+from some amplitude on, inversely proportional to what 1 A does there. For one split of the current
+all amplitudes are thus one histogram of the thresholds, and all splits of a lead can be gone
+through: nothing is solved. |E| above a threshold is no convex constraint, so that no convex
+programme finds the best split; the grid of splits has no local optima to be caught in, and the best
+one is improved by moving smaller parts from contact to contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from math import floor
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rheobase._errors import InputError, check_positive
+from rheobase._progress import stage, track
+from rheobase.fields.dbs.patterns import Allowed, allowed, splits
+from rheobase.fields.dbs.steering import Steering, steer
+from rheobase.fields.dbs.volumes import Criterion, SampledLead, parts
+from rheobase.fields.dbs.zones import Zone
+from rheobase.fields.optimisation.limits import Limits
+
+Floats = NDArray[np.float64]
+
+STEP = 0.1e-3  # of the amplitude (A)
+FINE = 0.05  # of the current; what is moved from contact to contact at last
+EVEN = 1e-9  # of scores; less of a difference is none
+BLOCK = 64  # splits whose fibres are asked about at a time
+
+
+class Fibres(Protocol):
+    """Fibres and the currents that make them fire."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the pathway."""
+        ...
+
+    def thresholds(self, patterns: Floats) -> Floats:
+        """Return the factor on currents of contacts (A), shape (m, N), at which each fibre fires.
+
+        Shape (m, n_fibres); infinite where it never does.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Goal:
+    """What is to be reached or spared.
+
+    Parameters
+    ----------
+    of
+        A zone or a pathway.
+    weight
+        What its activated share counts in the score: > 0 to reach, < 0 to spare.
+    at_most
+        Largest share that is allowed, from 0 to 1; any if None.
+
+    Raises
+    ------
+    InputError
+        If the weight is not finite, or the share not from 0 to 1.
+    """
+
+    of: Zone | Fibres
+    weight: float = 1.0
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not np.isfinite(self.weight):
+            raise InputError(f"expected a finite weight, got {self.weight!r}: goal {self.name!r}")
+        if self.at_most is not None and not 0 <= self.at_most <= 1:
+            raise InputError(
+                f"expected a share from 0 to 1, got {self.at_most!r}: goal {self.name!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the zone or pathway."""
+        return self.of.name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dose:
+    """A split of the current and its best amplitude.
+
+    Parameters
+    ----------
+    pattern
+        Currents of the contacts for an amplitude of 1 A, shape (N,).
+    amplitude
+        Amplitude (A): the current that enters the tissue.
+    shares
+        Activated share of each goal, by name.
+    score
+        Sum of weights times shares.
+    """
+
+    pattern: Floats
+    amplitude: float
+    shares: dict[str, float]
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Search:
+    """What a search found.
+
+    Parameters
+    ----------
+    doses
+        The best amplitude of each split, the best split first.
+    steering
+        The best setting, None if every amplitude is worse than none.
+    considered
+        Number of splits that were looked at.
+    """
+
+    doses: tuple[Dose, ...]
+    steering: Steering | None = field(repr=False)
+    considered: int
+
+    @property
+    def best(self) -> Dose:
+        """The best dose."""
+        return self.doses[0]
+
+    def rows(self, most: int = 10) -> list[dict[str, Any]]:
+        """Return a row for each of the ``most`` best splits, for tables."""
+        return [
+            {
+                "score": dose.score,
+                "amplitude_mA": 1e3 * dose.amplitude,
+                "currents_mA": (1e3 * dose.amplitude * dose.pattern).round(4).tolist(),
+                **{f"share of {name}": share for name, share in dose.shares.items()},
+            }
+            for dose in self.doses[:most]
+        ]
+
+
+def search(
+    sampled: SampledLead,
+    goals: Sequence[Goal],
+    limits: Limits,
+    *,
+    criterion: Criterion | None = None,
+    patterns: ArrayLike | None = None,
+    step: float = STEP,
+    pulse_width: float | None = None,
+    charge_density: float | None = None,
+) -> Search:
+    """Return the split of the current and the amplitude with the best score.
+
+    Parameters
+    ----------
+    sampled
+        The lead at cells.
+    goals
+        What is to be reached and spared, with different names.
+    limits
+        Of the stimulator: in all and of each contact.
+    criterion
+        What counts as activated in zones.
+    patterns
+        Splits to look at: currents of the contacts for 1 A, shape (m, N); those of `splits` if
+        None.
+    step
+        Of the amplitude (A).
+    pulse_width, charge_density
+        As for `rheobase.fields.dbs.patterns.allowed`.
+
+    Returns
+    -------
+    Search
+        Of settings with one score the one with the least current is taken.
+
+    Raises
+    ------
+    InputError
+        If goals have one name or none is to be reached, a zone comes without a criterion or has
+        nothing around the lead, or patterns are not 1 A.
+    """
+    _check_goals(goals, criterion)
+    check_positive("step (A)", step)
+    response = sampled.response
+    may = allowed(response, limits, pulse_width=pulse_width, charge_density=charge_density)
+    n = len(response.contacts)
+    tried = splits(n) if patterns is None else _checked_patterns(patterns, n)
+    with stage("zones around the lead"):
+        pieces = [_Pieces(goal, sampled, criterion) for goal in goals]
+    found: list[Dose] = []
+    blocks = range(0, len(tried), BLOCK)
+    for first in track(blocks, "splits of the current", total=len(blocks)):
+        found += _doses(tried[first : first + BLOCK], goals, pieces, may, step)
+    if not found:
+        raise InputError(f"expected limits that allow {1e3 * step:g} mA, none of the splits may")
+    found.sort(key=_rank)
+    considered = len(tried)
+    better = found[0]
+    while True:
+        moved = _moved(better.pattern)
+        considered += len(moved)
+        best = min(_doses(moved, goals, pieces, may, step), key=_rank, default=better)
+        if not best.score > better.score + EVEN:
+            break
+        better = best
+    if better is not found[0]:
+        found.insert(0, better)
+    return Search(
+        doses=tuple(found),
+        steering=_setting(sampled, better),
+        considered=considered,
+    )
+
+
+def shares(
+    sampled: SampledLead,
+    of: Zone | Fibres,
+    steering: Steering,
+    factors: ArrayLike,
+    *,
+    criterion: Criterion | None = None,
+) -> Floats:
+    """Return the activated share of a zone or a pathway at multiples of a setting, shape (k,).
+
+    Parameters
+    ----------
+    sampled
+        The lead at cells.
+    of
+        The zone or the pathway.
+    steering
+        The setting.
+    factors
+        Multiples >= 0, shape (k,).
+    criterion
+        What counts as activated in a zone.
+
+    Raises
+    ------
+    InputError
+        If a multiple is not >= 0, or a zone comes without a criterion.
+    """
+    a = np.atleast_1d(np.asarray(factors, dtype=np.float64))
+    if a.ndim != 1 or not (np.isfinite(a) & (a >= 0)).all():
+        raise InputError(f"expected multiples >= 0 of a setting: share of {of.name!r}")
+    if not isinstance(of, Zone):
+        fires = of.thresholds(steering.currents[None])[0]
+        reached: Floats = (fires[:, None] <= a).mean(axis=0)
+        return reached
+    if criterion is None:
+        raise InputError(f"expected a criterion of activation for zone {of.name!r}, got none")
+    strength = criterion.strength(sampled, steering.currents)
+    volume = np.where(np.isfinite(strength), of.within(sampled.lattice), 0.0)
+    found = [float(parts(sampled.lattice, x * strength, criterion) @ volume) for x in a.tolist()]
+    return np.minimum(np.array(found) / of.volume, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Amplitudes from the first gain to the first side effect.
+
+    Parameters
+    ----------
+    gain, side_effect
+        Amplitudes (in the unit of those given) at which the shares that matter are reached;
+        infinite where they are not.
+    """
+
+    gain: float
+    side_effect: float
+
+    @property
+    def width(self) -> float:
+        """From gain to side effect, < 0 where that comes first; NaN if neither comes."""
+        both = np.isfinite(self.gain) or np.isfinite(self.side_effect)
+        return self.side_effect - self.gain if both else float("nan")
+
+
+def therapeutic_window(
+    amplitudes: ArrayLike,
+    wanted: ArrayLike,
+    unwanted: ArrayLike,
+    *,
+    gain: float = 0.5,
+    side_effect: float = 0.1,
+) -> Window:
+    """Return the amplitudes at which a gain and a side effect begin, linear between those given.
+
+    Parameters
+    ----------
+    amplitudes
+        Ascending, shape (k,).
+    wanted, unwanted
+        Activated share of what is to be reached and to be spared at each, shape (k,).
+    gain, side_effect
+        Share of each that matters.
+
+    Raises
+    ------
+    InputError
+        If shapes differ or amplitudes do not ascend.
+    """
+    a, w, u = (np.asarray(x, dtype=np.float64) for x in (amplitudes, wanted, unwanted))
+    if a.ndim != 1 or not (a.shape == w.shape == u.shape) or not (np.diff(a) > 0).all():
+        raise InputError(
+            "expected ascending amplitudes and a share of both at each, got shapes "
+            f"{a.shape}, {w.shape} and {u.shape}: therapeutic window"
+        )
+    return Window(gain=_first(a, w, gain), side_effect=_first(a, u, side_effect))
+
+
+class _Pieces:
+    """The pieces of a goal: their part of it, and the amplitude each needs."""
+
+    def __init__(self, goal: Goal, sampled: SampledLead, criterion: Criterion | None) -> None:
+        self.fibres = None if isinstance(goal.of, Zone) else goal.of
+        self.criterion = criterion
+        if isinstance(goal.of, Zone):
+            volume = np.where(sampled.volumes > 0, goal.of.within(sampled.lattice), 0.0)
+            some = np.flatnonzero(volume)
+            if not len(some) and goal.weight > 0:
+                raise InputError(
+                    f"expected a zone around lead {sampled.lattice.lead.name!r}, nothing of it is "
+                    f"within {1e3 * sampled.lattice.t[-1]:g} mm: goal {goal.name!r}"
+                )
+            self.cells = sampled.some(some)
+            self.part = volume[some] / goal.of.volume
+
+    def histogram(self, patterns: Floats, step: float, count: int) -> Floats:
+        """Return the share activated at amplitudes 0, step, … of patterns, shape (m, count)."""
+        if self.fibres is not None:
+            needed = self.fibres.thresholds(patterns)
+            part = np.full(needed.shape[1], 1 / max(needed.shape[1], 1))
+            rows = list(needed)
+        else:
+            assert self.criterion is not None  # checked before
+            part, rows = self.part, []
+            for pattern in patterns:
+                with np.errstate(divide="ignore"):
+                    rows.append(1 / self.criterion.strength(self.cells, pattern))
+        out = np.zeros((len(patterns), count))
+        for k, needed_by_one in enumerate(rows):
+            at = np.ceil(np.minimum(needed_by_one / step, count)).astype(np.intp)
+            out[k] = np.bincount(at, weights=part, minlength=count + 1)[:count].cumsum()
+        return out
+
+
+def _doses(
+    patterns: Floats, goals: Sequence[Goal], pieces: Sequence[_Pieces], may: Allowed, step: float
+) -> list[Dose]:
+    """Return the best amplitude of each pattern that may have one step at least."""
+    steps = np.array([floor(may.amplitude(p) / step * (1 + 1e-12)) for p in patterns], dtype=int)
+    patterns, steps = patterns[steps > 0], steps[steps > 0]
+    if not len(patterns):
+        return []
+    share = np.stack([one.histogram(patterns, step, int(steps.max()) + 1) for one in pieces])
+    score = np.tensordot([goal.weight for goal in goals], share, axes=1)
+    score[np.arange(score.shape[1]) > steps[:, None]] = -np.inf
+    for goal, own in zip(goals, share, strict=True):
+        if goal.at_most is not None:
+            score[own > goal.at_most] = -np.inf
+    best = (score > score.max(axis=1, keepdims=True) - EVEN).argmax(axis=1)
+    return [
+        Dose(
+            pattern=pattern,
+            amplitude=float(k * step),
+            shares={goal.name: float(own[i, k]) for goal, own in zip(goals, share, strict=True)},
+            score=float(score[i, k]),
+        )
+        for i, (pattern, k) in enumerate(zip(patterns, best.tolist(), strict=True))
+    ]
+
+
+def _moved(pattern: Floats) -> Floats:
+    """Return a pattern with a little moved from each contact to each other of its polarity."""
+    found = []
+    for sign in (-1.0, 1.0):
+        own = np.maximum(sign * pattern, 0.0)
+        free = np.flatnonzero(sign * pattern >= 0) if own.any() else np.array([], dtype=np.intp)
+        for i, j in permutations(free.tolist(), 2):
+            if own[i] >= FINE - EVEN:
+                moved = pattern.copy()
+                moved[i] -= sign * FINE
+                moved[j] += sign * FINE
+                moved[np.abs(moved) < EVEN] = 0.0
+                found.append(moved)
+    return np.array(found).reshape(-1, len(pattern))
+
+
+def _rank(dose: Dose) -> tuple[float, float, int]:
+    """Return what doses are put in order by: score, then current, then number of contacts."""
+    return -round(dose.score / EVEN), dose.amplitude, int(np.count_nonzero(dose.pattern))
+
+
+def _setting(sampled: SampledLead, dose: Dose) -> Steering | None:
+    if dose.amplitude == 0:
+        return None
+    names = sampled.response.contacts
+    currents = dict(zip(names, (dose.amplitude * dose.pattern).tolist(), strict=True))
+    driven = {name: current for name, current in currents.items() if current}
+    return steer(sampled.response, driven, case=bool(abs(dose.pattern.sum()) > EVEN))
+
+
+def _check_goals(goals: Sequence[Goal], criterion: Criterion | None) -> None:
+    names = [goal.name for goal in goals]
+    if len(set(names)) < len(names):
+        raise InputError(f"expected goals with different names, got {names}")
+    if not any(goal.weight > 0 for goal in goals):
+        raise InputError("expected one goal at least with a weight > 0: search")
+    zones = [goal.name for goal in goals if isinstance(goal.of, Zone)]
+    if zones and criterion is None:
+        raise InputError(f"expected a criterion of activation for zone {zones[0]!r}, got none")
+
+
+def _checked_patterns(patterns: ArrayLike, n: int) -> Floats:
+    p = np.atleast_2d(np.asarray(patterns, dtype=np.float64))
+    if p.ndim != 2 or p.shape[1] != n or not len(p) or not np.isfinite(p).all():
+        raise InputError(f"expected finite currents of {n} contacts, got {p.shape}: patterns")
+    total = (np.abs(p).sum(axis=1) + np.abs(p.sum(axis=1))) / 2
+    if not np.allclose(total, 1.0, rtol=0, atol=1e-6):
+        raise InputError(
+            f"expected patterns of 1 A, got {total[np.abs(total - 1).argmax()]:g} A: search"
+        )
+    return p
+
+
+def _first(a: Floats, share: Floats, level: float) -> float:
+    """Return where a share first reaches a level, infinite if it does not."""
+    reached = np.flatnonzero(share >= level)
+    if not len(reached):
+        return float("inf")
+    k = int(reached[0])
+    if k == 0:
+        return float(a[0])
+    part = (level - share[k - 1]) / (share[k] - share[k - 1])
+    return float(a[k - 1] + part * (a[k] - a[k - 1]))
