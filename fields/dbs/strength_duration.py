@@ -5,8 +5,8 @@ Weiss found that the charge at threshold rises linearly with the width w of the 
     I w = I_rheobase (w + w_chronaxie),
 
 so that a line through charges gives the current of an endless pulse and the width at which twice
-as much is needed (Lapicque named both). Bostock, J Physiol 341:59 (1983),
-doi:10.1113/jphysiol.1983.sp014792, finds it hold for myelinated axons.
+as much is needed (Lapicque named both). Computed myelinated axons keep to it (Bostock, J Physiol
+341:59 (1983)).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is random: conductivities of tissues, places of electrodes, the pose of a coil.
+"""What is random: conductivities of tissues, places of electrodes, the pose of a coil, a lead.
 
 Correlated inputs are joined by a Gaussian copula: the correlation is that of their normal scores,
 the distribution of each stays as it is (Nelsen, An Introduction to Copulas, 2006,
@@ -24,6 +24,7 @@ from rheobase.meshes.head import Head
 Floats = NDArray[np.float64]
 ElectrodeAxis = Literal["front", "right", "turn"]
 CoilAxis = Literal["x", "y", "z", "pitch", "roll", "turn"]
+LeadAxis = Literal["x", "y", "z", "pitch", "roll", "turn"]
 
 #: Samples reach no further out than this probability: the tails of no distribution are endless.
 TAIL = 1e-6
@@ -147,7 +148,71 @@ class CoilShift:
         return "mm" if self.axis in ("x", "y", "z") else "deg"
 
 
-Input = Conductivity | ElectrodeShift | CoilShift
+@dataclass(frozen=True, kw_only=True)
+class LeadShift:
+    """How far a lead is from its place, in its own frame.
+
+    Parameters
+    ----------
+    axis
+        "x" (where its marker looks), "y", "z" (up the shaft; mm), or a turn about one of them
+        through the tip in degrees: "pitch" about x, "roll" about y, "turn" about z.
+    distribution
+        Of the shift (mm) or turn (degrees).
+
+    Raises
+    ------
+    InputError
+        If the axis is unknown.
+    """
+
+    axis: LeadAxis
+    distribution: Distribution
+
+    def __post_init__(self) -> None:
+        """Check the axis."""
+        check_option("axis", self.axis, get_args(LeadAxis), where="shift of a lead")
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return f"lead {self.axis}"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        return "mm" if self.axis in ("x", "y", "z") else "deg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncapsulationThickness:
+    """The thickness of the tissue that grows around a lead (mm).
+
+    Parameters
+    ----------
+    distribution
+        Its distribution (mm).
+
+    Raises
+    ------
+    InputError
+        If the distribution allows a thickness <= 0 mm.
+    """
+
+    distribution: Distribution
+    name = "encapsulation"
+    unit = "mm"
+
+    def __post_init__(self) -> None:
+        """Check that every thickness is > 0."""
+        if not self.distribution.positive:
+            raise InputError(
+                f"expected a distribution of thicknesses > 0 mm, got {self.distribution}, which "
+                f"reaches down to {self.distribution.low:g}: encapsulation"
+            )
+
+
+Input = Conductivity | ElectrodeShift | CoilShift | LeadShift | EncapsulationThickness
 
 
 class Inputs:
@@ -261,7 +326,7 @@ class Inputs:
         KeyError, TypeError
             If the record is damaged.
         """
-        kinds: dict[str, Any] = {k.__name__: k for k in (Conductivity, ElectrodeShift, CoilShift)}
+        kinds: dict[str, Any] = {kind.__name__: kind for kind in get_args(Input)}
         made = []
         for row in record["inputs"]:
             rest = {k: v for k, v in row.items() if k not in ("input", "distribution")}
