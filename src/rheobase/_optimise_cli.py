@@ -78,7 +78,11 @@ def optimise(
         str | None, typer.Option("--reference-target", help="Target there (dose).")
     ] = None,
     intensity: Annotated[
-        float | None, typer.Option("--intensity", help="dI/dt (A/µs), of the reference for a dose.")
+        float | None,
+        typer.Option(
+            "--intensity",
+            help="dI/dt (A/µs) at which cells are to fire; that of the reference (dose).",
+        ),
     ] = None,
     other: Annotated[
         list[str] | None, typer.Option("--set", help="Another key of the table: name=value.")
@@ -129,6 +133,8 @@ def optimise(
         if device is not None:
             own = load_study(device)[0]
             table = {"head": plain(own.head), **table, "device": plain(own.device)}
+        if what != "dose" and intensity is not None:
+            table["optimise"]["intensity_A_per_us"], intensity = intensity, None
         if reference is not None or reference_target is not None or intensity is not None:
             table["reference"] = reference_of(reference, reference_target, radius_mm, intensity)
         text = toml_text(table)
@@ -138,7 +144,7 @@ def optimise(
         check_study(study)
         typer.echo(f"{what}: valid: {study.title}")
         return
-    _tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
+    tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
 
 
 def uncertainty(
@@ -178,7 +184,7 @@ def uncertainty(
     from rheobase.dosing import run_uncertainty
 
     folder = out or Path("out") / f"{path.stem}_uncertainty"
-    _tell(run_uncertainty(checked, text=text, out=folder), as_json=as_json)
+    tell(run_uncertainty(checked, text=text, out=folder), as_json=as_json)
 
 
 def head_of(source: str, resolution: str | None) -> dict[str, Any]:
@@ -233,7 +239,7 @@ def target_of(text: str, radius_mm: float | None, direction: str | None) -> dict
 
     found: dict[str, Any]
     if "," in text:
-        found = {"mni_mm": _numbers(text, "--target")}
+        found = {"mni_mm": numbers(text, "--target")}
     elif text in TEN_TEN:
         found = {"position": text}
     else:
@@ -243,11 +249,12 @@ def target_of(text: str, radius_mm: float | None, direction: str | None) -> dict
     if direction is not None:
         found["direction"] = direction
         if "," in direction:
-            found["direction"] = _numbers(direction, "--direction")
+            found["direction"] = numbers(direction, "--direction")
     return found
 
 
-def _numbers(text: str, where: str) -> list[float]:
+def numbers(text: str, where: str) -> list[float]:
+    """Return the three numbers of ``x,y,z``; ``where`` is the option that they came with."""
     try:
         found = [float(x) for x in text.split(",")]
     except ValueError:
@@ -257,7 +264,8 @@ def _numbers(text: str, where: str) -> list[float]:
     return found
 
 
-def _tell(result: Result, *, as_json: bool) -> None:
+def tell(result: Result, *, as_json: bool) -> None:
+    """Print the tables of a run and its files, or all of it as JSON."""
     if as_json:
         typer.echo(json.dumps(result.as_dict(), indent=2, allow_nan=False))
         return
