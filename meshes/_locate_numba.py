@@ -159,3 +159,46 @@ def locate(
                 bary[n, 0], bary[n, 1], bary[n, 2], bary[n, 3] = b0, b1, b2, b3
                 if worst > 0:
                     break
+
+
+@njit(cache=True, nogil=True)
+def tets_of(
+    nodes: Any,
+    tets: Any,
+    low: Any,
+    cell: float,
+    shape: Any,
+    first: Any,
+    members: Any,
+    points: Any,
+    found: Any,
+) -> None:
+    """Find the tetrahedron of each point, -1 outside; that of the point before it is tried first.
+
+    The boxes are those of `Locator`. Points in a row are near each other, so most searches are one
+    test.
+    """
+    near = -1
+    for n in range(points.shape[0]):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        if near >= 0:
+            b0, b1, b2, b3 = barycentric(nodes, tets, near, x, y, z)
+            if min(min(b0, b1), min(b2, b3)) > 0.0:
+                found[n] = near
+                continue
+        found[n] = -1
+        fi, fj, fk = (x - low[0]) / cell, (y - low[1]) / cell, (z - low[2]) / cell
+        if not (0.0 <= fi < shape[0] and 0.0 <= fj < shape[1] and 0.0 <= fk < shape[2]):
+            continue
+        box = (int(fi) * shape[1] + int(fj)) * shape[2] + int(fk)
+        best = -1e-9  # on a face shared by many, the tetrahedron that holds the point most
+        for m in range(first[box], first[box + 1]):
+            t = members[m]
+            b0, b1, b2, b3 = barycentric(nodes, tets, t, x, y, z)
+            worst = min(min(b0, b1), min(b2, b3))
+            if worst >= best:
+                best = worst
+                found[n] = t
+                if worst > 0.0:
+                    break
+        near = found[n]

@@ -85,14 +85,14 @@ class HeadMedium:
 
     def labels(self, points: ArrayLike) -> Labels:
         """See `Medium`."""
-        tet, _ = self._locator.locate(checked(points))
+        tet = self._locator.tets(checked(points))
         return self._labels[tet]
 
     def tensors(self, points: ArrayLike) -> Floats | None:
         """See `Medium`."""
         if self._values is None:
             return None
-        tet, _ = self._locator.locate(checked(points))
+        tet = self._locator.tets(checked(points))
         return self._values[self._rows[tet]]
 
 
