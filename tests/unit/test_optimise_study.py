@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.image import imread
 
 from rheobase.__main__ import main
@@ -16,12 +17,14 @@ from rheobase._errors import InputError
 from rheobase.config import load_study, parse_study
 from rheobase.dosing import run_optimise
 from rheobase.fields.coils.frame import pose_from_simnibs
+from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet
 from rheobase.stations import field as field_station
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.book import Book
 from rheobase.stations.currents import currents_station
+from rheobase.stations.poses import poses_station
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTMS
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -143,14 +146,12 @@ def test_carriers(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("flat")
-def test_cells_count(tmp_path: Path) -> None:
-    made = build_head("sphere", edge_length_mm=7, **BALL["options"])
-    head = replace(made, cortex=shell_sheet(0.070, 0.003))
+def test_cells_count(ball: Head, tmp_path: Path) -> None:
     table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 20})
     table = changed(table, "optimise", goal="intensity", electrodes=None, front=0)
     study, book = parsed(table), Book(out=tmp_path)
     assert isinstance(study.optimise, OptimiseTES)
-    currents_station(study, study.optimise, head, book)
+    currents_station(study, study.optimise, ball, book)
     found = book.details["optimise"]
     assert found["unit"] == "mV"
     assert 0.01 < found["value"] < 1.0  # a tenth of a millivolt for each V/m, and 2 mA
@@ -159,6 +160,77 @@ def test_cells_count(tmp_path: Path) -> None:
     assert currents["C3"] == pytest.approx(1e-3)
     with pytest.raises(InputError, match="unknown cell type 'L5_piramidal', nearest: L5_pyramid"):
         check_inputs(parsed(changed(TES, "target", cells={"type": "L5_piramidal"})))
+
+
+@pytest.fixture(scope="module")
+def ball() -> Head:
+    """Return the ball with a cortex, as coarse as it can be."""
+    made = build_head("sphere", edge_length_mm=7.9, **BALL["options"])
+    return replace(made, cortex=shell_sheet(0.070, 0.003))
+
+
+@pytest.mark.usefixtures("flat")
+@pytest.mark.parametrize("every_pair", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> None:
+    table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 12})
+    table = changed(
+        table,
+        "optimise",
+        goal="recruitment",
+        pulse_us=200,
+        every_pair=every_pair,
+        total_mA=700,
+        each_mA=500,
+        electrodes=None,
+        positions=["C3", "C1", "C5", "T7"],
+    )
+    study, book = parsed(table), Book(out=tmp_path)
+    assert isinstance(study.optimise, OptimiseTES)
+    currents_station(study, study.optimise, ball, book)
+    found = book.details["optimise"]
+    (currents,) = found["currents_A"]
+    assert sum(i for i in currents.values() if i > 0) <= 0.7 + 1e-9
+    assert 50 < found["value"] <= 100
+    assert "local optimum" in found["proved"]
+    assert ("fires more than" in found["proved"]) == every_pair
+    record = json.loads((tmp_path / "montage.json").read_text(encoding="utf-8"))
+    assert record["in_target_percent"] == found["value"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("flat")
+def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rheobase.stations.recruiting_poses.cache_dir", lambda: tmp_path)
+    cells = {"type": "L5_pyramidal", "placements": 12}
+    table = changed(TMS, "target", direction=None, cells=cells)
+    table = changed(
+        table,
+        "optimise",
+        goal="recruitment",
+        intensity_A_per_us=220,
+        field_V_per_m=None,
+        modes=40,
+        radius_mm=6,
+        step_deg=90,
+    )
+    study, book = parsed(table), Book(out=tmp_path)
+    assert isinstance(study.optimise, OptimiseTMS)
+    poses_station(study, study.optimise, ball, book)
+    found = book.details["optimise"]
+    assert 0 < found["share_solved"] < 1
+    with xr.open_dataset(tmp_path / "recruitment.nc") as cells_solved:
+        curve = cells_solved.threshold.sel(polarity="plus").values * 1e-6
+    assert found["share_solved"] == pytest.approx(float(np.mean(curve <= 220)))
+    # few modes: the field that they lack moves the thresholds, and with them the share
+    low, high = (float(np.mean(curve * (1 + k * found["modes_missing"]) <= 220)) for k in (1, -1))
+    assert low <= found["share_by_modes"] <= high
+    with np.load(tmp_path / "poses.npz") as every:
+        share = every["cells_that_fire_percent"]
+    assert share.max() >= 100 * found["share_by_modes"] - 1e-9
+    poses = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))["poses"]
+    assert poses[0]["cells_that_fire_percent"] == pytest.approx(100 * found["share_by_modes"])
+    again, _ = load_study(tmp_path / "run.toml")
+    assert again.results.intensity_A_per_us == 220
 
 
 def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
@@ -183,7 +255,10 @@ def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
         (changed(TES, "target", atlas="a.nii"), "expected one of .*, got position and atlas"),
         (changed(TES, "target", parcels=["V1"]), "atlas and parcels belong together"),
         (changed(TES, "optimise", kind="tec"), r"unknown kind 'tec', .*: s.toml, \[optimise\]"),
-        (changed(TES, "optimise", goal="focal"), "'intensity', 'focality' or 'lcmv', got 'focal'"),
+        (
+            changed(TES, "optimise", goal="focal"),
+            "'intensity', 'focality', 'lcmv' or 'recruitment', got 'focal'",
+        ),
         (changed(TES, "optimise", total_ma=1), r"unknown key 'total_ma', nearest: total_mA"),
         (changed(TES, "optimise", total_mA=0), "greater than 0, got 0: s.toml, optimise.total_mA"),
         (
@@ -201,7 +276,25 @@ def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
         ),
         (
             changed(TMS, "target", cells={"type": "L5_pyramidal"}, direction=None),
-            "target.cells needs kind = 'tes', got 'tms'",
+            "target.cells needs kind = 'tes' or goal = 'recruitment', got 'tms'",
+        ),
+        (
+            changed(TES, "optimise", goal="recruitment", pulse_us=200),
+            "goal = 'recruitment' needs .target.cells.",
+        ),
+        (
+            changed(
+                changed(TES, "target", cells={"type": "L5_pyramidal"}),
+                "optimise",
+                goal="recruitment",
+            ),
+            "goal = 'recruitment' needs pulse_us: thresholds are those of pulses",
+        ),
+        (changed(TES, "optimise", pulse_us=200), "pulse_us belongs to goal = 'recruitment', got"),
+        (changed(TMS, "optimise", modes=60), "modes belongs to goal = 'recruitment', got 'field'"),
+        (
+            changed(TMS, "optimise", goal="recruitment", field_V_per_m=None),
+            "goal = 'recruitment' needs intensity_A_per_us: cells fire at some dI/dt",
         ),
         (
             changed(TES, "optimise", polarisation_mV=0.1),

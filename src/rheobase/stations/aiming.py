@@ -92,7 +92,10 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
     from rheobase.fields.leadfield import load_lead_field
     from rheobase.fields.leadfield_solve import all_places, lead_field
 
-    tissues = sorted({*table.spare, *target.tissues})
+    wanted = {*table.spare, *target.tissues}
+    if target.cells is not None:  # axons reach into what lies around
+        wanted |= {"white_matter", "csf"} & {t.name for t in head.tissues.values()}
+    tissues = sorted(wanted)
     for tissue in tissues:
         head.label_of(tissue)
     if table.lead_field is not None:

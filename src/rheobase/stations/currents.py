@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rheobase._progress import stage
 from rheobase.stations.aiming import aim, open_lead_field, place_targets
 from rheobase.stations.currents_book import Found, write_found
+from rheobase.stations.recruiting import recruiting
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def currents_station(
     target = aim(study.target, head)
     cells = place_targets(study.target, head, study.seed)
     field = open_lead_field(table, head, study.target)
+    if isinstance(table, OptimiseTES) and table.goal == "recruitment":
+        assert cells is not None  # OptimiseStudy
+        found = recruiting(table, head, field, target, cells)
+        write_found(study, table, head, field, target, found, book)
+        return
     with stage("what the electrodes do to the target"):
         C = rows(field, target) if cells is None else _polarised(cells, study.target, field)
     if isinstance(table, OptimiseTES):

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.dosing_views import AT_LIMIT, draw_currents, draw_front, draw_limits, flat_head
+from rheobase.dosing_views import (
+    AT_LIMIT,
+    draw_currents,
+    draw_front,
+    draw_limits,
+    draw_shares,
+    flat_head,
+)
 from rheobase.field_views import pad_scene
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.report import Section, Table
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from rheobase.fields.leadfield import LeadField
     from rheobase.fields.optimisation.target import Target
     from rheobase.meshes.head import Head
+    from rheobase.neurons.recruitment import Recruitment
     from rheobase.stations.book import Book
 
 Floats = NDArray[np.float64]
@@ -60,9 +68,13 @@ class Found:
     active
         Limits that are reached.
     strongest
-        The largest value within the limits.
+        The largest value within the limits, None where it is not known.
     fronts
         Trade-offs by name: values in the target and rms off it.
+    cells
+        Their thresholds, as parts of the currents; None where the field counts.
+    notes
+        What a reader must know of them.
     """
 
     names: tuple[str, ...]
@@ -75,8 +87,10 @@ class Found:
     gap: float | None
     rms: float
     active: tuple[str, ...]
-    strongest: float
+    strongest: float | None
     fronts: Mapping[str, tuple[Floats, Floats]]
+    cells: Recruitment | None = None
+    notes: tuple[str, ...] = ()
 
 
 def write_found(
@@ -108,7 +122,7 @@ def write_found(
                 "head": head.name,
                 "target": study.target.title,
                 "goal": table.goal,
-                f"in_target_{found.unit.replace('/', '_per_')}": found.value,
+                f"in_target_{_as_key(found.unit)}": found.value,
             },
         )
     )
@@ -117,6 +131,9 @@ def write_found(
         what = {"title": f"{study.title}: the currents that were found", "device": device}
         book.files.append(write_study(book.out, study, what))
     _write_fronts(found, book)
+    if found.cells is not None:
+        found.cells.save(book.out / "recruitment.nc")
+        book.files.append(book.out / "recruitment.nc")
     basis, strength, quantities = _fields(field, channels)
     region = study.target.region(head)
     within = tuple(dict.fromkeys([*table.spare, *study.target.tissues]))
@@ -124,13 +141,9 @@ def write_found(
     assert spread.target is not None  # the target holds some of the tissues
     tables = _tables(table, found, channels, spread, within)
     book.tables.update(tables)
-    montages = _montages(head, channels)
     centre = target.centre
-    scene = pad_scene(
-        head,
-        montages,
-        colours=None if len(channels) == 1 else [to_rgb(c) for c in COLOURS[: len(channels)]],
-    )
+    colours = None if len(channels) == 1 else [to_rgb(c) for c in COLOURS[: len(channels)]]
+    scene = pad_scene(head, _montages(head, channels), colours=colours)
     name = "E magnitude" if len(channels) == 1 else "TI envelope, peak to peak"
     with stage("pictures"):
         pictures = [
@@ -138,7 +151,7 @@ def write_found(
                 "currents",
                 _figure(head, found, channels, table),
                 "Currents on the scalp seen from above, the limits they use, and the trade-off "
-                "between the target and the rest.",
+                "between the target and the rest, or the cells that fire.",
             ),
             *field_pictures(
                 head,
@@ -163,7 +176,7 @@ def write_found(
                 f"Target: {study.target.title}, {target.volume * 1e6:.2f} cm³ of "
                 f"{', '.join(study.target.tissues)} around ({where}) mm. Goal: {table.goal} within "
                 f"{_limits_text(table)}{reached}.",
-                f"The {found.quantity}, is {found.value:.3g} {found.unit} in the target. "
+                f"In the target, the {found.quantity}: {found.value:.3g} {found.unit}. "
                 f"{found.proved}"
                 + ("" if found.gap is None else f" The relative gap to that is {found.gap:.1g}.")
                 + " "
@@ -173,6 +186,7 @@ def write_found(
             tables=[Table(columns=t.columns, rows=t.rows, title=k) for k, t in tables.items()],
         )
     )
+    book.notes.extend(found.notes)
     book.notes.append(
         "The optimum is that of this head model: its error of the field, and that of anatomy and "
         "conductivities, moves it (rheobase uncertainty)."
@@ -191,6 +205,10 @@ def write_found(
         "gap": found.gap,
         "active": list(found.active),
     }
+
+
+def _as_key(unit: str) -> str:
+    return {"%": "percent"}.get(unit, unit.replace("/", "_per_"))
 
 
 def _fields(
@@ -250,7 +268,11 @@ def _tables(
         columns=("quantity", "value", "unit"),
         rows=[
             (f"{found.quantity}, in the target", found.value, found.unit),
-            ("the largest that the limits allow", found.strongest, found.unit),
+            *(
+                []
+                if found.strongest is None
+                else [("the largest that the limits allow", found.strongest, found.unit)]
+            ),
             (f"mean {what} in the target", on.mean, "V/m"),
             (f"mean {what} elsewhere", on.mean_elsewhere, "V/m"),
             ("root mean square off the target", found.rms, "V/m"),
@@ -318,8 +340,9 @@ def _figure(
 ) -> Figure:
     """Draw the currents of each channel, the limits, and the trade-off."""
     n = len(channels)
-    figure = new_figure(4.4 * (n + 1 + bool(found.fronts)), 4.2)
-    panels = figure.subplots(1, n + 1 + bool(found.fronts), squeeze=False)[0]
+    count = n + 1 + bool(found.fronts) + (found.cells is not None)
+    figure = new_figure(4.4 * count, 4.2)
+    panels = figure.subplots(1, count, squeeze=False)[0]
     places = np.array([head.position(name) for name in found.names])
     centre = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
     vertex = head.positions.get("Cz", head.mesh.nodes[head.mesh.nodes[:, 2].argmax()])
@@ -341,6 +364,17 @@ def _figure(
             chosen={"chosen": (found.value, found.rms)},
         )
         panels[-1].set_title("trade-off", fontsize=10)
+    if found.cells is not None:
+        part = found.cells.threshold[0]
+        total = float(np.abs(found.currents).sum() / 2) * 1e3
+        draw_shares(
+            panels[-1],
+            {"these currents, scaled": (part * total, np.ones(len(part)), COLOURS[0])},
+            above=False,
+            xlabel="current in all (mA)",
+            ylabel="cells that fire (%)",
+            marks={"chosen": (total, "k")},
+        )
     return figure
 
 
@@ -358,9 +392,7 @@ def _write_fronts(found: Found, book: Book) -> None:
     path = book.out / "tradeoff.csv"
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["with", f"in_target_{found.unit.replace('/', '_per_')}", "off_target_rms_V_per_m"]
-        )
+        writer.writerow(["with", f"in_target_{_as_key(found.unit)}", "off_target_rms_V_per_m"])
         for name, (value, rms) in found.fronts.items():
             writer.writerows(
                 [name, v, r] for v, r in zip(value.tolist(), rms.tolist(), strict=True)

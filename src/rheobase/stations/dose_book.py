@@ -107,7 +107,11 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
     )
     for felt, _ in felts:
         book.notes.extend(felt.placed.notes)
-        book.notes.extend([] if felt.cells is None else felt.cells.notes)
+        if felt.cells is not None:
+            of_cells = book.out / f"recruitment_{felt.case.name}.nc"
+            felt.cells.save(of_cells)
+            book.files.append(of_cells)
+            book.notes.extend(felt.cells.notes)
     coil = here.placed.coil
     if coil is not None and coil.dIdt_max is not None and dose.amplitude > coil.dIdt_max:
         book.notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,19 +10,21 @@ from numpy.typing import NDArray
 
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.dosing_views import draw_angles, draw_poses
+from rheobase.dosing_views import draw_angles, draw_poses, draw_shares
 from rheobase.field_views import coil_scene
 from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.spaces import is_mni
 from rheobase.pose_files import MNI, NATIVE, in_mm, write_poses
 from rheobase.report import Section, Table
 from rheobase.stations.again import write_study
-from rheobase.stations.aiming import aim
+from rheobase.stations.aiming import aim, place_targets
 from rheobase.stations.currents_book import write_field
 from rheobase.stations.field import field_pictures
 from rheobase.stations.placing import direction_to
+from rheobase.stations.recruiting_poses import Fired, fire, fired_by
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTMS
-from rheobase.views import new_figure
+from rheobase.tables.text import plain
+from rheobase.views import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,8 +39,40 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ranked:
+    """What of all poses is compared.
+
+    Parameters
+    ----------
+    poses
+        Every pose, and the field of it.
+    values
+        What is to be large, as tables show it, shape (p, a).
+    best
+        Position and angle that are chosen.
+    name, key
+        Of the values, in tables and in files.
+    """
+
+    poses: TargetingMap
+    values: Floats
+    best: tuple[int, int]
+    name: str
+    key: str
+
+    def first(self, count: int) -> list[tuple[int, int]]:
+        """Return the best pose at each of the best positions, the chosen one first."""
+        angle = self.values.argmax(axis=1)
+        angle[self.best[0]] = self.best[1]
+        order = np.argsort(-self.values.max(axis=1), kind="stable")
+        order = np.concatenate([[self.best[0]], order[order != self.best[0]]])[:count]
+        return [(int(i), int(angle[i])) for i in order]
+
+
 def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Book) -> None:
     """Find the pose, solve for its field, write both, draw all poses, tabulate the best."""
+    from rheobase.fields.coils.placing import stand
     from rheobase.fields.focality import tissue_focality
     from rheobase.fields.induction import solve_induction
     from rheobase.fields.optimisation.target import rows
@@ -47,36 +82,65 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
 
     coil = table.open_coil()
     target = aim(study.target, head)
+    cells = place_targets(study.target, head, study.seed)
     scalp = Scalp(head.mesh)
     frame = scalp.frame(scalp.nearest(target.centre)[0], where="target")
     along, points = scalp_grid(frame, table.radius_mm * 1e-3, table.spacing_mm * 1e-3)
     conductor = Conductor(head)
-    round_ = 180.0 if target.direction is None else 360.0  # a turned coil has the same |E|
+    # a turned coil has the same |E|
+    round_ = 180.0 if target.direction is None and cells is None else 360.0
     found = reciprocity(conductor, target).map(
         coil,
         positions=points,
         angles_deg=np.arange(0.0, round_, table.step_deg),
         distance_mm=table.distance_mm,
     )
-    placed = found.placed()
+    fired = None if cells is None else fire(table, head, conductor, cells, coil, found)
+    ranked = _ranked(found, fired)
+    placed = stand(coil, scalp, found.poses[ranked.best], contact="lift")
     basis = solve_induction(conductor, placed, allow_intersection=True)  # lifted out already
     value = float(np.linalg.norm(rows(basis, target))) * 1e6  # at 1 A/µs
-    rate = 1.0 if table.field_V_per_m is None else table.field_V_per_m / value
+    rate = table.intensity_A_per_us or (
+        1.0 if table.field_V_per_m is None else table.field_V_per_m / value
+    )
     strength = basis.magnitude([rate * 1e6])
     region = study.target.region(head)
     spread = tissue_focality(basis, strength, head, tissues=study.target.tissues, target=region)
-    ranked = _ranked(found, table.poses)
-    book.files.extend(_write(study, table, head, found, ranked, rate, book))
-    tables = _tables(found, ranked, rate, value, spread.reference)
+    book.files.extend(_write(study, table, head, ranked, rate, book))
+    reached = [
+        ("in the target, solved for (V/m at 1 A/µs)", value),
+        ("dI/dt (A/µs)", rate),
+        ("in the target at that (V/m)", rate * value),
+        ("|E|, 99.9 % of the tissue at that (V/m)", spread.reference),
+    ]
+    curve = None
+    if fired is not None:
+        assert cells is not None  # there are thresholds of them
+        solved = fired_by(table, coil, basis, cells)
+        curve = solved.threshold[0] * 1e-6
+        reached += fired.rows(curve, rate)
+        solved.save(book.out / "recruitment.nc")
+        book.files.append(book.out / "recruitment.nc")
+        book.notes.extend(solved.notes)
+        if not fired.share[fired.best]:
+            book.notes.append(
+                f"No cell fires at {rate:.4g} A/µs: which pose is best is not told by that. The "
+                f"lowest threshold at the one shown is {np.nanmin(curve):.4g} A/µs."
+            )
+    tables = {
+        "Best poses": _poses_table(ranked, table.poses),
+        "Reached": Table(columns=("quantity", "value"), rows=reached),
+    }
     book.tables.update(tables)
     with stage("pictures"):
         pictures = [
             book.picture(
                 "poses",
-                _figure(found, frame, along, rate, table.spacing_mm * 1e-3),
+                _figure(ranked, frame, along, rate, table.spacing_mm * 1e-3, curve),
                 "Every position: the largest value over all angles, and the direction in which the "
-                "coil drives current at the best one; the red ring is the best position. Right: "
-                "all angles there.",
+                "coil drives current at the best one; the red ring is the best position. Then: "
+                "all angles there"
+                + ("." if curve is None else ", and the cells that fire, solved for at the best."),
             ),
             *field_pictures(
                 head,
@@ -95,7 +159,7 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
     book.sections.append(
         Section(
             title="Pose of the coil",
-            paragraphs=_paragraphs(study, found, target, coil, rate, value),
+            paragraphs=_paragraphs(study, ranked, fired, target, coil, rate, value),
             figures=pictures,
             tables=[Table(columns=t.columns, rows=t.rows, title=k) for k, t in tables.items()],
         )
@@ -108,29 +172,51 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
         )
     book.details["optimise"] = {
         "kind": "tms",
+        "goal": table.goal,
         "coil": coil.name,
         "target": study.target.title,
         "target_centre_m": target.centre,
         "poses": int(np.prod(found.values.shape)),
-        "pose_m": found.best_pose,
-        "by_reciprocity_V_per_m_at_1_A_per_us": float(found.values.max() * 1e6),
+        "pose_m": found.poses[ranked.best],
+        "by_reciprocity_V_per_m_at_1_A_per_us": float(found.values[ranked.best] * 1e6),
         "solved_V_per_m_at_1_A_per_us": value,
         "dIdt_A_per_us": rate,
+        **({} if fired is None or curve is None else fired.facts(curve, rate)),
     }
+
+
+def _ranked(found: TargetingMap, fired: Fired | None) -> Ranked:
+    if fired is None:
+        return Ranked(
+            poses=found,
+            values=found.values * 1e6,
+            best=found.best,
+            name="in the target (V/m at 1 A/µs)",
+            key="in_target_V_per_m_at_1_A_per_us",
+        )
+    return Ranked(
+        poses=found,
+        values=100 * fired.share,
+        best=fired.best,
+        name="cells that fire (%)",
+        key="cells_that_fire_percent",
+    )
 
 
 def _paragraphs(
     study: OptimiseStudy,
-    found: TargetingMap,
+    ranked: Ranked,
+    fired: Fired | None,
     target: Target,
     coil: Coil,
     rate: float,
     value: float,
 ) -> list[str]:
+    found = ranked.poses
     where = ", ".join(f"{c * 1e3:.0f}" for c in target.centre)
     p, a = found.values.shape
     what = "length of the mean field" if target.direction is None else "mean field along it"
-    by_map = float(found.values.max()) * 1e6
+    by_map = float(found.values[ranked.best]) * 1e6
     text = [
         f"Target: {study.target.title}, {target.volume * 1e6:.2f} cm³ of "
         f"{', '.join(study.target.tissues)} around ({where}) mm. Coil {coil.name}: {p:,} positions "
@@ -138,6 +224,8 @@ def _paragraphs(
         f"head. The {what} of the best is {by_map:.4g} V/m at 1 A/µs; solved for at that pose, "
         f"{value:.4g} V/m."
     ]
+    if fired is not None:
+        return [*text, *fired.paragraphs(rate)]
     if target.direction is None:
         text.append(
             "Without a direction a coil turned by 180° does the same; angles are from 0 to 180°."
@@ -147,24 +235,11 @@ def _paragraphs(
     return text
 
 
-def _ranked(found: TargetingMap, count: int) -> list[tuple[int, int]]:
-    """Return position and angle of the best pose at each of the best positions, best first."""
-    values = found.values
-    angle = values.argmax(axis=1)
-    order = np.argsort(-values.max(axis=1), kind="stable")[:count]
-    return [(int(i), int(angle[i])) for i in order]
-
-
-def _tables(
-    found: TargetingMap,
-    ranked: list[tuple[int, int]],
-    rate: float,
-    value: float,
-    reference: float,
-) -> dict[str, Table]:
-    poses = Table(
+def _poses_table(ranked: Ranked, count: int) -> Table:
+    found = ranked.poses
+    return Table(
         columns=(
-            *("rank", "coil at (mm)", "handle (°)", "in the target (V/m at 1 A/µs)"),
+            *("rank", "coil at (mm)", "handle (°)", ranked.name),
             *("lifted by (mm)", "clearance (mm)"),
         ),
         rows=[
@@ -172,46 +247,36 @@ def _tables(
                 k,
                 ", ".join(f"{c * 1e3:.1f}" for c in found.poses[i, j, :3, 3]),
                 float(found.angles_deg[j]),
-                float(found.values[i, j] * 1e6),
+                float(ranked.values[i, j]),
                 float(found.lift[i, j] * 1e3),
                 float(found.clearance[i, j] * 1e3),
             )
-            for k, (i, j) in enumerate(ranked, start=1)
+            for k, (i, j) in enumerate(ranked.first(count), start=1)
         ],
     )
-    reached = Table(
-        columns=("quantity", "value"),
-        rows=[
-            ("in the target, solved for (V/m at 1 A/µs)", value),
-            ("dI/dt (A/µs)", rate),
-            ("in the target at that (V/m)", rate * value),
-            ("|E|, 99.9 % of the tissue at that (V/m)", reference),
-        ],
-    )
-    return {"Best poses": poses, "Reached": reached}
 
 
 def _write(
     study: OptimiseStudy,
     table: OptimiseTMS,
     head: Head,
-    found: TargetingMap,
-    ranked: list[tuple[int, int]],
+    ranked: Ranked,
     rate: float,
     book: Book,
 ) -> list[Any]:
     """Write the best poses, the map of all, and a study of the best."""
+    found, first = ranked.poses, ranked.first(table.poses)
     files = write_poses(
         book.out,
-        np.stack([found.poses[at] for at in ranked]),
-        names=[f"pose {k}" for k in range(1, len(ranked) + 1)],
+        np.stack([found.poses[at] for at in first]),
+        names=[f"pose {k}" for k in range(1, len(first) + 1)],
         rows=[
             {
                 "handle_angle_deg": float(found.angles_deg[j]),
-                "in_target_V_per_m_at_1_A_per_us": float(found.values[i, j] * 1e6),
+                ranked.key: float(ranked.values[i, j]),
                 "clearance_mm": float(found.clearance[i, j] * 1e3),
             }
-            for i, j in ranked
+            for i, j in first
         ],
         facts={
             "title": study.title,
@@ -234,32 +299,47 @@ def _write(
             lift_m=found.lift,
             clearance_m=found.clearance,
             field_V_per_m=found.field * 1e6,
+            **({} if table.goal == "field" else {ranked.key: ranked.values}),
         )
+    device = {
+        "kind": "tms",
+        "coil": plain(table.coil),
+        "deformations": table.deformations,
+        "matrix_frame": "rheobase",
+        "matrix_mm": in_mm(found.poses[ranked.best]).tolist(),
+        "contact": "lift",
+        **({} if table.waveform is None else {"waveform": plain(table.waveform)}),
+    }
     what = {
         "title": f"{study.title}: the pose that was found",
-        "device": {
-            "kind": "tms",
-            "coil": table.coil if isinstance(table.coil, str) else table.coil.absolute(),
-            "deformations": table.deformations,
-            "matrix_frame": "rheobase",
-            "matrix_mm": in_mm(found.best_pose).tolist(),
-            "contact": "lift",
-        },
+        "device": device,
         "results": {"intensity_A_per_us": rate},
     }
     return [*files, whole, write_study(book.out, study, what)]
 
 
 def _figure(
-    found: TargetingMap, frame: Frame, along: Floats, rate: float, spacing: float
+    ranked: Ranked,
+    frame: Frame,
+    along: Floats,
+    rate: float,
+    spacing: float,
+    curve: Floats | None,
 ) -> Figure:
-    """Draw the best value at every place along the scalp, and all angles at the best place."""
-    i, _ = found.best
-    values = found.values * rate * 1e6
+    """Draw the best value at every place, all angles at the best, and the cells that fire."""
+    i, _ = ranked.best
+    found = ranked.poses
+    fires = curve is not None
+    values = ranked.values if fires else ranked.values * rate
+    label = f"cells that fire at {rate:.3g} A/µs (%)" if fires else ""
+    label = label or f"in the target (V/m at {rate:.3g} A/µs)"
     best = values.argmax(axis=1)
+    best[i] = ranked.best[1]
     current = -found.poses[np.arange(len(best)), best, :3, 1]  # away from the handle
-    figure = new_figure(10.5, 4.6)
-    everywhere, angles = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    figure = new_figure(15.0 if fires else 10.5, 4.6)
+    everywhere, angles, *more = figure.subplots(
+        1, 2 + fires, width_ratios=(1.15, 1, 1) if fires else (1.15, 1)
+    )
     shown = draw_poses(
         everywhere,
         along,
@@ -267,10 +347,19 @@ def _figure(
         current @ np.stack([frame.right, frame.front], axis=1),
         best=i,
         spacing=spacing,
-        arrows=found.field.shape[2] == 1,
+        arrows=fires or found.field.shape[2] == 1,
     )
-    label = f"in the target (V/m at {rate:.3g} A/µs)"
     figure.colorbar(shown, ax=everywhere, label=label)
     draw_angles(angles, found.angles_deg, {"best position": values[i]}, ylabel=label)
-    angles.set(ylim=(1.1 * min(0.0, float(values[i].min())), 1.1 * float(values[i].max())))
+    low, high = float(values[i].min()), float(values[i].max())
+    angles.set(ylim=(1.1 * min(0.0, low), 1.1 * high or 1.0))
+    if curve is not None:
+        draw_shares(
+            more[0],
+            {"best pose": (curve, np.ones(len(curve)), COLOURS[0])},
+            above=False,
+            xlabel="largest rate of change of the coil current (A/µs)",
+            ylabel="cells that fire (%)",
+            marks={f"{rate:.3g} A/µs": (rate, "k")},
+        )
     return figure

@@ -151,6 +151,9 @@ class WaveformTable(Table):
         )
 
 
+Pulse = Annotated[WaveformTable, BeforeValidator(_file_or_pulse)]
+
+
 class TMS(Place):
     """``[device]`` of kind "tms"."""
 
@@ -166,9 +169,7 @@ class TMS(Place):
     handle_towards_mm: Coordinates | None = None
     distance_mm: Annotated[float, Field(ge=0, le=300)] | None = None
     contact: Literal["error", "lift", "allow"] = "error"
-    waveform: Annotated[WaveformTable, BeforeValidator(_file_or_pulse)] = WaveformTable(
-        name="biphasic"
-    )
+    waveform: Pulse = WaveformTable(name="biphasic")
     intensities_A_per_us: Range = Range(start=0.0, stop=150.0, count=61)
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from rheobase.tables.head import HeadTable
 from rheobase.tables.target import TargetTable
 
 Device = Annotated[TMS | TES | TI, Field(discriminator="kind")]
+PulseWidth = Annotated[float, Field(gt=0, le=1e5)]
 #: What each goal repeats, as keys of which one must be given; in their absence, [reference].
 OF_GOAL = {
     "field": ("field_V_per_m",),
@@ -60,7 +61,7 @@ class OptimiseDose(Table):
     threshold_A_per_us: Annotated[float, Field(gt=0, le=1e5)] | None = None
     threshold_percent: Annotated[float, Field(gt=0, le=100)] | None = None
     fraction: Positive | None = None
-    pulse_us: Annotated[float, Field(gt=0, le=1e5)] | None = None
+    pulse_us: PulseWidth | None = None
 
     @model_validator(mode="after")
     def _goal_fits(self) -> Self:

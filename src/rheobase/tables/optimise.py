@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from rheobase.tables.base import FilePath, Finite, Positive, Table
-from rheobase.tables.coil import file_or_name, open_coil
-from rheobase.tables.dose import Device, OptimiseDose, ReferenceTable
+from rheobase.tables.coil import Pulse, file_or_name, open_coil
+from rheobase.tables.dose import Device, OptimiseDose, PulseWidth, ReferenceTable
 from rheobase.tables.head import HeadTable
 from rheobase.tables.target import TargetTable
 
@@ -60,12 +60,21 @@ class OptimiseTES(CurrentsTable):
     """``[optimise]`` of kind "tes": the currents of one montage."""
 
     kind: Literal["tes"]
-    goal: Literal["intensity", "focality", "lcmv"] = "intensity"
+    goal: Literal["intensity", "focality", "lcmv", "recruitment"] = "intensity"
+    pulse_us: PulseWidth | None = None
+    every_pair: bool = False
 
     @model_validator(mode="after")
     def _goal_fits(self) -> Self:
-        if self.goal == "intensity" and (self.field_V_per_m or self.polarisation_mV):
+        if self.goal in {"intensity", "recruitment"} and (
+            self.field_V_per_m or self.polarisation_mV
+        ):
             raise ValueError("field_V_per_m belongs to goal = 'focality' or 'lcmv'")
+        if self.goal == "recruitment" and self.pulse_us is None:
+            raise ValueError("goal = 'recruitment' needs pulse_us: thresholds are those of pulses")
+        for key in ("pulse_us", "every_pair"):
+            if self.goal != "recruitment" and getattr(self, key):
+                raise ValueError(f"{key} belongs to goal = 'recruitment', got {self.goal!r}")
         return self
 
 
@@ -94,6 +103,7 @@ class OptimiseTMS(Table):
     """``[optimise]`` of kind "tms": where a coil stands and how it is turned."""
 
     kind: Literal["tms"]
+    goal: Literal["field", "recruitment"] = "field"
     coil: Annotated[str | Path, Field(union_mode="left_to_right"), AfterValidator(file_or_name)] = (
         "magstim-70mm-figure8"
     )
@@ -104,6 +114,26 @@ class OptimiseTMS(Table):
     distance_mm: Annotated[float, Field(ge=0, le=300)] = 4.0
     field_V_per_m: Positive | None = None
     poses: Annotated[int, Field(ge=1, le=1000)] = 5
+    intensity_A_per_us: Annotated[float, Field(gt=0, le=1e5)] | None = None
+    waveform: Pulse | None = None
+    modes: Annotated[int, Field(ge=10, le=2000)] | None = None
+    coil_modes: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _goal_fits(self) -> Self:
+        recruits = self.goal == "recruitment"
+        if recruits and self.intensity_A_per_us is None:
+            raise ValueError(
+                "goal = 'recruitment' needs intensity_A_per_us: cells fire at some dI/dt"
+            )
+        if recruits and self.field_V_per_m is not None:
+            raise ValueError("field_V_per_m belongs to goal = 'field', got 'recruitment'")
+        for key in ("intensity_A_per_us", "waveform", "modes", "coil_modes"):
+            if not recruits and getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to goal = 'recruitment', got 'field'")
+        if self.modes is not None and self.coil_modes is not None:
+            raise ValueError("the modes are those of the file coil_modes, got modes too")
+        return self
 
     def open_coil(self) -> Coil:
         """Return the coil in its own frame.
@@ -142,10 +172,16 @@ class OptimiseStudy(Table):
                 raise ValueError(f"[{key}] belongs to kind = 'dose', got {self.optimise.kind!r}")
         if self.head.tensors is not None:
             raise ValueError("head.tensors: anisotropic heads are not optimised on yet")
-        if self.target.cells is not None and not isinstance(self.optimise, OptimiseTES):
+        recruits = getattr(self.optimise, "goal", "") == "recruitment"
+        if recruits and self.target.cells is None:
+            raise ValueError("goal = 'recruitment' needs [target.cells]: which cells are to fire")
+        if self.target.cells is not None and not (
+            recruits or isinstance(self.optimise, OptimiseTES)
+        ):
             raise ValueError(
-                f"target.cells needs kind = 'tes', got {self.optimise.kind!r}: cells are not "
-                "polarised by carriers of kilohertz, and coils need their thresholds"
+                f"target.cells needs kind = 'tes' or goal = 'recruitment', got "
+                f"{self.optimise.kind!r}: cells are not polarised by carriers of kilohertz, and "
+                "coils need their thresholds"
             )
         if isinstance(self.optimise, CurrentsTable):
             for key, of_cells in (("field_V_per_m", False), ("polarisation_mV", True)):
