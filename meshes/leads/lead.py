@@ -229,7 +229,10 @@ def check_lead(lead: Lead, medium: Medium) -> None:
 
 
 def _point(what: str, x: ArrayLike | None, name: str) -> Floats:
-    point = np.array(x, dtype=np.float64)
+    try:
+        point = np.array(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        point = np.empty(0)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise InputError(f"expected three finite numbers for the {what}, got {x!r}: lead {name!r}")
     return point
