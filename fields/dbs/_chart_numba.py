@@ -87,7 +87,7 @@ def chart(c: Any, s: float, T: float, theta: float) -> Any:
         z, z_s = z0 + w * rise, rise / (c[Z_TOP] - z0)
         z_t = -w * (gx * ct + gy * st) / gz
         z_th = -w * r * (gy * ct - gx * st) / gz
-    if T <= reach:
+    if reach >= T:
         return r, z, r_s, r_t, r_th, z_s, z_t, z_th
     # blended: in the share lam of the way from the centre to the boundary, and the polar angle phi
     b = T - reach
@@ -131,10 +131,7 @@ def _ray(c: Any, s: float, theta: float) -> Any:
     r, z, _, _, _, _, _, _ = chart(c, s, c[REACH], theta)
     phi = atan2(r, z - c[Z_CENTRE])
     lam = hypot(r, z - c[Z_CENTRE]) / boundary_radius(c, phi, theta)[0]
-    if s < c[ARC]:
-        plain = phi
-    else:
-        plain = atan2(r, c[RADIUS] + s - c[ARC] - c[Z_CENTRE])
+    plain = phi if s < c[ARC] else atan2(r, c[RADIUS] + s - c[ARC] - c[Z_CENTRE])
     spread = (pi - c[TOP_ANGLE]) / (pi - c[TOP_INNER])
     return lam, phi, c[TOP_ANGLE] + spread * (plain - c[TOP_INNER])
 

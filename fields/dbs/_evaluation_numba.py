@@ -63,7 +63,7 @@ def locate(
     for i in range(len(points)):
         s, T, k = invert(c, points[i, 0], points[i, 1], points[i, 2])
         element[i] = -1
-        if T >= -slack:
+        if -slack <= T:
             e, k = find(layers, s_breaks, t_breaks, k_breaks, s, max(T, 0.0), k)
             if conn[e, 0] >= 0:
                 element[i] = e
@@ -166,7 +166,7 @@ def gradients(
 
 @njit(cache=True, nogil=True)
 def combine(rows: Any, weight: Any, values: Any, out: Any) -> None:
-    """Write sums of nodal values (n_nodes, N) with weights (n, k) into out (N, n); rows < 0: NaN."""
+    """Write weighted sums of nodal values (n_nodes, N) into out (N, n); NaN: rows < 0."""
     N = values.shape[1]
     total = np.empty(N)
     for i in range(len(rows)):

@@ -29,10 +29,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
 #: Degree in s, T and theta.
-ORDER = (3, 3, 2)
+ORDER = (3, 4, 2)
 #: Lengths in units of the lead's radius: the element at a rim, and the largest near the contacts.
-FIRST, LARGEST = 0.03, 2.2
-RATIO = 3.0
+FIRST, LARGEST = 0.045, 2.2
+#: Growth of elements from the rims along s and theta, and from the surface along T.
+RATIO, RATIO_T = 5.0, 3.0
 #: Elements around the lead, and of the hemispherical end from its tip to the shaft.
 AROUND, CAP = 12, 3
 #: Elements of a layer are at most this much longer than it is away from the lead.
@@ -140,7 +141,7 @@ class LeadGrid:
             i, j, k = np.indices(layer.shape).reshape(3, -1)
             a, b, c = np.indices((ps + 1, pt + 1, pk + 1)).reshape(3, -1)
             J = (j * pt)[:, None] + b
-            beyond = J >= own.shape[1]
+            beyond = own.shape[1] <= J
             conn = own[
                 (i * ps)[:, None] + a,
                 np.minimum(J, own.shape[1] - 1),
@@ -248,16 +249,19 @@ def lead_grid(
         cap = np.where(s < chart.arc, chart.arc / (CAP * resolution), largest)
         return cap + np.maximum(s - s_high - 2 * R, 0.0) * (0.8 / resolution)
 
-    places = [0.0, *rims, chart.s_top]
-    if np.abs(np.asarray(places) - chart.arc).min() > 0.2 * R:
-        places.append(chart.arc)
-    s = graded(places, rims, first=first, ratio=RATIO, cap=s_cap)
+    # where the coordinates have a kink
+    kinks = [
+        k
+        for k in (chart.arc, chart.arc + chart.z_stretch - R)
+        if np.abs(np.subtract(rims, k)).min() > 1e-3 * R
+    ]
+    s = graded([0.0, *rims, *kinks, chart.s_top], rims, first=first, ratio=RATIO, cap=s_cap)
     kept = sorted({0.0, encapsulation, chart.reach})
     t = graded(
         kept,
         [0.0],
         first=first,
-        ratio=RATIO,
+        ratio=RATIO_T,
         cap=lambda x: np.minimum(largest, chart.reach) + 0.0 * x,
     )
     edges = sorted({e % (2 * np.pi) for c in model.contacts if c.theta for e in c.theta})
@@ -274,7 +278,7 @@ def lead_grid(
         theta = np.linspace(0, 2 * np.pi, int(np.ceil(AROUND * resolution)) + 1)
     layers: list[Layer] = []
     for a, b in pairwise(t.tolist()):
-        s = coarser(s, min(SLOPE * a, largest)) if a > 0 else s
+        s = coarser(s, min(SLOPE * a, largest), kinks) if a > 0 else s
         theta = coarser(theta, min(SLOPE * a / R, 1.2 * turn)) if a > 0 else theta
         layers.append(Layer(s=s, T=np.array([a, b]), theta=theta))
     deep = float(np.median(domain.half)) / (t[-1] - t[-2])

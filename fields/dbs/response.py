@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.fields.dbs.domains import Domain
 from rheobase.fields.dbs.evaluation import gradient, potential

@@ -217,8 +217,7 @@ class LeadSystem:
 
         grid = self.grid
         ps, pt, pk = grid.order
-        a, b, c = np.indices((ps + 1, pt + 1, pk + 1)).reshape(3, -1)
-        face = np.flatnonzero(b == 0)
+        face = np.flatnonzero(np.indices((ps + 1, pt + 1, pk + 1))[1].ravel() == 0)
         gauss = [np.polynomial.legendre.leggauss(p + 1) for p in (ps, pk)]
         values = [polynomials(lobatto(p), x) for p, (x, _) in zip((ps, pk), gauss, strict=True)]
         # functions of the face at its quadrature points, shape (n_q, n_functions)
