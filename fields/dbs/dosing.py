@@ -346,8 +346,9 @@ class _Pieces:
             assert self.criterion is not None  # checked before
             part, rows = self.part, []
             for pattern in patterns:
-                with np.errstate(divide="ignore"):
-                    rows.append(1 / self.criterion.strength(self.cells, pattern))
+                strength = self.criterion.strength(self.cells, pattern)
+                never = np.full(len(strength), np.inf)
+                rows.append(np.divide(1, strength, out=never, where=strength > 0))
         out = np.zeros((len(patterns), count))
         for k, needed_by_one in enumerate(rows):
             at = np.ceil(np.minimum(needed_by_one / step, count)).astype(np.intp)

@@ -15,6 +15,7 @@ plane errs on curved surfaces.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 REACH = 10e-3  # m from the lead, and along it from its contacts
-CLOSE = 4e-3  # along the lead from its contacts (m), with cells of even length
+CLOSE = 6.0  # radii of the lead along it from its contacts, with cells of even length
+STEP = 0.24  # radii of the lead; size of a cell
+FAR = 3.0  # times that size: the first cell beyond
 LEAST = 3  # cells across a layer
 FLAT = 1e-3  # of the steepest slope of a cell; the least slope that counts, against rounding
 
@@ -49,7 +52,8 @@ class Lattice:
         Borders of cells (m, m, rad): ascending, s with the end of the cap if it goes beyond, t >= 0
         and theta once around; shapes (ns + 1,), (nt + 1,) and (ntheta + 1,).
     layers
-        Borders among ``t`` where fields jump, by place; no difference is taken across one.
+        Borders among ``t`` where fields jump, by place. No difference is taken across one, nor
+        across the end of the cap, where the metric jumps.
     """
 
     lead: Lead
@@ -186,31 +190,35 @@ class Lattice:
     def _slopes(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """Return d/ds, d/dt and d/dtheta of values of shape (..., ns, nt, ntheta)."""
         s, t, _ = self.middles
-        ds = np.gradient(values, s, axis=-3, edge_order=2)
-        dt = np.concatenate(
-            [
-                np.gradient(values[..., part, :], t[part], axis=-2, edge_order=2)
-                for part in self._between_layers
-            ],
-            axis=-2,
-        )
         closed, angles = self.closed(values)
-        return ds, dt, np.gradient(closed, angles, axis=-1)[..., 1:-1]
+        dtheta = np.gradient(closed, angles, axis=-1)[..., 1:-1]
+        return (
+            _slope(values, s, self._smooth[0], -3),
+            _slope(values, t, self._smooth[1], -2),
+            dtheta,
+        )
 
     def _bends(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """Return second derivatives of values of shape (ns, nt, ntheta) along s, t and theta."""
         s, t, _ = self.middles
         closed, angles = self.closed(values)
-        away = [
-            _ends_as_next(_second(values[:, part], t[part], 1), 1) for part in self._between_layers
-        ]
-        along = _ends_as_next(_second(values, s, 0), 0)
-        return along, np.concatenate(away, axis=1), _second(closed, angles, 2)
+        ds, dt = (
+            np.concatenate(
+                [_ends_as_next(_second(_part(values, p, i), x[p], i), i) for p in self._smooth[i]],
+                axis=i,
+            )
+            for i, x in enumerate((s, t))
+        )
+        return ds, dt, _second(closed, angles, 2)
 
-    @property
-    def _between_layers(self) -> list[slice]:
-        """Cells away from the lead between one jump of the field and the next."""
-        return [slice(a, b) for a, b in pairwise((0, *self.layers, len(self.t) - 1))]
+    @cached_property
+    def _smooth(self) -> tuple[list[slice], list[slice]]:
+        """Runs of cells along s, and away from the lead, within which nothing jumps."""
+        end = np.flatnonzero(np.isclose(self.s, 0.5 * np.pi * self._radius))[:1].tolist()
+        inner = [k for k in end if 0 < k < len(self.s) - 1]
+        along = pairwise((0, *inner, len(self.s) - 1))
+        away = pairwise((0, *self.layers, len(self.t) - 1))
+        return [slice(*run) for run in along], [slice(*run) for run in away]
 
     def closed(self, values: Floats) -> tuple[Floats, Floats]:
         """Return values and angles with the last sector once more before and the first behind."""
@@ -223,8 +231,9 @@ class Lattice:
 def lead_lattice(
     lead: Lead,
     *,
+    contacts: Iterable[str | int] | None = None,
     reach: float = REACH,
-    step: float = 0.15e-3,
+    step: float | None = None,
     growth: float = 0.05,
     sectors: int = 36,
     inner: float = 0.0,
@@ -236,10 +245,14 @@ def lead_lattice(
     ----------
     lead
         The lead.
+    contacts
+        The contacts around which cells lie; all if None. A long lead with many contacts has many
+        cells.
     reach
         How far the cells go from the lead, and along it beyond its contacts (m).
     step
-        Size of the cells along the lead (m), and away from it next to its surface.
+        Size of the cells along the lead (m), and away from it next to its surface; about a quarter
+        of its radius if None.
     growth
         Size of a cell away from the lead, as a part of its distance from the axis, where that is
         more than ``step``.
@@ -254,9 +267,10 @@ def lead_lattice(
     Raises
     ------
     InputError
-        If a length is not > 0 m, ``inner`` or ``layer`` not from 0 m to ``reach``, or sectors are
-        fewer than 4.
+        If there is no such contact, a length is not > 0 m, ``inner`` or ``layer`` not from 0 m to
+        ``reach``, or sectors are fewer than 4.
     """
+    step = STEP * lead.model.radius if step is None else step
     for name, value in (("reach", reach), ("step", step), ("growth", growth)):
         check_positive(f"{name} of the cells around a lead", value)
     for name, value in (("inner", inner), ("layer", layer)):
@@ -265,18 +279,26 @@ def lead_lattice(
     if sectors < 4:
         raise InputError(f"expected 4 sectors or more, got {sectors!r}: lattice")
     model, R = lead.model, lead.model.radius
-    ends = [float(model.arc_of(z)) for contact in model.contacts for z in contact.z]
+    chosen = model.names if contacts is None else tuple(contacts)
+    ends = [float(model.arc_of(z)) for name in chosen for z in model.contact(name).z]
+    if not ends:
+        raise InputError("expected one contact at least to lay cells around, got none: lattice")
     low, high = min(ends), max(ends)
-    cap = 0.5 * np.pi * R
-    start = max(low - reach, 0.0)
-    breaks = {start, high + reach, max(low - CLOSE, start), high + min(CLOSE, reach)}
-    if start < cap:
-        breaks.add(cap)
-    edges = sorted(breaks)
+    close, cap = min(CLOSE * R, reach), 0.5 * np.pi * R
+    start = max(low - close, 0.0)
+    breaks = sorted({start, high + close} | ({cap} if start < cap < high + close else set()))
     s = [np.array([start])]
-    for a, b in pairwise(edges):
-        size = step if a >= low - CLOSE - 1e-9 and b <= high + CLOSE + 1e-9 else 3 * step
-        s.append(np.linspace(a, b, ceil((b - a) / size) + 1)[1:])
+    for a, b in pairwise(breaks):
+        s.append(np.linspace(a, b, max(ceil((b - a) / step), LEAST) + 1)[1:])
+    if reach > close:
+        n = ceil(log(reach / close) / log(1 + FAR * step / close))
+        beyond = np.geomspace(close, reach, n + 1)[1:]
+        if start > 0:
+            last = 0.0 if start < cap else cap  # the far side of the tip is left out
+            below = low - beyond[::-1]
+            kept = below[below > last + step]
+            s.insert(0, kept if len(kept) == n else np.append(last, kept))
+        s.append(high + beyond)
     t = _away(R, inner, reach, step, growth)
     layers: tuple[int, ...] = ()
     if layer > inner:
@@ -349,6 +371,19 @@ def _along(axis: int) -> tuple[int, int, int]:
     """Return the shape of an array along one axis of three."""
     a, b, c = (-1 if i == axis else 1 for i in range(3))
     return a, b, c
+
+
+def _slope(values: Floats, x: Floats, smooth: list[slice], axis: int) -> Floats:
+    """Return derivatives along an axis with coordinates ``x``, run by run."""
+    runs = [
+        np.gradient(_part(values, run, axis), x[run], axis=axis, edge_order=2) for run in smooth
+    ]
+    return np.concatenate(runs, axis=axis)
+
+
+def _part(values: Floats, run: slice, axis: int) -> Floats:
+    """Return a run of values along an axis."""
+    return np.take(values, np.arange(run.start, run.stop), axis=axis)
 
 
 def _second(values: Floats, x: Floats, axis: int) -> Floats:

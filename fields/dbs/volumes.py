@@ -28,7 +28,7 @@ from rheobase.fields.dbs.steering import Steering, UnitResponses
 
 Floats = NDArray[np.float64]
 
-WEAK = 1e-3  # of a threshold; less is as good as nothing
+LEAST = -0.5  # of a threshold; less is as good as that
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,7 +113,10 @@ class Criterion(Protocol):
         ...
 
     def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
-        """Return the strength at each cell, 1 at threshold, proportional to currents (A): (n,)."""
+        """Return the strength at each cell, 1 at threshold, proportional to currents (A): (n,).
+
+        It may be < 0; NaN where there is no tissue.
+        """
         ...
 
     def as_dict(self) -> dict[str, Any]:
@@ -182,7 +185,7 @@ class CurvatureCriterion:
         check_positive("threshold (V/m²)", self.threshold)
 
     def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
-        """Return the curvature over the threshold at each cell, at least 0, shape (n,)."""
+        """Return the curvature over the threshold at each cell, shape (n,)."""
         H = np.tensordot(currents, at.H, axes=1)
         known = np.isfinite(H).all(axis=(1, 2))
         if self.directions is None:
@@ -191,7 +194,7 @@ class CurvatureCriterion:
         else:
             u = self._directions(at.points)
             most = np.einsum("ni,nij,nj->n", u, H, u)
-        strength: Floats = np.maximum(most, 0.0) / self.threshold
+        strength: Floats = most / self.threshold
         return strength
 
     def as_dict(self) -> dict[str, Any]:
@@ -319,12 +322,26 @@ def activated(
 
 
 def parts(lattice: Lattice, strength: Floats, criterion: Criterion) -> Floats:
-    """Return the part of each cell with a strength of 1 or more, shape (n,).
+    """Return the part of each cell with a strength of 1 or more, shape (n,)."""
+    return lattice.part_above(height(strength, criterion))
 
-    The cut is made in 1 - strength^(-1/p), which is linear in distance where the strength falls as
-    distance to the power -p.
+
+def height(strength: Floats, criterion: Criterion) -> Floats:
+    """Return a measure of strength that is 0 at threshold and runs evenly through space there.
+
+    Where the strength S falls as distance to the power -p, 1 - S^(-1/p) is linear in distance. But
+    S may be 0 or less nearby; 1 - (2 / (1 + S))^(1 + 2/p) has the same slope and bend at S = 1 and
+    stays finite.
     """
-    return lattice.part_above(1 - np.maximum(strength, WEAK) ** (-1 / criterion.falls))
+    risen = 1 + np.maximum(strength, LEAST)
+    found: Floats = 1 - (2 / risen) ** (1 + 2 / criterion.falls)
+    return found
+
+
+def strength_of(heights: Floats, criterion: Criterion) -> Floats:
+    """Return the strengths that have these values of `height`."""
+    found: Floats = 2 * (1 - heights) ** (-1 / (1 + 2 / criterion.falls)) - 1
+    return found
 
 
 def check_within(lattice: Lattice, part: Floats) -> None:

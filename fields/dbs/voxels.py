@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_positive
 from rheobase.fields.dbs.lattice import part_of_cube
-from rheobase.fields.dbs.volumes import WEAK, Activated
+from rheobase.fields.dbs.volumes import Activated, height, strength_of
 from rheobase.fields.results.nifti import Grid, write_image
 
 Floats = NDArray[np.float64]
@@ -21,12 +21,11 @@ CUTS = 2  # along each edge of a voxel; the surface is a plane within each piece
 def strength_at(volume: Activated, points: Floats) -> Floats:
     """Return the strength at points of the head (m), shape (n, 3), 1 at threshold: (n,).
 
-    It is interpolated between the cells around the lead: linear in strength^(-1/p), where it falls
-    as distance to the power -p. Within the lead it is that of the surface, beyond the cells 0.
+    It is interpolated between the cells around the lead, linear in
+    `rheobase.fields.dbs.volumes.height`. In the lead it is that of the surface, beyond the cells 0.
     """
-    p = volume.criterion.falls
-    far = _height(volume, points)
-    return np.where(np.isfinite(far), (1 - np.nan_to_num(far)) ** -p, 0.0)
+    found = height_at(volume, points)
+    return np.where(np.isfinite(found), strength_of(np.nan_to_num(found), volume.criterion), 0.0)
 
 
 def grid_around(volumes: Activated | Sequence[Activated], voxel: float = 0.25e-3) -> Grid:
@@ -132,7 +131,7 @@ def _parts(
     points = pieces.reshape(-1, 3) @ affine[:3, :3].T + affine[:3, 3]
     lattice = volume.sampled.lattice
     outside = lattice.lead.outside(points) - lattice.t[0]
-    known = _height(volume, points)
+    known = height_at(volume, points)
     shape = pieces.shape[:3]
     part = _above(np.where(np.isfinite(known), known, -1.0).reshape(shape))
     part *= _above(outside.reshape(shape))
@@ -151,13 +150,16 @@ def _above(phi: Floats) -> Floats:
     return part.reshape(phi.shape)
 
 
-def _height(volume: Activated, points: Floats) -> Floats:
-    """Return 1 - strength^(-1/p) at points, NaN beyond the cells or outside the tissue."""
+def height_at(volume: Activated, points: Floats) -> Floats:
+    """Return `rheobase.fields.dbs.volumes.height` at points of the head (m), shape (n, 3): (n,).
+
+    NaN beyond the cells or outside the tissue.
+    """
     from scipy.interpolate import RegularGridInterpolator
 
-    lattice, p = volume.sampled.lattice, volume.criterion.falls
-    height = 1 - np.maximum(volume.strength, WEAK) ** (-1 / p)
-    closed, theta = lattice.closed(height.reshape(lattice.shape))
+    lattice = volume.sampled.lattice
+    heights = height(volume.strength, volume.criterion)
+    closed, theta = lattice.closed(heights.reshape(lattice.shape))
     s, t, _ = lattice.middles
     coordinates = np.asarray(lattice.lead.coordinates(points))
     coordinates[:, 2] %= 2 * np.pi

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
 from rheobase.fields.dbs.lattice import Lattice
-from rheobase.fields.dbs.volumes import Activated
-from rheobase.fields.dbs.voxels import strength_at
+from rheobase.fields.dbs.volumes import Activated, height
+from rheobase.fields.dbs.voxels import height_at
 from rheobase.meshes.head import Head
 from rheobase.meshes.regions.region import Region
 
@@ -239,12 +239,12 @@ def overlap(volumes: Activated | Sequence[Activated], zone: Zone) -> Overlap:
     several = [volumes] if isinstance(volumes, Activated) else list(volumes)
     total = common = 0.0
     for k, one in enumerate(several):
-        lattice = one.sampled.lattice
-        part = one.part.copy()
-        some = np.flatnonzero(part)
+        lattice, part = one.sampled.lattice, one.part
+        left = height(one.strength, one.criterion)
         for before in several[:k]:
-            taken = strength_at(before, lattice.points[some]) >= 1
-            part[some[taken]] = 0.0
+            taken = height_at(before, lattice.points)
+            left = np.minimum(left, np.where(np.isfinite(taken), -taken, np.inf))
+            part = lattice.part_above(left)
         total += float(part @ one.sampled.volumes)
         common += float(part @ np.minimum(zone.within(lattice), one.sampled.volumes))
     return Overlap(zone=zone.name, zone_volume=zone.volume, volume=total, common=common)
