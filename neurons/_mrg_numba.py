@@ -17,7 +17,6 @@ from rheobase.neurons._mrg_layout import FINENESS, LANES, LOWEST, PARTS, ROWS
 SPIKE = -30.0  # mV that a spike crosses upwards
 QUIET = 6.0  # mV above rest: a fibre below it everywhere after the stimulus will not fire
 _EVERY = 8  # steps between two looks at whether all is decided
-_REST = 40  # steps that bring a fibre to rest
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -145,26 +144,6 @@ def _at_nodes(rows, cell, step, joint, drive, source, active, joined, state, gat
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def settle(table, steps, joint, rows, cap, cell, active, joined, state, past, gate, node, before):
-    """Bring the fibres to rest with steps of the first kind."""
-    state[:] = 0.0
-    past[:] = 0.0
-    node[:] = 0.0
-    before[:] = 0.0
-    middle = int((cell[0] - LOWEST) * FINENESS)
-    for g in range(4):
-        gate[:, :, g] = rows[0, middle, g]
-    none = np.zeros((0, LANES))
-    quiet = np.zeros((0, state.shape[0], PARTS, 2, LANES))
-    still = np.zeros((0, node.shape[0], LANES))
-    for _ in range(_REST):
-        _between_nodes(table, 0, 0, cap, steps[0], none, quiet, node, state, past)
-        _at_nodes(
-            rows[0], cell, steps[0], joint, none, still, active, joined, state, gate, node, before
-        )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def run(
     table, steps, joint, rows, cap, cell, plan, wave, calm, most, source, at_node, active, joined,
     sense, amplitude, state, past, gate, node, before, when, trace
@@ -191,10 +170,8 @@ def run(
 
     Returns
     -------
-    fired : ndarray of int8, shape (LANES,)
+    ndarray of int8, shape (LANES,)
         Whether a spike came through.
-    steps : int
-        Steps made.
     """
     N = node.shape[0]
     R = wave.shape[1]
@@ -204,7 +181,6 @@ def run(
     last = 0
     when[:] = -1
     spike = SPIKE - cell[0]
-    n = 0
     for n in range(most):
         code = plan[min(n, len(plan) - 1)]
         on = False
@@ -242,82 +218,4 @@ def run(
                 undecided = undecided or not sure[i]
             if not undecided and n >= len(trace) - 1:
                 break
-    return fired, n + 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def search(
-    table, steps, joint, rows, cap, cell, plan, wave, calm, most, source, at_node, active, joined,
-    sense, room, guess, largest, tolerance, threshold, site
-):  # fmt: skip
-    """Find the threshold of each fibre: bracket it from the guess, then bisect in the logarithm.
-
-    Parameters
-    ----------
-    room
-        Arrays for state, past, gate, node and before.
-    guess, largest
-        Amplitude to begin with and the largest tried, shape (LANES,); a guess of 0 leaves the
-        fibre alone.
-    tolerance
-        Relative width of the bracket at the end.
-    threshold, site
-        Filled: geometric mean of the bracket (inf where the largest amplitude does not fire) and
-        the node that spikes first (-1: none), shape (LANES,).
-
-    Returns
-    -------
-    int
-        Steps of all fibres.
-    """
-    N = at_node.shape[1]
-    state, past, gate, node, before = room
-    settle(
-        table, steps, joint, rows, cap, cell, active, joined, state, past, gate, node, before
-    )  # fmt: skip
-    start = (state.copy(), past.copy(), gate.copy(), node.copy(), before.copy())
-    when = np.empty((N, LANES), np.int32)
-    trace = np.empty((0, N, LANES))
-    low = np.zeros(LANES)
-    high = np.full(LANES, np.inf)
-    amplitude = guess.copy()
-    growth = np.full(LANES, 1.1)
-    site[:] = -1
-    total = 0
-    while np.any(amplitude != 0.0):
-        state[:], past[:], gate[:], node[:], before[:] = (
-            start[0],
-            start[1],
-            start[2],
-            start[3],
-            start[4],
-        )
-        fired, made = run(
-            table, steps, joint, rows, cap, cell, plan, wave, calm, most, source, at_node, active, joined,
-            sense, amplitude, state, past, gate, node, before, when, trace
-        )  # fmt: skip
-        total += made
-        for i in range(LANES):
-            if amplitude[i] == 0.0:
-                continue
-            if fired[i]:
-                high[i] = amplitude[i]
-                first = most
-                for k in range(N):
-                    if 0 <= when[k, i] < first:
-                        first = when[k, i]
-                        site[i] = k
-            else:
-                low[i] = amplitude[i]
-            if high[i] == np.inf:
-                amplitude[i] = min(low[i] * growth[i], largest[i]) if low[i] < largest[i] else 0.0
-            elif low[i] == 0.0:
-                amplitude[i] = high[i] / growth[i]
-            elif high[i] <= low[i] * (1.0 + tolerance):
-                amplitude[i] = 0.0
-            else:
-                amplitude[i] = np.sqrt(low[i] * high[i])
-            growth[i] = min(growth[i] * growth[i], 2.0)
-    for i in range(LANES):
-        threshold[i] = np.sqrt(low[i] * high[i]) if high[i] < np.inf else np.inf
-    return total
+    return fired

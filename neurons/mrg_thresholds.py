@@ -13,13 +13,15 @@ from rheobase._errors import InputError, check_option, check_positive
 from rheobase._threads import in_parts
 from rheobase.neurons._mrg_layout import LANES, PARTS
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD, Circuit, MRGAxon, circuit
+from rheobase.neurons.mrg import PERIOD, Circuit, MRGAxon, circuit, gate_rates
 from rheobase.neurons.mrg_stimulus import Plan, Scheme, plan_of
 from rheobase.neurons.mrg_tables import Tables, tables
 
 Ends = Literal["passive", "active"]
 Spike = Literal["either", "start", "end"]
 STEP, AFTER = 5e-6, 10e-6  # s
+_WIDEN = 1.1  # first factor by which a bracket is sought
+_REST = 40  # long steps that bring a fibre to rest
 _CALM, _LONGEST = 0.1e-3, 20e-3  # s after the stimulus: when to look first, and last, for its end
 
 
@@ -106,25 +108,10 @@ def mrg_thresholds(
     site = np.full(len(fibres), -1, dtype=np.int64)
 
     def work(some: slice) -> None:
-        from rheobase.neurons._mrg_numba import search
-
         which = order[some]
         block = Block.of([fibres[i] for i in which], wires, ends, spike_at)
-        start = np.zeros(LANES)
-        start[: len(which)] = first[which]
-        found, where = np.empty(LANES), np.empty(LANES, dtype=np.int64)
-        search(
-            *_numbers(made, wires),
-            *_steps(plan, after),
-            *block.arrays(),
-            block.state(),
-            start,
-            reach * start,
-            tolerance,
-            found,
-            where,
-        )
-        amplitude[which], site[which] = found[: len(which)], where[: len(which)]
+        runner = Runner.of(block, wires, made)
+        amplitude[which], site[which] = _search(runner, plan, after, first[which], reach, tolerance)
 
     in_parts(work, len(fibres), LANES)
     return MRGThresholds(amplitude=amplitude, site=site, largest=reach * first)
@@ -165,35 +152,17 @@ def mrg_run(
     InputError
         As in `mrg_thresholds`.
     """
-    from rheobase.neurons._mrg_numba import run, settle
-
     check_option("end of the fibre", ends, get_args(Ends))
     check_positive("duration", duration)
     plan = plan_of(stimulus, dt, after, scheme)
     fibres = as_fibres([potential], plan.wave.shape[1])
     wires = circuit(axon)
-    numbers = _numbers(tables(wires, plan.dt * 1e3, plan.ratio), wires)
     block = Block.of(fibres, wires, ends, "either")
     block.sense[:] = -1  # to the end, whatever happens
-    state = block.state()
-    settle(*numbers, block.active, block.joined, *state)
+    runner = Runner.of(block, wires, tables(wires, plan.dt * 1e3, plan.ratio))
     most = len(plan.kind) + int(np.ceil(duration / after))
     trace = np.empty((int(np.searchsorted(plan.times(most), duration)) + 1, *block.active.shape))
-    strength = np.zeros(LANES)
-    strength[0] = amplitude
-    when = np.empty(block.active.shape, dtype=np.int32)
-    run(
-        *numbers,
-        plan.kind,
-        plan.wave,
-        0,
-        len(trace),
-        *block.arrays(),
-        strength,
-        *state,
-        when,
-        trace,
-    )
+    runner.run(plan.kind, plan.wave, 0, len(trace), np.full(LANES, amplitude), trace)
     v = (trace[:, :, 0] + wires.node[0]) * 1e-3
     return plan.times(len(trace)), v
 
@@ -279,23 +248,111 @@ class Block:
             sense=sense,
         )
 
-    def state(self) -> tuple[Floats, ...]:
-        """Return room for what changes: between the nodes, their past, gates, nodes, their past."""
-        N = len(self.active)
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Runner:
+    """A block of fibres with its tables, brought to rest once and run from there."""
+
+    block: Block
+    numbers: tuple[Any, ...]
+    rest: tuple[Floats, ...]
+    spikes: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, block: Block, axon: Circuit, made: Tables) -> Runner:
+        """Bring the fibres to rest with long steps."""
+        cap = np.stack([axon.axolemma, axon.myelin], axis=1)
+        N = len(block.active)
         between = (N - 1, PARTS, 2, LANES)
         shapes = between, between, (N, LANES, 4), (N, LANES), (N, LANES)
-        return tuple(np.empty(shape) for shape in shapes)
+        rest = tuple(np.zeros(shape) for shape in shapes)
+        rest[2][:] = gate_rates(axon.node[:1])[0]
+        numbers = made.internode, made.step, axon.axial[0], made.gates, cap, axon.node
+        runner = cls(
+            block=block, numbers=numbers, rest=rest, spikes=np.empty((N, LANES), dtype=np.int32)
+        )
+        none = np.zeros((1, len(block.source)))
+        nothing = np.empty((0, N, LANES))
+        kind = np.zeros(1, dtype=np.int64)
+        runner._run(rest, kind, none, _REST, _REST, np.ones(LANES), nothing)
+        return runner
 
-    def arrays(self) -> tuple[Any, ...]:
-        """Return the arrays in the order of the kernels."""
-        return self.source, self.at_node, self.active, self.joined, self.sense
+    def run(
+        self,
+        kind: NDArray[np.int64],
+        wave: Floats,
+        calm: int,
+        most: int,
+        amplitude: Floats,
+        trace: Floats,
+    ) -> NDArray[np.int8]:
+        """Return which fibres fire; see `rheobase.neurons._mrg_numba.run`."""
+        state = tuple(part.copy() for part in self.rest)
+        return self._run(state, kind, wave, calm, most, amplitude, trace)
+
+    def _run(
+        self,
+        state: tuple[Floats, ...],
+        kind: NDArray[np.int64],
+        wave: Floats,
+        calm: int,
+        most: int,
+        amplitude: Floats,
+        trace: Floats,
+    ) -> NDArray[np.int8]:
+        from rheobase.neurons._mrg_numba import run
+
+        b = self.block
+        fired: NDArray[np.int8] = run(
+            *self.numbers,
+            kind,
+            wave,
+            calm,
+            most,
+            b.source,
+            b.at_node,
+            b.active,
+            b.joined,
+            b.sense,
+            amplitude,
+            *state,
+            self.spikes,
+            trace,
+        )
+        return fired
+
+    def sites(self) -> NDArray[np.int64]:
+        """Return the node that spiked first in the last run, shape (LANES,)."""
+        late = np.iinfo(np.int32).max
+        first = np.where(self.spikes < 0, late, self.spikes).argmin(axis=0)
+        return first
 
 
-def _numbers(made: Tables, axon: Circuit) -> tuple[Any, ...]:
-    cap = np.stack([axon.axolemma, axon.myelin], axis=1)
-    return made.internode, made.step, axon.axial[0], made.gates, cap, axon.node
-
-
-def _steps(plan: Plan, after: float) -> tuple[Any, ...]:
+def _search(
+    runner: Runner, plan: Plan, after: float, guess: Floats, reach: float, tolerance: float
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Bracket each threshold from its guess, then bisect in the logarithm, all side by side."""
+    n = len(guess)
+    amplitude = np.zeros(LANES)
+    amplitude[:n] = guess
+    largest = reach * amplitude
+    low, high = np.zeros(LANES), np.full(LANES, np.inf)
+    growth = np.full(LANES, _WIDEN)
+    site = np.full(LANES, -1, dtype=np.int64)
     calm, most = (len(plan.kind) + int(np.ceil(t / after)) for t in (_CALM, _LONGEST))
-    return plan.kind, plan.wave, calm, most
+    nothing = np.empty((0, *runner.block.active.shape))
+    while amplitude.any():
+        fired = runner.run(plan.kind, plan.wave, calm, most, amplitude, nothing) > 0
+        yes, no = fired & (amplitude > 0), ~fired & (amplitude > 0)
+        high[yes], low[no] = amplitude[yes], amplitude[no]
+        site[yes] = runner.sites()[yes]
+        going = (amplitude > 0) & (high > low * (1 + tolerance)) & (low < largest)
+        upwards, downwards = np.minimum(low * growth, largest), high / growth
+        with np.errstate(invalid="ignore"):
+            between = np.sqrt(low * high)
+        amplitude = np.where(low == 0, downwards, np.where(high == np.inf, upwards, between))
+        amplitude[~going] = 0.0
+        growth = np.minimum(growth**2, 2.0)
+    with np.errstate(invalid="ignore"):
+        found = np.where(high < np.inf, np.sqrt(low * high), np.inf)
+    return found[:n], site[:n]
