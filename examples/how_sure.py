@@ -123,7 +123,10 @@ def draw(
         )
         figure.colorbar(shown, ax=panel, label=label, shrink=0.8, extend="max")
     draw_spread(
-        samples_of, values, xlabel="|E|, mean of the hand area (V/m)", quantiles=(0.05, 0.95)
+        samples_of,
+        values,
+        xlabel="|E|, mean of the hand area (V/m)",
+        quantiles={q: rows[0][f"q{100 * q:g}"] for q in (0.05, 0.95)},
     )
     names = maps.names
     draw_sobol(

@@ -10,7 +10,7 @@ convex and piecewise linear in a: several sources have no one row for R, but one
 any given a, the *critical* row there, and stays below it at every other a. (One thing is left out
 here: a deviation counts only while it grows, so that one that decays from an earlier phase is not
 judged again, see docs/cells.md. A row may therefore lie above R where its own site decays; of 200
-cells, one or two were told to fire for this reason.)
+cells in a ball, one at most was told to fire for this reason: benchmarks/dosing.py.)
 """
 
 from __future__ import annotations

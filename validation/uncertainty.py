@@ -58,7 +58,7 @@ def sphere(edge: float = 5e-3, *, n_points: int = 80, n_dense: int = 2048) -> li
                 tissues=["grey_matter"],
             )
             points, E = _some(samples, n_points)
-        exact = _series(montage, inputs, points, n_dense)
+        exact = series(montage, points, inputs.sample(n_dense, seed=1))
         for quantity, (value, reference) in _moments(samples, E, exact).items():
             error = float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
             rows.append(
@@ -87,11 +87,11 @@ def _some(samples: FieldSamples, n: int) -> tuple[Floats, Floats]:
     return places[chosen], CURRENT * E[:, chosen]
 
 
-def _series(montage: Montage, inputs: Inputs, points: Floats, n: int) -> Floats:
-    """Return the exact field (V/m) at samples of the conductivities, shape (n, n_points, 3)."""
+def series(montage: Montage, points: Floats, samples: Floats) -> Floats:
+    """Return the exact field (V/m), shape (n, n_points, 3), at samples of conductivities (n, 3)."""
     source, sink = (e.centre for e in montage.electrodes)
     fields = []
-    for sigma in inputs.sample(n, seed=1):
+    for sigma in samples:
         layers = LayeredSphere(radii=RADII, sigma=sigma)
         fields.append(
             layers.even_electrodes(

@@ -323,7 +323,7 @@ def draw_spread(
     samples: ArrayLike,
     *,
     xlabel: str,
-    quantiles: Sequence[float],
+    quantiles: Mapping[float, float],
     nominal: float | None = None,
 ) -> None:
     """Draw how a number is distributed over samples, with its mean and quantiles.
@@ -337,15 +337,14 @@ def draw_spread(
     xlabel
         Name and unit.
     quantiles
-        Which are marked, 0 to 1.
+        Those that are marked, by their level (0 to 1): of a surrogate, or of the samples.
     nominal
         The number at the nominal parameters.
     """
     x = np.asarray(samples, dtype=np.float64)
     panel.hist(x, bins=min(40, max(8, len(x) // 8)), color="0.8")
     panel.axvline(x.mean(), color=COLOURS[0], lw=2, label=f"mean {x.mean():.3g}")
-    for q in quantiles:
-        value = float(np.quantile(x, q))
+    for q, value in quantiles.items():
         panel.axvline(value, color=COLOURS[1], ls="--", lw=1.2, label=f"{q:.0%}: {value:.3g}")
     if nominal is not None:
         panel.axvline(nominal, color="k", lw=1.2, label=f"nominal {nominal:.3g}")

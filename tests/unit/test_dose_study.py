@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from rheobase import field_views
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import load_study
+from rheobase.config import load_study, read_toml
 from rheobase.dosing import check_study, run_optimise
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet
@@ -262,6 +262,13 @@ def test_refused_before_a_head_is_built(table: dict[str, Any], message: str) -> 
     with pytest.raises(InputError, match=message) as caught:
         check_study(parsed(table))
     assert "\n" not in str(caught.value)
+
+
+def test_example_is_valid() -> None:
+    example = Path(__file__).parents[2] / "examples" / "dose_dlpfc.toml"
+    table, _, path = read_toml(example)
+    study = parse_table(OptimiseStudy, table, where=path.name, folder=path.parent)
+    assert check_study(study) == {}
 
 
 def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

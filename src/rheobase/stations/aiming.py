@@ -100,7 +100,8 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
         head.label_of(tissue)
     if table.lead_field is not None:
         found = load_lead_field(table.lead_field)
-        if not np.array_equal(found.mesh.nodes, head.mesh.nodes):
+        same = np.array_equal(found.mesh.nodes, head.mesh.nodes)
+        if not (same and np.array_equal(found.mesh.labels, head.mesh.labels)):
             raise InputError(
                 f"expected the lead field of head {head.name!r}, got that of another mesh "
                 f"({len(found.mesh.nodes):,} nodes instead of {len(head.mesh.nodes):,}): "

@@ -35,6 +35,11 @@ def currents_station(
     target = aim(study.target, head)
     cells = place_targets(study.target, head, study.seed)
     field = open_lead_field(table, head, study.target)
+    if table.lead_field is not None:
+        book.notes.append(
+            f"The lead field was taken from {table.lead_field.name} as it is: its mesh is that of "
+            "the head; its conductivities, and the version that made it, are not known."
+        )
     if isinstance(table, OptimiseTES) and table.goal == "recruitment":
         assert cells is not None  # OptimiseStudy
         found = recruiting(table, head, field, target, cells)

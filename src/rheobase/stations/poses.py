@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+NEARER_mm = 0.5  # than asked for, of a coil on a rough scalp: what is told
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ranked:
@@ -165,6 +167,13 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
         )
     )
     book.notes.extend(placed.notes)
+    near = float(found.clearance[ranked.best]) * 1e3
+    if near < table.distance_mm - NEARER_mm:
+        book.notes.append(
+            f"The coil is {near:.1f} mm off the scalp at the best pose, where nearest; the "
+            f"{table.distance_mm:g} mm of distance_mm are from the scalp below its middle. Part of "
+            "its lead over the others may be that."
+        )
     if coil.dIdt_max is not None and rate * 1e6 > coil.dIdt_max:
         book.notes.append(
             f"{rate:.3g} A/µs are needed; the stimulator of coil {coil.name!r} gives at most "

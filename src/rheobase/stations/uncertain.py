@@ -201,7 +201,8 @@ def _pictures(
         book.picture(
             "spread",
             _spread(device, rows[0], values, maps.names, levels, unit),
-            f"{device.name} in {name}: all samples, and what the variance is made of.",
+            f"{device.name} in {name}: all samples, with the quantiles of the polynomial chaos, "
+            "and what the variance is made of.",
         )
     ]
     relative = np.divide(maps.sd, maps.mean, out=np.zeros_like(maps.sd), where=maps.mean > 0)
@@ -240,7 +241,12 @@ def _spread(
 ) -> Figure:
     figure = new_figure(10.5, 4.2)
     spread, shares = figure.subplots(1, 2)
-    draw_spread(spread, values, xlabel=f"mean {device.name} ({unit})", quantiles=levels)
+    draw_spread(
+        spread,
+        values,
+        xlabel=f"mean {device.name} ({unit})",
+        quantiles={q: float(row[f"q{100 * q:g}"]) for q in levels},
+    )
     draw_sobol(
         shares,
         {n: float(row[f"first_{n}"]) for n in names},
