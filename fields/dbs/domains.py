@@ -18,6 +18,9 @@ from rheobase._errors import InputError, check_positive
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
 
+#: Height of the face that current leaves a head by, above its lowest point, over that of the head.
+NECK = 0.05
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Domain:
@@ -124,10 +127,11 @@ def box_domain(
 
 
 def head_domain(head: Head) -> Domain:
-    """Return the box of a head, whose lowest face, the neck cut, is the return at 0 V.
+    """Return the box of a head, whose lowest face, through the neck, is the return at 0 V.
 
     The case of a pulse generator lies in the chest: the current leaves the head through the neck.
-    The air between head and box conducts nothing.
+    The face lies a little above the lowest point of the head (`NECK`), which may be no more than
+    that. The air between head and box conducts nothing.
 
     Parameters
     ----------
@@ -136,6 +140,8 @@ def head_domain(head: Head) -> Domain:
     """
     low, high = head.mesh.nodes.min(axis=0), head.mesh.nodes.max(axis=0)
     margin = np.array([0.02, 0.02, 0.02]) * (high - low)
+    face = low[2] + NECK * (high[2] - low[2])
     high = high + margin
-    low = low - margin * [1.0, 1.0, 0.0]
+    low = low - margin
+    low[2] = face
     return Domain(kind="box", half=0.5 * (high - low), centre=0.5 * (low + high), grounded="lowest")
