@@ -37,8 +37,9 @@ Ints = NDArray[np.int32]
 ENCAPSULATION = 10_000
 #: Conductivity of the air in elements that are partly tissue, over that of the tissue.
 LEAK = 1e-4
-#: Largest distance between places where the tissue is asked for (m), and most of them a cell edge.
-SPACING, MOST = 0.7e-3, 4
+#: In elements of several tissues: distance between places where the tissue is asked for (m), and
+#: most of them along the edge of a cell. Places that are asked for at once.
+SPACING, MOST, AT_ONCE = 0.05e-3, 4, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,37 +374,40 @@ def _shares(
     """Return, by label, the elements with any of it and its share or mean tensor there."""
     n_q = len(quadrature(grid.order)[0])
     coated = grid.boxes[:, 1, 1] <= grid.encapsulation * (1 + 1e-9)
-    count = np.ones((grid.n_elements, 3), np.int64)
-    # edges along s and theta at the outer face, along T at the first corner
-    corners = np.array([[0, 1, 0], [1, 1, 0], [0, 0, 0], [1, 1, 1]])
-    at = np.stack([grid.boxes[:, [0, 1, 2], corner] for corner in corners], axis=1)
-    place, _ = grid.chart.place(at)
-    for axis, (p, q) in enumerate(((0, 1), (0, 2), (1, 3))):
-        length = np.linalg.norm(place[:, p] - place[:, q], axis=1) / (grid.order[axis] + 1)
-        count[:, axis] = np.clip(np.ceil(length / SPACING), 1, MOST)
     found: dict[int, NDArray[np.float32]] = {}
     turn = lead.frame[:3, :3]
-    outside = ~coated
-    for number in np.unique(count[outside], axis=0):
-        rows = np.flatnonzero(outside & (count == number).all(axis=1))
-        places = [_cells(p, m) for p, m in zip(grid.order, number.tolist(), strict=True)]
-        at, _ = grid.lattice(rows, *places)
-        points = lead.to_head(at.reshape(-1, 3))
+
+    def ask(rows: NDArray[np.int64], number: Sequence[int]) -> NDArray[np.bool_]:
+        """Count the tissues in the cells of elements; tell which elements have several."""
+        places = [_cells(p, m) for p, m in zip(grid.order, number, strict=True)]
+        points = lead.to_head(grid.lattice(rows, *places)[0].reshape(-1, 3))
         labels = medium.labels(points)
         tensors = medium.tensors(points)
-        # (element, s cell, s place, T cell, T place, theta cell, theta place)
+        # element, then cell and place in the cell along s, T and theta
         shape = [len(rows)]
-        for p, m in zip(grid.order, number.tolist(), strict=True):
+        for p, m in zip(grid.order, number, strict=True):
             shape += [p + 1, m]
+        for shares in found.values():
+            shares[rows] = 0.0
         for label in np.unique(labels).tolist():
             value = (labels == label).astype(np.float32)[:, None]
             if tensors is not None and label != 0:
                 value = value * components(turn.T @ matrices(tensors) @ turn)
-            width = value.shape[1]
-            mean = value.reshape(*shape, width).mean(axis=(2, 4, 6)).reshape(len(rows), n_q, width)
+            mean = value.reshape(*shape, -1).mean(axis=(2, 4, 6)).reshape(len(rows), n_q, -1)
             if label not in found:
-                found[label] = np.zeros((grid.n_elements, n_q, width), np.float32)
+                found[label] = np.zeros((grid.n_elements, *mean.shape[1:]), np.float32)
             found[label][rows] = mean
+        first = labels.reshape(len(rows), -1)
+        several: NDArray[np.bool_] = (first != first[:, :1]).any(axis=1)
+        return several
+
+    rows = np.flatnonzero(~coated)
+    rows = np.concatenate([some[ask(some, (1, 1, 1))] for some in _pieces(rows, n_q)])
+    count = _places(grid, rows)
+    for number in np.unique(count, axis=0):
+        alike = rows[(count == number).all(axis=1)]
+        for some in _pieces(alike, n_q * int(number.prod())):
+            ask(some, number.tolist())
     air = found.pop(0, None)
     if not found:
         raise InputError(f"expected tissue around the lead, got none: lead {lead.name!r}")
@@ -422,6 +426,23 @@ def _shares(
         rows = np.flatnonzero(coated)
         out[ENCAPSULATION] = (rows, np.ones((len(rows), n_q, 1), np.float32))
     return out
+
+
+def _pieces(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Return elements in groups with at most `AT_ONCE` places, ``size`` in each element."""
+    return np.array_split(rows, max(1, -(-len(rows) * size // AT_ONCE)))
+
+
+def _places(grid: LeadGrid, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many places the cells of elements need along s, T and theta, shape (m, 3)."""
+    # edges along s and theta at the outer face, along T at the first corner
+    corners = np.array([[0, 1, 0], [1, 1, 0], [0, 0, 0], [1, 1, 1]])
+    at = np.stack([grid.boxes[rows][:, [0, 1, 2], corner] for corner in corners], axis=1)
+    place, _ = grid.chart.place(at)
+    edges = np.stack([place[:, p] - place[:, q] for p, q in ((0, 1), (0, 2), (1, 3))], axis=1)
+    cell = np.linalg.norm(edges, axis=2) / (np.array(grid.order) + 1)
+    count: NDArray[np.int64] = np.clip(np.ceil(cell / SPACING), 1, MOST).astype(np.int64)
+    return count
 
 
 def _cells(degree: int, number: int) -> Floats:
