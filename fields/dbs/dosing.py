@@ -353,7 +353,7 @@ class _Pieces:
         for k, needed_by_one in enumerate(rows):
             at = np.ceil(np.minimum(needed_by_one / step, count)).astype(np.intp)
             out[k] = np.bincount(at, weights=part, minlength=count + 1)[:count].cumsum()
-        return out
+        return np.minimum(out, 1.0)
 
 
 def _doses(

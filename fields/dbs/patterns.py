@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,16 +51,22 @@ def splits(
         )
     if not case and not (anodes and n > 1):
         raise InputError("expected a case or anodes to return the current, got neither: splits")
-    negative = list(_shares(n, parts, cathodes))
-    positive = list(_shares(n, parts, anodes)) if anodes else []
-    if len(negative) * (len(positive) + 1) > MOST_PATTERNS:
+    count = _count(n, parts, cathodes) * (_count(n, parts, anodes) + 1)
+    if count > MOST_PATTERNS:
         raise InputError(
-            f"expected {MOST_PATTERNS:,} splits at most, got about "
-            f"{len(negative) * len(positive):,}: take fewer parts, cathodes or anodes"
+            f"expected {MOST_PATTERNS:,} splits at most, got about {count:,}: take fewer parts, "
+            "cathodes or anodes"
         )
+    negative = list(_shares(n, parts, cathodes))
+    positive = list(_shares(n, parts, anodes))
     found = [0.0 - out for out in negative] if case else []
     found += [back - out for out in negative for back in positive if not (out * back).any()]
     return np.array(found)
+
+
+def _count(n: int, parts: int, most: int) -> int:
+    """Return how many `_shares` there are."""
+    return sum(comb(n, k) * comb(parts - 1, k - 1) for k in range(1, min(most, n, parts) + 1))
 
 
 def _shares(n: int, parts: int, most: int) -> Iterator[Floats]:
