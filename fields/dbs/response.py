@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,6 +108,18 @@ class LeadResponse:
         E = gradient(self.grid, self.conn, self.lead, self.values, points)
         np.negative(E, out=E)
         return E
+
+    def save(self, path: Path) -> None:
+        """Write it to one HDF5 file; `rheobase.fields.dbs.store.load_response` reads it.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        from rheobase.fields.dbs.store import save_response
+
+        save_response(self, path)
 
 
 def unit_responses(
