@@ -149,7 +149,7 @@ def test_the_contact_in_front_of_the_target_is_found(sampled):
         found = search(sampled, [Goal(of=target)], Limits(total=4e-3), criterion=FIELD)
         assert found.steering is not None
         assert sampled.response.contacts[int(found.best.pattern.argmin())] == name
-        assert found.best.shares["target"] == pytest.approx(1, abs=0.01)
+        assert found.best.shares["target"] == pytest.approx(1, abs=0.02)
         assert found.steering.total == pytest.approx(found.best.amplitude)
         assert found.considered >= 260
         # the least amplitude that does it
