@@ -227,6 +227,7 @@ def _felt(
     target: Target,
     cells: Any,
 ) -> Felt:
+    from rheobase.meshes.files.surface_tree import SurfaceTree
     from rheobase.meshes.placing.scalp import Scalp
     from rheobase.neurons.activation import thresholds
 
@@ -240,6 +241,7 @@ def _felt(
         with stage(f"thresholds of {len(cells):,} cells"):
             fired = thresholds(cells, device.basis, waveform=pulse, weights=device.amplitudes / own)
     scalp = Scalp(head.mesh)
+    over = SurfaceTree.of_triangles(scalp.nodes[scalp.triangles]).nearest(target.positions)
     return Felt(
         case=case,
         placed=placed,
@@ -248,7 +250,7 @@ def _felt(
         target=target,
         exposure=_exposure(case, device, target, own),
         cells=fired,
-        depth=min(scalp.nearest(p)[1] for p in target.positions),
+        depth=float(np.linalg.norm(over - target.positions, axis=1).min()),
     )
 
 
