@@ -33,6 +33,12 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "tms-any-pose": "targeting:tms_any_pose",
     "microcircuit-rates": "microcircuit:microcircuit_rates",
     "uncertainty-sphere": "uncertainty:sphere",
+    "dbs-axisymmetric-impedance": "dbs:impedance",
+    "dbs-axisymmetric-vta": "dbs:vta",
+    "dbs-axisymmetric-field": "dbs:field",
+    "dbs-point-source": "dbs:point_source",
+    "dbs-admittance-symmetry": "dbs:admittance_symmetry",
+    "dbs-spectrum": "dbs_spectrum:spectrum",
 }
 
 
