@@ -96,14 +96,14 @@ class LeadResponse:
     def potential(self, points: ArrayLike) -> Floats:
         """Return the potentials (V/A) at points (n, 3) of the head, shape (N, n).
 
-        NaN inside the lead and outside the tissue.
+        NaN inside the lead, outside the domain and in elements without tissue.
         """
         return potential(self.grid, self.conn, self.lead, self.values, points)
 
     def field(self, points: ArrayLike) -> Floats:
         """Return the fields -grad V (V/m per A) at points (n, 3) of the head, shape (N, n, 3).
 
-        NaN inside the lead and outside the tissue.
+        NaN inside the lead, outside the domain and in elements without tissue.
         """
         E = gradient(self.grid, self.conn, self.lead, self.values, points)
         np.negative(E, out=E)

@@ -123,7 +123,7 @@ def _response(
         rotation=place["rotation"],
         name=place["name"],
     )
-    domain = {k: v if isinstance(v, str) else np.array(v) for k, v in head["domain"].items()}
+    domain: Any = {k: v if isinstance(v, str) else np.array(v) for k, v in head["domain"].items()}
     grid = LeadGrid(
         chart=Chart(**head["chart"], domain=Domain(**domain)),
         layers=layers,

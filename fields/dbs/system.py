@@ -189,10 +189,10 @@ class LeadSystem:
             if label in self.parts:
                 rows, shares = self.parts[label]
                 at = np.searchsorted(elements, rows)
+                part = np.multiply(value, shares, dtype=np.float64)
                 if shares.shape[2] < width:
-                    sigma[at[:, None], :, [[0, 3, 5]]] += value * shares.swapaxes(1, 2)
-                else:
-                    sigma[at] += value * shares
+                    part = part * [1, 0, 0, 1, 0, 1]
+                sigma[at] += part
         rows = np.ascontiguousarray(conn[elements])
         indptr, indices = kernel.pattern(rows, n)
         data = np.zeros(len(indices))
@@ -316,7 +316,7 @@ def assemble(
     kept = np.zeros(grid.n_elements, bool)
     for rows, _ in shares.values():
         kept[rows] = True
-    at_return = _at_return(grid)
+    at_return = _at_return(grid, lead, medium)
     kept &= _connected(grid, kept, at_return)
     contact_nodes = {
         c.name: _nodes_of(grid, lead.model.arc_of(c.z), c.theta)
@@ -380,20 +380,24 @@ def _shares(
     def ask(rows: NDArray[np.int64], number: Sequence[int]) -> NDArray[np.bool_]:
         """Count the tissues in the cells of elements; tell which elements have several."""
         places = [_cells(p, m) for p, m in zip(grid.order, number, strict=True)]
-        points = lead.to_head(grid.lattice(rows, *places)[0].reshape(-1, 3))
+        local, density = grid.lattice(rows, *places)
+        points = lead.to_head(local.reshape(-1, 3))
         labels = medium.labels(points)
         tensors = medium.tensors(points)
         # element, then cell and place in the cell along s, T and theta
         shape = [len(rows)]
         for p, m in zip(grid.order, number, strict=True):
             shape += [p + 1, m]
+        weight = density.reshape(shape)
+        weight /= weight.mean(axis=(2, 4, 6), keepdims=True)
         for shares in found.values():
             shares[rows] = 0.0
         for label in np.unique(labels).tolist():
             value = (labels == label).astype(np.float32)[:, None]
             if tensors is not None and label != 0:
                 value = value * components(turn.T @ matrices(tensors) @ turn)
-            mean = value.reshape(*shape, -1).mean(axis=(2, 4, 6)).reshape(len(rows), n_q, -1)
+            mean = (value.reshape(*shape, -1) * weight[..., None]).mean(axis=(2, 4, 6))
+            mean = mean.reshape(len(rows), n_q, -1)
             if label not in found:
                 found[label] = np.zeros((grid.n_elements, *mean.shape[1:]), np.float32)
             found[label][rows] = mean
@@ -452,14 +456,15 @@ def _cells(degree: int, number: int) -> Floats:
     return (ends[:-1, None] + np.diff(ends)[:, None] * share).ravel()
 
 
-def _at_return(grid: LeadGrid) -> NDArray[np.bool_]:
-    """Return which nodes are on the part of the boundary at 0 V."""
+def _at_return(grid: LeadGrid, lead: Lead, medium: Medium) -> NDArray[np.bool_]:
+    """Return which nodes are in tissue on the part of the boundary at 0 V."""
     s, T, _ = grid.nodes.T
-    far = (grid.layers[-1].T[-1] <= T) | (s >= grid.layers[0].s[-1])
-    out = np.zeros(grid.n_nodes, bool)
-    nodes = np.flatnonzero(far)
+    nodes = np.flatnonzero((grid.layers[-1].T[-1] <= T) | (s >= grid.layers[0].s[-1]))
+    points, _ = grid.chart.place(grid.nodes[nodes])
     domain = grid.chart.domain
-    out[nodes] = domain.on_return(grid.chart.place(grid.nodes[nodes])[0])
+    inside = domain.centre + (1 - 1e-6) * (points - domain.centre)
+    out = np.zeros(grid.n_nodes, bool)
+    out[nodes] = domain.on_return(points) & (medium.labels(lead.to_head(inside)) != 0)
     return out
 
 
