@@ -15,7 +15,7 @@ so a floating contact is one with I = 0, and its metal still takes in and gives 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,40 +74,76 @@ class Affine:
 
     Parameters
     ----------
-    matrices
-        The Q matrices, symmetric and positive semidefinite, shape (n, n) each.
-    laws
-        What each is multiplied by.
     contacts
-        Names of the N contacts; the potentials of their metals are the last N unknowns.
+        Names of the N contacts that may be driven; others float.
+    metals
+        Unknown that is the potential of the metal of each, shape (N,).
     nodes
-        Makes potentials of all nodes of the mesh out of the unknowns, sparse, shape (n_nodes, n).
+        Makes potentials of all nodes of the mesh out of the n unknowns, sparse, (n_nodes, n).
+    stiffness
+        Matrix by law of the tissues, over the nodes, shape (n_nodes, n_nodes).
+    coupling
+        Matrix by interface, over the unknowns, shape (n, n).
     """
 
-    matrices: tuple[csr_array, ...]
-    laws: tuple[Law, ...]
     contacts: tuple[str, ...]
+    metals: NDArray[np.int64]
     nodes: csr_array
+    stiffness: Mapping[Law, csr_array]
+    coupling: Mapping[Law, csr_array]
 
     @property
     def size(self) -> int:
-        """Number of unknowns."""
-        return int(self.matrices[0].shape[0])
+        """Number n of unknowns."""
+        return int(self.nodes.shape[1])
+
+    @property
+    def laws(self) -> tuple[Law, ...]:
+        """What the Q matrices are multiplied by: tissues, then interfaces."""
+        return (*self.stiffness, *self.coupling)
 
     def combined(self, weights: Floats) -> csr_array:
-        """Return sum_q weights_q A_q."""
-        total = weights[0] * self.matrices[0]
-        for weight, matrix in zip(weights[1:], self.matrices[1:], strict=True):
-            total = total + weight * matrix
-        return total.tocsr()
+        """Return sum_q weights_q A_q: its upper half, with the diagonal."""
+        from scipy.sparse import coo_array, triu
+
+        number = np.full(self.nodes.shape[0], -1, dtype=np.int32)
+        held = self.nodes.tocoo()
+        number[held.row] = held.col
+        parts = []
+        for weight, matrix in zip(weights, self.stiffness.values(), strict=False):
+            rows, columns = np.repeat(number, np.diff(matrix.indptr)), number[matrix.indices]
+            keep = (rows >= 0) & (columns >= rows)
+            parts.append((weight * matrix.data[keep], rows[keep], columns[keep]))
+        data, rows, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
+        total = coo_array((data, (rows, columns)), shape=(self.size, self.size)).tocsr()
+        for weight, matrix in zip(weights[len(parts) :], self.coupling.values(), strict=True):
+            total = total + weight * triu(matrix, format="csr")
+        return total
+
+    def terms(self, x: Floats) -> Iterator[Floats]:
+        """Yield A_q x of every q, for x of shape (n, k)."""
+        on_nodes = self.nodes @ x
+        for matrix in self.stiffness.values():
+            yield self.nodes.T @ (matrix @ on_nodes)
+        for matrix in self.coupling.values():
+            yield matrix @ x
 
     def apply(self, weights: Complexes, x: Complexes) -> Complexes:
         """Return sum_q weights_q A_q x, for x of shape (n, k)."""
-        parts = np.ascontiguousarray(x).view(np.float64)
         y = np.zeros_like(x)
-        for weight, matrix in zip(weights, self.matrices, strict=True):
-            y += weight * (matrix @ parts).view(np.complex128)
+        for weight, part in zip(weights, self.terms(real_view(x)), strict=True):
+            y += weight * complex_view(part)
         return y
+
+
+def real_view(x: Complexes) -> Floats:
+    """Return complex columns (n, k) as real ones, Re and Im side by side, shape (n, 2 k)."""
+    return np.ascontiguousarray(x).view(np.float64)
+
+
+def complex_view(x: Floats) -> Complexes:
+    """Return what `real_view` was made of."""
+    return np.ascontiguousarray(x).view(np.complex128)
 
 
 def weights_of(laws: tuple[Law, ...], frequency: ArrayLike) -> Complexes:
@@ -129,6 +165,7 @@ def lead_affine(
     system: System,
     dielectrics: Mapping[int, Dielectric],
     interfaces: Mapping[str, Interface],
+    contacts: Sequence[str] | None = None,
 ) -> Affine:
     """Return the affine form of an assembled lead; what has one law is one matrix.
 
@@ -140,6 +177,8 @@ def lead_affine(
         By label of the system; a label that is not there keeps the system's own conductivity.
     interfaces
         By contact; the metal of one that is not there touches the tissue directly.
+    contacts
+        Those that may be driven, all if None.
 
     Raises
     ------
@@ -154,35 +193,37 @@ def lead_affine(
                 f"expected labels of the tissues around the lead, {sorted(system.stiffness)}, got "
                 f"{label}: dielectrics"
             )
-    for contact in interfaces:
-        check_option("contact", contact, system.contacts, where="interfaces")
+    driven = tuple(system.contacts if contacts is None else contacts)
+    for contact in (*interfaces, *driven):
+        check_option("contact", contact, system.contacts, where="responses over frequency")
     nodes, metals = _unknowns(system, [c for c in system.contacts if c not in interfaces])
-    groups: dict[Law, csr_array] = {}
+    stiffness: dict[Law, csr_array] = {}
+    coupling: dict[Law, csr_array] = {}
 
-    def add(law: Law, matrix: csr_array) -> None:
-        groups[law] = groups[law] + matrix if law in groups else matrix
+    def add(to: dict[Law, csr_array], law: Law, matrix: csr_array) -> None:
+        to[law] = to[law] + matrix if law in to else matrix
 
-    conductor = Constant(sigma=1.0)
     for label, matrix in system.stiffness.items():
-        law: Law = dielectrics.get(label, Constant(sigma=system.sigma[label]))
-        part = (nodes.T @ matrix @ nodes).tocsr()
+        law = dielectrics.get(label, Constant(sigma=system.sigma[label]))
         if isinstance(law, Constant) and law.eps_r == 0:
-            add(conductor, law.sigma * part)
+            add(stiffness, Constant(sigma=1.0), law.sigma * matrix)
         else:
-            add(law, part)
-    for contact, law in interfaces.items():
+            add(stiffness, law, matrix)
+    for contact, interface in interfaces.items():
         mass = system.surface[contact]
         on = system.contact_nodes[contact]
         metal = csr_array(
             (np.ones(len(on)), (on, np.full(len(on), metals[contact]))), shape=nodes.shape
         )
         across = nodes - metal  # from the unknowns to the voltage across the interface
-        add(law, (across.T @ mass @ across).tocsr() / (law.area or float(mass.sum())))
+        part = (across.T @ mass @ across).tocsr() / (interface.area or float(mass.sum()))
+        add(coupling, interface, part)
     return Affine(
-        matrices=tuple(groups.values()),
-        laws=tuple(groups),
-        contacts=tuple(system.contacts),
+        contacts=driven,
+        metals=np.array([metals[c] for c in driven], dtype=np.int64),
         nodes=nodes,
+        stiffness=stiffness,
+        coupling=coupling,
     )
 
 
@@ -202,7 +243,5 @@ def _unknowns(system: System, ideal: Sequence[str]) -> tuple[csr_array, dict[str
     for contact in ideal:
         number[system.contact_nodes[contact]] = metals[contact]
     held = np.flatnonzero(number >= 0)
-    matrix = csr_array(
-        (np.ones(len(held)), (held, number[held])), shape=(n, count + len(metals))
-    )
+    matrix = csr_array((np.ones(len(held)), (held, number[held])), shape=(n, count + len(metals)))
     return matrix, metals

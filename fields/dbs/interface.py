@@ -76,7 +76,7 @@ class Interface:
         return np.asarray(scale / self.admittance(frequency))
 
     def admittance(self, frequency: ArrayLike) -> NDArray[np.complex128]:
-        """Return the admittance (S) at ``frequency`` (Hz): of the area of measurement, or a contact.
+        """Return the admittance (S) at ``frequency`` (Hz) on ``area``, or on a contact without one.
 
         Raises
         ------

@@ -1,19 +1,20 @@
-"""Reduced basis over frequency: a few complex solves, then every frequency is a small system.
+"""Reduced basis over frequency: a few complex residuals, then every frequency is a small system.
 
-The solutions x(f) of an affine system vary smoothly with frequency, so a few of them span all. Real
-and imaginary parts of those at chosen frequencies are real vectors; Galerkin's method on their span
-turns every A_q into a small matrix once. It is best in the energy norm, keeps the impedance
-symmetric, and the error of the impedance is the square of that of the solution.
+The solutions x(f) of an affine system vary smoothly with frequency, so a few real vectors span
+them all. Galerkin's method on their span turns every A_q into a small matrix once. It is best in
+the energy norm, keeps the impedance symmetric, and the error of the impedance is the square of that
+of the solution.
 
-Frequencies are chosen by halving the band on a logarithmic scale where the error bound says so:
-with a real P = sum_q p_q A_q,
+One real P = sum_q p_q A_q is factored. At a frequency whose error bound
 
-    |x - x_reduced|_P <= |b - A x_reduced|_(P^-1) / alpha,
+    |x - x_reduced|_P <= |r|_(P^-1) / alpha,    r = b - A x_reduced,
     alpha = max over phi of min over q of Re(exp(-i phi) theta_q) / p_q
 
-(every A_q is positive semidefinite, so Re(exp(-i phi) x* A x) >= alpha x* P x). Evaluating the
-bound is the first step of solving there, from the reduced solution on: where the bound is good,
-nothing more is done.
+is not good enough (every A_q is positive semidefinite, so Re(exp(-i phi) x* A x) >= alpha x* P x),
+real and imaginary part of P^-1 r, of all contacts, join the basis. Repeated, that is a block Krylov
+method for all frequencies at once: what one frequency adds serves the others. Frequencies are
+taken by halving the band on a logarithmic scale, as long as the bound of the middle was bad. When
+the basis is large, and in the end, it is cut down to what the reduced solutions over the band need.
 
 References: Rozza, Huynh & Patera, Arch Comput Methods Eng 15:229 (2008),
 doi:10.1007/s11831-008-9019-9 (affine systems, min-theta bound).
@@ -26,17 +27,27 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.affine import Affine, Complexes, Floats, Law, weights_of
-from rheobase.fields.dbs.cocg import cocg
+from rheobase.fields.dbs.affine import (
+    Affine,
+    Complexes,
+    Floats,
+    Law,
+    complex_view,
+    real_view,
+    weights_of,
+)
 from rheobase.fields.dbs.dielectrics import Constant
-from rheobase.fields.dbs.interface import Interface
 from rheobase.fields.dbs.factor import factorise
 
 _PHASES = np.linspace(-np.pi / 2, np.pi / 2, 361)
-_CLOSEST = 1.02  # ratio of neighbouring frequencies below which no more are taken
+_INSIDE = 0.5  # of the band, on a logarithmic scale: where P is taken
+_LEAST = 0.02  # of the tolerance: what is smaller is left out of the basis
+_MOST = 100  # residuals added for one frequency
+_ROOM = 24  # vectors per contact above which the basis is cut down on the way
+_SAMPLES = 64  # frequencies whose solutions the basis is cut down to
 _CHUNK = 256  # frequencies solved at once
 
 
@@ -107,7 +118,7 @@ class Reduced:
     def grounded(self, frequency: ArrayLike) -> Complexes:
         """Return the current (A) that reaches the ground per 1 A out of each contact, (nf, N)."""
         leak = self.weights(frequency) @ self.sums
-        return np.einsum("fm,fmc->fc", leak, self.solve(frequency))
+        return np.asarray(np.einsum("fm,fmc->fc", leak, self.solve(frequency)))
 
 
 def solve_dense(matrices: Floats, metals: Floats, weights: Complexes) -> Complexes:
@@ -123,35 +134,38 @@ class Effort:
 
     Parameters
     ----------
-    frequencies
-        Where the whole system was solved (Hz), in order.
-    iterations
-        Of COCG, at each of them.
+    enriched
+        Frequencies (Hz) whose residuals joined the basis, in order, with how many times they did.
     checked
-        Where the bound was good enough (Hz), with the bound.
-    size
-        Basis vectors.
+        Frequencies (Hz) where the bound was good at once, with the bound.
+    spanned, size
+        Most vectors the basis had on the way, and how many it has.
     unknowns
         Of the whole system.
     cpu
         CPU seconds.
     """
 
-    frequencies: list[float] = field(default_factory=list)
-    iterations: list[int] = field(default_factory=list)
+    enriched: dict[float, int] = field(default_factory=dict)
     checked: dict[float, float] = field(default_factory=dict)
+    spanned: int = 0
     size: int = 0
     unknowns: int = 0
     cpu: float = 0.0
 
     @property
     def bound(self) -> float:
-        """Largest bound (1) on the error of a solution, of those checked and not solved for."""
+        """Largest bound (1) on the error of a solution, of those that were good at once."""
         return max(self.checked.values(), default=0.0)
+
+    @property
+    def solves(self) -> int:
+        """How many blocks of residuals of all contacts went through the factor."""
+        return 1 + sum(n + 1 for n in self.enriched.values()) + len(self.checked)
 
 
 class Basis:
-    """Basis of an affine system that grows by solutions.
+    """Basis of an affine system that grows by residuals.
 
     Parameters
     ----------
@@ -164,81 +178,95 @@ class Basis:
     """
 
     def __init__(self, affine: Affine, band: tuple[float, float], tolerance: float) -> None:
-        start = time.process_time()
         self.affine, self.band, self.tolerance = affine, band, tolerance
-        middle = np.sqrt(band[0] * band[1])
-        self.p = np.abs(weights_of(affine.laws, middle)[0])
-        self.tissue = np.array([not isinstance(law, Interface) for law in affine.laws])
-        self.factor = factorise(affine.combined(self.p))
         n, N = affine.size, len(affine.contacts)
-        self.vectors = np.empty((n, 0))
-        self.images = np.empty((n, 0))  # P times the vectors
+        inside = band[0] * (band[1] / band[0]) ** _INSIDE
+        self.p = np.abs(weights_of(affine.laws, inside)[0])
+        self.room = np.empty((n, _ROOM * N), order="F")  # for vectors, P-orthonormal
+        self.vectors = self.room[:, :0]
         self.matrices = np.empty((len(self.p), 0, 0))
         self.effort = Effort(unknowns=n)
+        start = time.process_time()
+        self.factor = factorise(affine.combined(self.p))
         unit = np.zeros((n, N))
-        unit[-N:] = np.eye(N)
-        self.extend(self.factor.solve(unit), np.ones(N))
-        self.effort.cpu += time.process_time() - start
-
-    def precondition(self, r: Complexes) -> Complexes:
-        """Return P^-1 r."""
-        parts = self.factor.solve(np.ascontiguousarray(r).view(np.float64))
-        return np.ascontiguousarray(parts).view(np.complex128)
+        unit[affine.metals, np.arange(N)] = 1.0
+        self.extend(self.factor.solve(unit))
+        self.fill()
+        self.compress()
+        self.effort.size = self.vectors.shape[1]
+        self.effort.cpu = time.process_time() - start
 
     @property
     def metals(self) -> Floats:
         """Potential of each metal in each basis vector, shape (N, m)."""
-        return self.vectors[-len(self.affine.contacts) :]
+        return self.vectors[self.affine.metals]
 
-    def extend(self, x: Floats, scale: Floats) -> None:
-        """Add to the basis what is new in vectors (n, k), each of the given size (k,)."""
-        x = x / scale
-        for _ in range(2):
-            x = x - self.vectors @ (self.images.T @ x)
-        images = [m @ x for m in self.affine.matrices]
-        image = np.tensordot(self.p, np.stack(images), axes=1)
-        power, turn = np.linalg.eigh(x.T @ image)
-        least = (0.02 * self.tolerance) ** 2
-        keep = power > max(least, 1e-14 * power.max(initial=0.0))
+    def extend(self, x: Floats) -> None:
+        """Add to the basis what is new in vectors (n, k), each relative to its solution's size.
+
+        What is below a fiftieth of the tolerance is not.
+        """
+        Q, m, k = len(self.p), self.vectors.shape[1], x.shape[1]
+        images = np.concatenate(list(self.affine.terms(x)), axis=1)
+        old = (self.vectors.T @ images).reshape(m, Q, k).transpose(1, 0, 2)
+        new = (x.T @ images).reshape(k, Q, k).transpose(1, 0, 2)
+        share = np.tensordot(self.p, old, axes=1)  # of each basis vector in x
+        mixed = share.T @ old
+        new = new + share.T @ self.matrices @ share - mixed - mixed.transpose(0, 2, 1)
+        old = old - self.matrices @ share
+        power, turn = np.linalg.eigh(np.tensordot(self.p, new, axes=1))
+        keep = power > max((_LEAST * self.tolerance) ** 2, 1e-13 * power.max(initial=0.0))
         turn = turn[:, keep] / np.sqrt(power[keep])
-        x = x @ turn
-        m, k = self.vectors.shape[1], x.shape[1]
-        grown = np.zeros((len(images), m + k, m + k))
+        total = m + turn.shape[1]
+        grown = np.zeros((Q, total, total))
         grown[:, :m, :m] = self.matrices
-        for q, part in enumerate(images):
-            part = part @ turn
-            grown[q, :m, m:] = self.vectors.T @ part
-            grown[q, m:, :m] = grown[q, :m, m:].T
-            grown[q, m:, m:] = x.T @ part
+        grown[:, :m, m:] = old @ turn
+        grown[:, m:, :m] = grown[:, :m, m:].transpose(0, 2, 1)
+        grown[:, m:, m:] = turn.T @ new @ turn
         self.matrices = 0.5 * (grown + grown.transpose(0, 2, 1))
-        self.vectors = np.concatenate([self.vectors, x], axis=1)
-        self.images = np.concatenate([self.images, image @ turn], axis=1)
+        if total > self.room.shape[1]:
+            self.room = np.hstack([self.vectors, np.empty((len(x), 8 * k))])
+        self.room[:, m:total] = (x - self.vectors @ share) @ turn
+        self.vectors = self.room[:, :total]
 
     def visit(self, frequency: float) -> bool:
-        """Return whether the bound at a frequency was bad; then the solution there was added."""
+        """Return whether the bound at a frequency was bad; then the basis was extended for it."""
         theta, N = weights_of(self.affine.laws, frequency), len(self.affine.contacts)
-        y = solve_dense(self.matrices, self.metals, theta)[0]
-        inner = np.tensordot(self.p * self.tissue, self.matrices, axes=1)
-        scale = np.sqrt(np.einsum("mc,mn,nc->c", y.conj(), inner, y).real)
         turned = (np.exp(-1j * _PHASES)[:, None] * theta).real
         alpha = float((turned / self.p).min(axis=1).max())
-        r = -self.affine.apply(theta[0], self.vectors @ y)
-        r[-N:] += np.eye(N)
-        goal = alpha * self.tolerance * scale
-        step, first, iterations = cocg(
-            lambda p: self.affine.apply(theta[0], p), self.precondition, r, goal
-        )
-        if not iterations:
-            self.effort.checked[frequency] = float((first / (alpha * scale)).max())
-            return False
-        self.effort.frequencies.append(frequency)
-        self.effort.iterations.append(iterations)
-        self.extend(np.concatenate([step.real, step.imag], axis=1), np.tile(scale, 2))
-        return True
+        times = 0
+        while True:
+            y = solve_dense(self.matrices, self.metals, theta)[0]
+            r = -self.affine.apply(theta[0], complex_view(self.vectors @ real_view(y)))
+            r[self.affine.metals, np.arange(N)] += 1.0
+            z = complex_view(self.factor.solve(real_view(r)))
+            size = np.sqrt(np.maximum(np.einsum("nc,nc->c", r.conj(), z).real, 0.0))
+            scale = self.tissue_norm(y)
+            bound = size / (alpha * scale)
+            if (bound <= self.tolerance).all():
+                break
+            if times == _MOST:
+                raise RuntimeError(f"no convergence at {frequency:g} Hz in {_MOST} steps")
+            self.extend(real_view(z / (alpha * scale)))
+            times += 1
+        if times:
+            self.effort.enriched[frequency] = times
+            self.effort.spanned = max(self.effort.spanned, self.vectors.shape[1])
+            if self.vectors.shape[1] > _ROOM * N:
+                self.compress()
+        else:
+            self.effort.checked[frequency] = float(bound.max())
+        return times > 0
+
+    def tissue_norm(self, y: Complexes) -> Floats:
+        """Return the energy norm in the tissue of reduced solutions (..., m, N): (..., N)."""
+        tissue = self.p[: len(self.affine.stiffness)]
+        inner = np.tensordot(tissue, self.matrices[: len(tissue)], axes=1)
+        power = np.einsum("...mc,...mc->...c", y.conj(), inner @ y).real
+        return np.asarray(np.sqrt(power))
 
     def fill(self) -> None:
-        """Add solutions until the bound is good all over the band."""
-        start = time.process_time()
+        """Extend the basis until the bound is good all over the band."""
         low, high = self.band
         steady = all(isinstance(law, Constant) for law in self.affine.laws)
         for f in (low, high, 0.0) if steady else (low, high):
@@ -247,20 +275,30 @@ class Basis:
         while intervals:
             a, b = intervals.popleft()
             middle = float(np.sqrt(a * b))
-            if self.visit(middle) and b > a * _CLOSEST:
+            if self.visit(middle):
                 intervals += [(a, middle), (middle, b)]
-        self.effort.size = self.vectors.shape[1]
-        self.effort.cpu += time.process_time() - start
+
+    def compress(self) -> None:
+        """Cut the basis down to what solutions over the band need, well below the tolerance."""
+        f = np.geomspace(*self.band, _SAMPLES)
+        theta = weights_of(self.affine.laws, f)
+        y = solve_dense(self.matrices, self.metals, theta)
+        y = y / self.tissue_norm(y)[:, None]
+        parts = np.concatenate([real_view(part) for part in y], axis=1)
+        left, sizes, _ = np.linalg.svd(parts, full_matrices=False)
+        left = left[:, sizes > _LEAST * self.tolerance]
+        self.room[:, : left.shape[1]] = self.vectors @ left
+        self.vectors = self.room[:, : left.shape[1]]
+        self.matrices = left.T @ self.matrices @ left
 
     def reduced(self) -> Reduced:
         """Return the system on the basis."""
-        ones = np.ones(self.affine.size)
-        sums = np.stack([(m @ ones) @ self.vectors for m in self.affine.matrices])
+        ones = np.ones((self.affine.size, 1))
         return Reduced(
             matrices=self.matrices,
             laws=self.affine.laws,
             metals=self.metals,
-            sums=sums,
+            sums=np.stack([m[:, 0] @ self.vectors for m in self.affine.terms(ones)]),
             contacts=self.affine.contacts,
             band=self.band,
         )

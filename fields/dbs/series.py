@@ -76,7 +76,7 @@ def courses(
             f"there is no response at 0 Hz to direct current: {pulse.name!r}"
         )
     n = np.arange(1, harmonics + 1)
-    f = rate * n
+    f: Floats = rate * n.astype(np.float64)
     omega = 2 * np.pi * f
     H = response(f)
     a = H[-1].real

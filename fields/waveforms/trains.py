@@ -169,13 +169,13 @@ class PulseTrain:
 
     def at(self, t: ArrayLike) -> NDArray[np.float64]:
         """Return w at times (s); at a jump, what follows it."""
-        t = np.asarray(t, dtype=np.float64)
+        s = np.asarray(t, dtype=np.float64)
         if self.rate is not None:
-            t = np.mod(t, self.period)
-        w = np.zeros_like(t)
+            s = np.mod(s, self.period)
+        w = np.zeros_like(s)
         for p in self.pieces:
-            inside = (t >= p.start) & (t < p.stop)
-            w[inside] = p.at(t[inside])
+            inside = (s >= p.start) & (s < p.stop)
+            w[inside] = p.at(s[inside])
         return w
 
     def charge(self, t: ArrayLike) -> NDArray[np.float64]:
