@@ -159,8 +159,8 @@ def run(
     calm, most
         Step from which a fibre that is quiet is given up, and steps at most.
     sense
-        Node where a spike is looked for, and the one it comes from, for both ends (-1: not looked
-        at), shape (2, 2, LANES).
+        Node where a spike is looked for, and another that must have spiked too, for both ends
+        (-1: not looked at), shape (2, 2, LANES).
     amplitude
         Of each fibre; 0 for one that need not be judged, shape (LANES,).
     when
@@ -211,7 +211,7 @@ def run(
             for i in range(LANES):
                 for j in range(2):
                     at, come = sense[j, 0, i], sense[j, 1, i]
-                    if at >= 0 and when[at, i] >= when[come, i] >= 0:
+                    if at >= 0 and when[at, i] >= 0 and when[come, i] >= 0:
                         fired[i] = 1
                 if fired[i] or (n >= calm and highest[i] < QUIET):
                     sure[i] = True

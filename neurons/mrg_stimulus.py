@@ -169,7 +169,7 @@ def separate(t: ArrayLike, potential: ArrayLike, tolerance: float = 1e-6) -> tup
     t
         Times (s), shape (n,).
     potential
-        Potential along each fibre at each time (V per unit amplitude), shape (n, m, c), as from
+        Potential at each point at each time (V per unit amplitude), shape (n, p), as from
         dispersive tissue.
     tolerance
         What is left out, relative to the largest singular value.
@@ -179,7 +179,7 @@ def separate(t: ArrayLike, potential: ArrayLike, tolerance: float = 1e-6) -> tup
     courses
         Time courses of r sources.
     patterns
-        Their potentials (V per unit amplitude), shape (m, r, c), for `mrg_thresholds`.
+        Their potentials (V per unit amplitude), shape (r, p).
 
     Raises
     ------
@@ -188,14 +188,12 @@ def separate(t: ArrayLike, potential: ArrayLike, tolerance: float = 1e-6) -> tup
     """
     V = np.asarray(potential, dtype=np.float64)
     time = np.asarray(t, dtype=np.float64)
-    if V.ndim != 3 or len(V) != len(time):
+    if V.ndim != 2 or V.shape[:1] != time.shape or not np.isfinite(V).all():
         raise InputError(
-            f"potentials over time need the shape (times, fibres, compartments) with "
-            f"{len(time)} times, got {V.shape}"
+            f"expected finite potentials at {time.size} times, got the shape {V.shape}"
         )
-    u, s, v = np.linalg.svd(V.reshape(len(time), -1), full_matrices=False)
+    u, s, v = np.linalg.svd(V, full_matrices=False)
     keep = s > tolerance * s[0]
     size = np.abs(u[:, keep]).max(axis=0)
     courses = Courses(t=time, w=(u[:, keep] / size).T)
-    patterns = (v[keep] * (s[keep] * size)[:, None]).reshape(-1, *V.shape[1:])
-    return courses, patterns.transpose(1, 0, 2)
+    return courses, v[keep] * (s[keep] * size)[:, None]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_option, check_positive
 from rheobase._threads import in_parts
 from rheobase.neurons._mrg_layout import LANES, PARTS
+from rheobase.neurons.bends import REACH, node_bends, weighted
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg import PERIOD, Circuit, MRGAxon, circuit, gate_rates
 from rheobase.neurons.mrg_stimulus import Plan, Scheme, plan_of
@@ -20,7 +21,9 @@ from rheobase.neurons.mrg_tables import Tables, tables
 Ends = Literal["passive", "active"]
 Spike = Literal["either", "start", "end"]
 STEP, AFTER = 5e-6, 10e-6  # s
+_DRIVE = 10.0  # mV: filtered bends that fire a node, roughly
 _WIDEN = 1.1  # first factor by which a bracket is sought
+_TRAVEL = 3  # nodes before the place of the spike that must have spiked too
 _REST = 40  # long steps that bring a fibre to rest
 _CALM, _LONGEST = 0.1e-3, 20e-3  # s after the stimulus: when to look first, and last, for its end
 
@@ -193,13 +196,14 @@ def rough_guess(fibres: list[Floats], plan: Plan) -> Floats:
         y = (y + h / 150e-6 * plan.wave[n]) / (1 + h / 150e-6)
         filtered[n] = y
     strongest = np.unique(np.abs(filtered).argmax(axis=0))
+    near = np.exp(-np.arange(8) / REACH)
     out = np.zeros(len(fibres))
     for k, V in enumerate(fibres):
         node = V[:, ::PERIOD]
-        bend = np.diff(node, axis=1, prepend=node[:, :1], append=node[:, -1:])
-        bend = filtered[strongest] @ np.diff(bend, axis=1)
-        top = bend.max()
-        out[k] = 15.0 / top if top > 0 else 0.0
+        bends = node_bends(node)
+        bends[:, 0], bends[:, -1] = node[:, 1] - node[:, 0], node[:, -2] - node[:, -1]
+        top = weighted(filtered[strongest] @ bends, near).max()
+        out[k] = _DRIVE / top if top > 0 else 0.0
     return out
 
 
@@ -230,10 +234,11 @@ class Block:
                 active[[0, n - 1], i] = 0.0
             joined[1:n, i] = 1.0
             far = min(round(0.9 * (n - 1)), n - 2)
+            come = far - min(_TRAVEL, (n - 1) // 4)
             if spike_at != "start":
-                sense[1, :, i] = far, far - 1
+                sense[1, :, i] = far, come
             if spike_at != "end":
-                sense[0, :, i] = n - 1 - far, n - far
+                sense[0, :, i] = n - 1 - far, n - 1 - come
         rise = np.diff(V, axis=1).reshape(r, N - 1, PERIOD, LANES)
         inner, outer = (rise * g[:, None] for g in (axon.axial, axon.periaxonal))
         source = np.stack([np.diff(inner, axis=2), np.diff(outer, axis=2)], axis=3)

@@ -63,16 +63,16 @@ def test_sources_add():
 def test_separate_gives_the_same_thresholds():
     t = np.linspace(0, 200e-6, 101)
     rise, fall = 1 - np.exp(-t / 30e-6), np.exp(-t / 80e-6)
-    V = rise[:, None, None] * cathode() + fall[:, None, None] * cathode(distance=2e-3)
+    V = rise[:, None] * cathode() + fall[:, None] * cathode(distance=2e-3)
     courses, patterns = separate(t, V)
     assert courses.w.shape == (2, 101)
-    assert np.einsum("rt,mrc->tmc", courses.w, patterns) == pytest.approx(V, abs=1e-6)
+    assert courses.w.T @ patterns == pytest.approx(V, abs=1e-6)
     direct = mrg_thresholds(
         AXON,
         [[cathode(), cathode(distance=2e-3)]],
         Courses(t=t, w=np.stack([rise, fall])),
     )
-    found = mrg_thresholds(AXON, patterns, courses)
+    found = mrg_thresholds(AXON, [patterns], courses)
     assert found.amplitude == pytest.approx(direct.amplitude, rel=1e-3)
 
 

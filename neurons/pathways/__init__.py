@@ -1,0 +1,1 @@
+"""Fibre pathways: where axons run, and which of them a stimulus fires."""
