@@ -20,10 +20,13 @@ from rheobase.fields.dbs.volumes import (
     volume_curve,
 )
 from rheobase.fields.dbs.voxels import grid_around, on_grid, strength_at, write_volume
-from rheobase.fields.dbs.zones import ball_zone, image_zone, overlap
+from rheobase.fields.dbs.zones import ball_zone, image_zone, overlap, region_zone
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
+from rheobase.meshes.regions.region import ball as region_ball
+from rheobase.meshes.regions.region import tissue_region
 from rheobase.validation.axisymmetric import Reference, Setting
+from rheobase.validation.leadfield import ball
 
 SIGMA, T = 0.2, 200.0
 R = 0.635e-3
@@ -335,3 +338,23 @@ def test_zone_of_an_image(sampled, tmp_path):
     nib.save(nib.Nifti1Image(3 * values, affine), path)
     with pytest.raises(InputError, match="from 0 to 1"):
         image_zone(path)
+
+
+def test_zone_of_a_region(sampled):
+    head = ball(20e-3)
+    zone = region_zone(region_ball((0.01, 0.02, 0.03), 2e-3, name="nucleus"), head)
+    assert zone.volume == pytest.approx(4 / 3 * np.pi * 8e-9, rel=0.05)
+    found = activated(steer(sampled.response, {2: -3e-3}), FIELD, sampled)
+    same = overlap(found, ball_zone((0.01, 0.02, 0.03), 2e-3))
+    assert overlap(found, zone).common == pytest.approx(same.common, rel=1e-9)
+    whole = region_zone(tissue_region("skull"), head, step=4e-3)
+    assert whole.volume == pytest.approx(region_volume(head), rel=0.03)
+    with pytest.raises(InputError, match="no point"):
+        region_zone(region_ball((0.5, 0.0, 0.0), 2e-3) & tissue_region("skull"), head)
+    with pytest.raises(InputError, match="larger step"):
+        region_zone(tissue_region("skull"), head, step=0.2e-3)
+
+
+def region_volume(head):
+    """Return the volume of the skull of a head (m³)."""
+    return float(head.mesh.volumes()[head.mesh.labels == head.label_of("skull")].sum())
