@@ -140,6 +140,7 @@ def _direct() -> list[Row]:
         worst = np.maximum(worst, [np.abs(found / Z - 1).max(), far.max()])
         skew = max(skew, float(np.abs(found - found.T).max() / np.abs(found).max()))
     name = f"grey, white, CSF, scar, interface; {system.n:,} nodes, 10 frequencies"
+    lost = float(np.abs(ours.reduced.grounded(frequencies) - 1).max())
     why = "direct complex solves (SuperLU)"
     return [
         row(CASE, f"impedances ({name})", float(worst[0]), 0.0, limit=1e-4, source=why),
@@ -158,6 +159,14 @@ def _direct() -> list[Row]:
             0.0,
             limit=1e-6,
             source="reciprocity",
+        ),
+        row(
+            CASE,
+            f"current that does not reach the ground, of that fed in ({name})",
+            lost,
+            0.0,
+            limit=1e-3,
+            source="conservation",
         ),
     ]
 
