@@ -34,7 +34,8 @@ def render(scene: Mapping[str, NDArray[Any]], png: Path) -> bool:
         Arrays: ``view`` (unit vector from the head to the camera) and any number of
         ``line_<name>`` (n, 3) polylines and ``patch_<name>`` (n, 3, 3) triangles with
         ``colour_<name>`` (RGB 0..1), ``opacity_<name>`` (0..1) where they are translucent, and
-        ``edges_<name>`` where the triangles' edges are to be seen. Where there is a coloured
+        ``edges_<name>`` where the triangles' edges are to be seen, ``radius_<name>`` of a line that
+        is not a millimetre thick. Where there is a coloured
         surface: its ``points`` and ``triangles`` with ``values`` on the points and the two-element
         ``limits``; ``title`` names the colour bar. Where there is a translucent scalp:
         ``shell_points`` and ``shell_triangles``. Lengths in metres. ``window`` may give the size
@@ -96,7 +97,8 @@ def _draw(file: Path, png: Path | None) -> None:
         if name.startswith("line_"):
             colour = scene["colour_" + name.removeprefix("line_")]
             opacity = float(scene.get(f"opacity_{name.removeprefix('line_')}", 1.0))
-            tube = pv.MultipleLines(line * 1e3).tube(radius=1.0)
+            radius = 1e3 * float(scene.get(f"radius_{name.removeprefix('line_')}", 1e-3))
+            tube = pv.MultipleLines(line * 1e3).tube(radius=radius)
             plot.add_mesh(tube, color=colour, opacity=opacity)
         elif name.startswith("patch_"):
             of = name.removeprefix("patch_")

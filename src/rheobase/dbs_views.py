@@ -115,7 +115,7 @@ def draw_plane(
     *,
     strength: Callable[[Floats], Floats],
     limit: float,
-    threshold: float | None = None,
+    activated: Callable[[Floats], Floats] | None = None,
     currents: Mapping[str, float] | None = None,
     regions: Mapping[str, Callable[[Floats], NDArray[np.bool_]]] | None = None,
 ) -> ScalarMappable:
@@ -133,8 +133,8 @@ def draw_plane(
         Gives |E| (V/m) at points (m), shape (n, 3), NaN where there is none.
     limit
         Top of the colour scale (V/m), which is logarithmic over two decades.
-    threshold
-        |E| (V/m) that a white line is drawn at.
+    activated
+        Gives a number at points (m) that is 1 on the border of what is activated: a white line.
     currents
         Current out of contacts (A); anodic, cathodic and idle contacts differ in colour.
     regions
@@ -172,8 +172,10 @@ def draw_plane(
         edge = (labels == label).reshape(shape)
         if not edge.all():
             panel.contour(u, v, edge, levels=[0.5], colors="0.3", linewidths=0.4)
-    if threshold is not None and np.nanmax(E, initial=0.0) > threshold:
-        panel.contour(u, v, E.reshape(shape), levels=[threshold], colors="w", linewidths=1.6)
+    if activated is not None:
+        level = np.where(free, activated(points), 0.0)
+        if level.max() > 1:
+            panel.contour(u, v, level.reshape(shape), levels=[1.0], colors="w", linewidths=1.6)
     for colour, inside in zip(COLOURS[2:], (regions or {}).values(), strict=False):
         within = inside(points).reshape(shape)
         if within.any() and not within.all():
@@ -264,27 +266,33 @@ def draw_recruitment(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
     *,
     xlabel: str,
-    mark: float | None = None,
+    marks: Mapping[str, float],
+    window: tuple[float, float] | None = None,
 ) -> None:
-    """Draw the part of each pathway that fires against the amplitude.
+    """Draw the part of pathways or regions that is activated against the amplitude.
 
     Parameters
     ----------
     panel
         Matplotlib axes.
     curves
-        Amplitudes and percentages, shape (n,) each, by name of the pathway.
+        Amplitudes and percentages, shape (n,) each, by name.
     xlabel
         Name and unit of the amplitude.
-    mark
-        Amplitude of the setting.
+    marks
+        Amplitudes of settings, by name.
+    window
+        Amplitudes between which the panel is shaded; to its end where the second is infinite.
     """
     for colour, (name, (amplitude, part)) in zip(COLOURS, curves.items(), strict=False):
         panel.plot(amplitude, part, color=colour, lw=1.8, label=name)
-    if mark is not None:
-        panel.axvline(mark, color="0.6", lw=1, ls=":", label=f"the setting, {mark:g}")
-    panel.set(xlabel=xlabel, ylabel="fibres activated (%)", ylim=(-2, 102), xlim=(0, None))
-    panel.legend(frameon=False, fontsize=8)
+    end = max(float(np.asarray(amplitude).max()) for amplitude, _ in curves.values())
+    if window is not None and window[0] < min(window[1], end):
+        panel.axvspan(window[0], min(window[1], end), color="0.9", zorder=0)
+    for style, (name, mark) in zip(("--", ":", "-."), marks.items(), strict=False):
+        panel.axvline(mark, color="0.5", lw=1, ls=style, label=f"{name}: {mark:.3g} mA")
+    panel.set(xlabel=xlabel, ylabel="activated (%)", ylim=(-2, 102), xlim=(0, end))
+    panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     panel.spines[["top", "right"]].set_visible(False)
 
 

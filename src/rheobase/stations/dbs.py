@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rheobase.stations.dbs_book import write_leads
+from rheobase.stations.dbs_fibres import open_lines, recruit, write_fibres
+from rheobase.stations.dbs_search import search_station
+from rheobase.stations.dbs_solve import activate, criterion_of, place_leads, surroundings
+from rheobase.stations.dbs_spectrum import spectrum_station
+from rheobase.stations.dbs_spread import spread_station
+
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
     from rheobase.stations.book import Book
@@ -12,4 +19,32 @@ if TYPE_CHECKING:
 
 
 def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) -> None:
-    """Solve for every lead, ask what it activates, and tell it."""
+    """Solve for every lead, ask what it activates, and tell it.
+
+    Raises
+    ------
+    InputError
+        If a lead leaves the tissue, or a region or a pathway is not in the head; before anything
+        is solved.
+    """
+    from rheobase.fields.dbs.zones import region_zone
+
+    around = surroundings(study, head)
+    leads = place_leads(study, around)
+    zones = [region_zone(region, head) for region in inputs.regions]
+    lines = {p.name: open_lines(p, head, study.seed) for p in study.pathways}
+    criterion, threshold = criterion_of(study)
+    actives = [
+        activate(study, table, lead, around, criterion)
+        for table, lead in zip(study.leads, leads, strict=True)
+    ]
+    write_leads(study, actives, around, zones, lines, threshold, book)
+    recruited = recruit(study, lines, actives)
+    if recruited:
+        write_fibres(study, recruited, actives, book)
+    if study.tissue.dispersive:
+        spectrum_station(study, actives, book)
+    if study.dosing is not None:
+        search_station(study.dosing, actives, zones, recruited, criterion, book)
+    if study.uncertainty is not None:
+        spread_station(study, study.uncertainty, actives, around, zones, criterion, book)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase._errors import InputError
+from rheobase.stations.dbs_solve import criterion_of
 from rheobase.stations.head import check_head
 
 if TYPE_CHECKING:
@@ -68,7 +69,15 @@ def open_deep(study: DeepStudy) -> DeepInputs:
 
 def _check_physics(study: DeepStudy) -> None:
     """Refuse interfaces, thresholds and frequencies that are not known."""
+    from rheobase.fields.dbs.dielectrics import admittivity
     from rheobase.fields.dbs.interface import interface
+    from rheobase.meshes.dispersion import load_dispersions
 
-    if study.tissue.interface is not None:
-        interface(study.tissue.interface)
+    tissue = study.tissue
+    if tissue.interface is not None:
+        interface(tissue.interface)
+    if tissue.dispersion is not None:
+        for name, known in load_dispersions().items():
+            if tissue.dispersion in known:
+                admittivity(known[tissue.dispersion], study.pulse.rate_Hz, where=name)
+    criterion_of(study)

@@ -73,8 +73,14 @@ class DeepStudy(Table):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"two {kind} are called {name!r}, give each a name")
-        if self.head.tensors is not None and self.tissue.dispersive:
-            raise ValueError("head.tensors: dispersive tissue is isotropic here")
+        if self.head.tensors is not None:
+            raise ValueError("head.tensors: give them to the leads in Python, not in a study yet")
+        for lead in self.leads:
+            if self.tissue.dispersive and lead.setting().voltages:
+                raise ValueError(
+                    f"lead {lead.title!r} has voltages: give currents in dispersive tissue or "
+                    "behind an interface"
+                )
         if self.dosing is not None:
             for key, wanted in (("target", [self.dosing.target]), ("spare", self.dosing.spare)):
                 for name in wanted:

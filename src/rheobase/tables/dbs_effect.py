@@ -13,6 +13,7 @@ from rheobase.tables.target import known_targets
 if TYPE_CHECKING:
     from rheobase.meshes.regions.region import Region
 
+FIBRE_UM = 3.5  # axons of the volume
 PLACES = ("target", "mni_mm", "centre_mm", "atlas")
 
 
@@ -66,8 +67,8 @@ class DeepRegionTable(Table):
             raise ValueError("atlas and parcels belong together")
         if place == "atlas" and self.atlas_space is None:
             raise ValueError("an atlas needs atlas_space = 'MNI' or 'head'")
-        if (self.radius_mm is None) != (place in {"atlas", "target"}) and place != "target":
-            raise ValueError("radius_mm belongs to a ball")
+        if place != "target" and (self.radius_mm is None) != (place == "atlas"):
+            raise ValueError("a ball has a radius_mm, parcels of an atlas have none")
         return self
 
     @property

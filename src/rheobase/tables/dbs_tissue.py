@@ -23,12 +23,14 @@ class TissueTable(Table):
     """``[tissue]``: constant conductivities, or Cole-Cole dispersion and the contacts' interface.
 
     With ``dispersion`` the field varies over the spectrum of the pulse; without, tissue is
-    resistive and the field follows the current.
+    resistive and the field follows the current. ``returns`` is where the current of the case leaves
+    the head: its lowest part (the neck), or all of the scalp.
     """
 
     dispersion: Literal["4-term", "3-term"] | None = None
     encapsulation: EncapsulationTable | None = None
     interface: str | None = None
+    returns: Literal["neck", "scalp"] = "neck"
 
     @property
     def dispersive(self) -> bool:
