@@ -29,6 +29,7 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "mesher-sphere-field": "mesher:sphere_field",
     "cable-closed-form": "cable:cable_closed_form",
     "activating-function": "cable:activating_function",
+    "mrg-threshold": "mrg:mrg_threshold",
     "reciprocity-map": "targeting:reciprocity_map",
     "tms-any-pose": "targeting:tms_any_pose",
     "microcircuit-rates": "microcircuit:microcircuit_rates",
