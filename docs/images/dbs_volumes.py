@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.dosing import Goal, Search, search, shares, therapeutic_window
+from rheobase.fields.dbs.dosing import Search, search, therapeutic_window
+from rheobase.fields.dbs.goals import Goal, shares
 from rheobase.fields.dbs.response import LeadResponse, unit_responses
 from rheobase.fields.dbs.steering import Steering, steer
 from rheobase.fields.dbs.strength_duration import field_strength_duration
@@ -182,7 +183,7 @@ def draw_curves(ax: Axes, sampled: SampledLead, found: Search, zones: tuple[Zone
     amplitudes = np.linspace(0, 6e-3, 61)
     factors = amplitudes / found.best.amplitude
     target, spared = (
-        shares(sampled, zone, found.steering, factors, criterion=FIELD) for zone in zones
+        shares(zone, found.steering, factors, criterion=FIELD, sampled=sampled) for zone in zones
     )
     window = therapeutic_window(amplitudes, target, spared, gain=0.5, side_effect=0.05)
     print(window)  # noqa: T201

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import floor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
 from rheobase._progress import stage, track
+from rheobase.fields.dbs.goals import Goal, Pieces, check_goals, pieces_of
 from rheobase.fields.dbs.patterns import Allowed, allowed, splits
-from rheobase.fields.dbs.steering import Steering, steer
-from rheobase.fields.dbs.volumes import Criterion, SampledLead, parts
+from rheobase.fields.dbs.steering import Steering, UnitResponses, steer
+from rheobase.fields.dbs.volumes import Criterion, SampledLead, sample_lead
 from rheobase.fields.dbs.zones import Zone
 from rheobase.fields.optimisation.limits import Limits
 
@@ -33,60 +34,6 @@ STEP = 0.1e-3  # of the amplitude (A)
 FINE = 0.05  # of the current; what is moved from contact to contact at last
 EVEN = 1e-9  # of scores; less of a difference is none
 BLOCK = 64  # splits whose fibres are asked about at a time
-
-
-class Fibres(Protocol):
-    """Fibres and the currents that make them fire."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the pathway."""
-        ...
-
-    def thresholds(self, patterns: Floats) -> Floats:
-        """Return the factor on currents of contacts (A), shape (m, N), at which each fibre fires.
-
-        Shape (m, n_fibres); infinite where it never does.
-        """
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Goal:
-    """What is to be reached or spared.
-
-    Parameters
-    ----------
-    of
-        A zone or a pathway.
-    weight
-        What its activated share counts in the score: > 0 to reach, < 0 to spare.
-    at_most
-        Largest share that is allowed, from 0 to 1; any if None.
-
-    Raises
-    ------
-    InputError
-        If the weight is not finite, or the share not from 0 to 1.
-    """
-
-    of: Zone | Fibres
-    weight: float = 1.0
-    at_most: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if not np.isfinite(self.weight):
-            raise InputError(f"expected a finite weight, got {self.weight!r}: goal {self.name!r}")
-        if self.at_most is not None and not 0 <= self.at_most <= 1:
-            raise InputError(
-                f"expected a share from 0 to 1, got {self.at_most!r}: goal {self.name!r}"
-            )
-
-    @property
-    def name(self) -> str:
-        """Name of the zone or pathway."""
-        return self.of.name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,7 +95,7 @@ class Search:
 
 
 def search(
-    sampled: SampledLead,
+    source: SampledLead | UnitResponses,
     goals: Sequence[Goal],
     limits: Limits,
     *,
@@ -162,8 +109,9 @@ def search(
 
     Parameters
     ----------
-    sampled
-        The lead at cells.
+    source
+        The lead at cells; or its unit responses, whose field is then taken at those of
+        `rheobase.fields.dbs.lattice.lead_lattice` if a goal is a zone.
     goals
         What is to be reached and spared, with different names.
     limits
@@ -189,14 +137,16 @@ def search(
         If goals have one name or none is to be reached, a zone comes without a criterion or has
         nothing around the lead, or patterns are not 1 A.
     """
-    _check_goals(goals, criterion)
+    check_goals(goals, criterion)
     check_positive("step (A)", step)
-    response = sampled.response
+    response = source.response if isinstance(source, SampledLead) else source
     may = allowed(response, limits, pulse_width=pulse_width, charge_density=charge_density)
     n = len(response.contacts)
     tried = splits(n) if patterns is None else _checked_patterns(patterns, n)
+    if not isinstance(source, SampledLead) and any(isinstance(g.of, Zone) for g in goals):
+        source = sample_lead(source)
     with stage("zones around the lead"):
-        pieces = [_Pieces(goal, sampled, criterion) for goal in goals]
+        pieces = [pieces_of(goal, source, criterion) for goal in goals]
     found: list[Dose] = []
     blocks = range(0, len(tried), BLOCK)
     for first in track(blocks, "splits of the current", total=len(blocks)):
@@ -217,52 +167,9 @@ def search(
         found.insert(0, better)
     return Search(
         doses=tuple(found),
-        steering=_setting(sampled, better),
+        steering=_setting(response, better),
         considered=considered,
     )
-
-
-def shares(
-    sampled: SampledLead,
-    of: Zone | Fibres,
-    steering: Steering,
-    factors: ArrayLike,
-    *,
-    criterion: Criterion | None = None,
-) -> Floats:
-    """Return the activated share of a zone or a pathway at multiples of a setting, shape (k,).
-
-    Parameters
-    ----------
-    sampled
-        The lead at cells.
-    of
-        The zone or the pathway.
-    steering
-        The setting.
-    factors
-        Multiples >= 0, shape (k,).
-    criterion
-        What counts as activated in a zone.
-
-    Raises
-    ------
-    InputError
-        If a multiple is not >= 0, or a zone comes without a criterion.
-    """
-    a = np.atleast_1d(np.asarray(factors, dtype=np.float64))
-    if a.ndim != 1 or not (np.isfinite(a) & (a >= 0)).all():
-        raise InputError(f"expected multiples >= 0 of a setting: share of {of.name!r}")
-    if not isinstance(of, Zone):
-        fires = of.thresholds(steering.currents[None])[0]
-        reached: Floats = (fires[:, None] <= a).mean(axis=0)
-        return reached
-    if criterion is None:
-        raise InputError(f"expected a criterion of activation for zone {of.name!r}, got none")
-    strength = criterion.strength(sampled, steering.currents)
-    volume = np.where(np.isfinite(strength), of.within(sampled.lattice), 0.0)
-    found = [float(parts(sampled.lattice, x * strength, criterion) @ volume) for x in a.tolist()]
-    return np.minimum(np.array(found) / of.volume, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -319,45 +226,8 @@ def therapeutic_window(
     return Window(gain=_first(a, w, gain), side_effect=_first(a, u, side_effect))
 
 
-class _Pieces:
-    """The pieces of a goal: their part of it, and the amplitude each needs."""
-
-    def __init__(self, goal: Goal, sampled: SampledLead, criterion: Criterion | None) -> None:
-        self.fibres = None if isinstance(goal.of, Zone) else goal.of
-        self.criterion = criterion
-        if isinstance(goal.of, Zone):
-            volume = np.where(sampled.volumes > 0, goal.of.within(sampled.lattice), 0.0)
-            some = np.flatnonzero(volume)
-            if not len(some) and goal.weight > 0:
-                raise InputError(
-                    f"expected a zone around lead {sampled.lattice.lead.name!r}, nothing of it is "
-                    f"within {1e3 * sampled.lattice.t[-1]:g} mm: goal {goal.name!r}"
-                )
-            self.cells = sampled.some(some)
-            self.part = volume[some] / goal.of.volume
-
-    def histogram(self, patterns: Floats, step: float, count: int) -> Floats:
-        """Return the share activated at amplitudes 0, step, … of patterns, shape (m, count)."""
-        if self.fibres is not None:
-            needed = self.fibres.thresholds(patterns)
-            part = np.full(needed.shape[1], 1 / max(needed.shape[1], 1))
-            rows = list(needed)
-        else:
-            assert self.criterion is not None  # checked before
-            part, rows = self.part, []
-            for pattern in patterns:
-                strength = self.criterion.strength(self.cells, pattern)
-                never = np.full(len(strength), np.inf)
-                rows.append(np.divide(1, strength, out=never, where=strength > 0))
-        out = np.zeros((len(patterns), count))
-        for k, needed_by_one in enumerate(rows):
-            at = np.ceil(np.minimum(needed_by_one / step, count)).astype(np.intp)
-            out[k] = np.bincount(at, weights=part, minlength=count + 1)[:count].cumsum()
-        return np.minimum(out, 1.0)
-
-
 def _doses(
-    patterns: Floats, goals: Sequence[Goal], pieces: Sequence[_Pieces], may: Allowed, step: float
+    patterns: Floats, goals: Sequence[Goal], pieces: Sequence[Pieces], may: Allowed, step: float
 ) -> list[Dose]:
     """Return the best amplitude of each pattern that may have one step at least."""
     steps = np.array([floor(may.amplitude(p) / step * (1 + 1e-12)) for p in patterns], dtype=int)
@@ -403,24 +273,13 @@ def _rank(dose: Dose) -> tuple[float, float, int]:
     return -round(dose.score / EVEN), dose.amplitude, int(np.count_nonzero(dose.pattern))
 
 
-def _setting(sampled: SampledLead, dose: Dose) -> Steering | None:
+def _setting(response: UnitResponses, dose: Dose) -> Steering | None:
     if dose.amplitude == 0:
         return None
-    names = sampled.response.contacts
+    names = response.contacts
     currents = dict(zip(names, (dose.amplitude * dose.pattern).tolist(), strict=True))
     driven = {name: current for name, current in currents.items() if current}
-    return steer(sampled.response, driven, case=bool(abs(dose.pattern.sum()) > EVEN))
-
-
-def _check_goals(goals: Sequence[Goal], criterion: Criterion | None) -> None:
-    names = [goal.name for goal in goals]
-    if len(set(names)) < len(names):
-        raise InputError(f"expected goals with different names, got {names}")
-    if not any(goal.weight > 0 for goal in goals):
-        raise InputError("expected one goal at least with a weight > 0: search")
-    zones = [goal.name for goal in goals if isinstance(goal.of, Zone)]
-    if zones and criterion is None:
-        raise InputError(f"expected a criterion of activation for zone {zones[0]!r}, got none")
+    return steer(response, driven, case=bool(abs(dose.pattern.sum()) > EVEN))
 
 
 def _checked_patterns(patterns: ArrayLike, n: int) -> Floats:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.dosing import Goal, search, shares, therapeutic_window
+from rheobase.fields.dbs.dosing import search, therapeutic_window
+from rheobase.fields.dbs.goals import Goal, shares
 from rheobase.fields.dbs.lattice import lead_lattice
 from rheobase.fields.dbs.patterns import allowed, splits
 from rheobase.fields.dbs.point_sources import PointSources
@@ -37,6 +38,10 @@ from rheobase.fields.uncertainty.inputs import (
 )
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
+from rheobase.neurons.pathways.activation import pathway_model
+from rheobase.neurons.pathways.bundle import bundle
+from rheobase.neurons.pathways.placing import place_axons
+from rheobase.neurons.pathways.sampled import sample_axons
 
 FIELD = FieldCriterion(threshold=200.0)
 
@@ -205,7 +210,7 @@ def test_pathways_are_searched_as_zones_are(sampled):
     found = search(sampled, [Goal(of=good), Goal(of=bad, weight=-1)], Limits(total=4e-3))
     assert found.best.pattern[1] < -0.5
     assert found.best.shares == pytest.approx({"good": 1.0, "bad": 0.0})
-    curve = shares(sampled, good, found.steering, [0.0, 0.5, 1.0, 2.0])
+    curve = shares(good, found.steering, [0.0, 0.5, 1.0, 2.0])
     assert curve[0] == 0
     assert curve[-1] == 1
     assert (np.diff(curve) >= 0).all()
@@ -214,6 +219,27 @@ def test_pathways_are_searched_as_zones_are(sampled):
     )
     assert nothing.steering is None
     assert nothing.best.amplitude == 0
+
+
+def test_axons_are_searched_by_their_thresholds(sampled):
+    lead, response = sampled.lattice.lead, sampled.response
+    front = lead.contact_centre("2") - lead.to_head([[0, 0, lead.model.contact("2").middle[1]]])[0]
+    along = np.cross(front, lead.direction) / lead.model.radius
+
+    def pathway(name, off):
+        middle = lead.contact_centre("2") + off * front / lead.model.radius
+        lines = bundle(middle - 0.02 * along, middle + 0.02 * along, 30, spread=5e-4, seed=1)
+        return pathway_model(
+            sample_axons(place_axons(lines, 5.7e-6, name=name), response, lead=lead), 60e-6
+        )
+
+    goals = [Goal(of=pathway("front", 2e-3)), Goal(of=pathway("behind", -5e-3), weight=-1)]
+    found = search(response, goals, Limits(total=3e-3))
+    assert found.best.pattern[1] < -0.7
+    assert found.best.shares["front"] > 0.9
+    assert found.best.shares["behind"] == 0
+    fires = goals[0].of.thresholds(found.steering.currents[None])[0]
+    assert (fires <= 1 + 1e-9).mean() == pytest.approx(found.best.shares["front"])
 
 
 def good_twin(bundle: Bundle) -> Bundle:
@@ -239,14 +265,14 @@ def test_what_cannot_be_searched_is_said(sampled):
     with pytest.raises(InputError, match="from 0 to 1"):
         Goal(of=zone, at_most=2.0)
     with pytest.raises(InputError, match="multiples >= 0"):
-        shares(sampled, zone, steer(sampled.response, {1: 1e-3}), [-1.0], criterion=FIELD)
+        shares(zone, steer(sampled.response, {1: 1e-3}), [-1.0], criterion=FIELD)
 
 
 def test_share_of_a_zone_by_amplitude(sampled):
     lead = sampled.lattice.lead
     s = steer(sampled.response, {1: -1e-3})
     zone = ball_zone(lead.contact_centre("1"), 2e-3)
-    found = shares(sampled, zone, s, [0.0, 1.0, 3.0], criterion=FIELD)
+    found = shares(zone, s, [0.0, 1.0, 3.0], criterion=FIELD, sampled=sampled)
     for share, factor in zip(found[1:].tolist(), (1.0, 3.0), strict=True):
         exact = overlap(activated(s.scaled(factor), FIELD, sampled), zone).share
         assert share == pytest.approx(exact, rel=1e-9)

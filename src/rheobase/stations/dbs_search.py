@@ -15,7 +15,7 @@ from rheobase.stations.dbs_book import write_record
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.dosing import Fibres, Goal
+    from rheobase.fields.dbs.goals import Fibres, Goal
     from rheobase.fields.dbs.volumes import Criterion
     from rheobase.fields.dbs.zones import Zone
     from rheobase.stations.book import Book
@@ -42,7 +42,8 @@ def search_station(
     InputError
         If a goal is not near the lead.
     """
-    from rheobase.fields.dbs.dosing import Goal, search, shares, therapeutic_window
+    from rheobase.fields.dbs.dosing import search, therapeutic_window
+    from rheobase.fields.dbs.goals import Goal, shares
     from rheobase.fields.dbs.patterns import splits
     from rheobase.fields.optimisation.limits import Limits
 
