@@ -84,7 +84,7 @@ def dbs(
         given = [name for name, value in of_lead.items() if value is not None]
         if given:
             raise InputError(f"{', '.join(given)} belongs to a run without a study file")
-        table, text, path = read_toml(what)
+        table, text, path = read_toml(what, folder="data/dbs")
         study = parse_table(DeepStudy, table, where=path.name, folder=path.parent)
         name = path.stem
     else:

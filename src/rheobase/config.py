@@ -82,10 +82,10 @@ class Study(Table):
         return used
 
 
-def shipped_studies() -> dict[str, Path]:
-    """Return the studies that come with the package, by name."""
-    folder = Path(str(files("rheobase").joinpath("data")))
-    return {p.stem: p for p in sorted(folder.glob("*.toml"))}
+def shipped_studies(folder: str = "data") -> dict[str, Path]:
+    """Return the studies that come with the package, by name; deep ones are in "data/dbs"."""
+    shipped = Path(str(files("rheobase").joinpath(folder)))
+    return {p.stem: p for p in sorted(shipped.glob("*.toml"))}
 
 
 def load_study(source: str | Path) -> tuple[Study, str]:
@@ -111,8 +111,10 @@ def load_study(source: str | Path) -> tuple[Study, str]:
     return parse_study(table, where=path.name, folder=path.parent), text
 
 
-def read_toml(source: str | Path) -> tuple[dict[str, Any], str, Path]:
+def read_toml(source: str | Path, *, folder: str = "data") -> tuple[dict[str, Any], str, Path]:
     """Return the table, the text and the path of a study: a path, or the name of a shipped one.
+
+    ``folder`` is where the package has studies of its kind.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def read_toml(source: str | Path) -> tuple[dict[str, Any], str, Path]:
     """
     path = Path(source)
     if not path.is_file():
-        known = shipped_studies()
+        known = shipped_studies(folder)
         if path.suffix == ".toml" or len(path.parts) > 1:
             raise InputError(f"no study file {path}; shipped studies: {', '.join(known)}")
         path = known[check_option("study", str(source), known)]

@@ -1,17 +1,24 @@
 """A study of deep brain stimulation: what it reads, refuses, finds and writes."""
 
 import copy
+import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import nibabel as nib
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.dbs import check_study
+from rheobase.config import read_toml, shipped_studies
+from rheobase.dbs import check_study, run_dbs
+from rheobase.pipeline import Result
+from rheobase.stations import dbs_book, dbs_solve
 from rheobase.tables.dbs import DeepStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.steering import parse_steering
@@ -164,3 +171,149 @@ def main_with(arguments: list[str]) -> int:
     """Run the command line in this process."""
     with patch.object(sys, "argv", ["rheobase", *arguments]):
         return main()
+
+
+@pytest.mark.parametrize("name", shipped_studies("data/dbs"))
+def test_shipped_studies_are_valid(name: str) -> None:
+    table, _, path = read_toml(name, folder="data/dbs")
+    check_study(parse_table(DeepStudy, table, where=path.name, folder=path.parent))
+
+
+WHOLE = changed(
+    resolution=0.5,
+    regions=[{"name": "nucleus", "centre_mm": [-13, 2, 1], "radius_mm": 3}],
+    pathways=[
+        {"name": "tract", "through_mm": [[-16, 25, -4], [-13, 0, 0], [-14, -25, 4]], "fibres": 80}
+    ],
+    dosing={"target": "nucleus", "spare": ["tract"], "contacts": 2},
+    results={"voxel_mm": 0.5, "margin_mm": 5},
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deep")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> Result:
+    """Run the study once, without the 3-D picture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
+        patch.setattr(dbs_book, "render", lambda scene, png: False)
+        return run_dbs(parsed(WHOLE), text=toml_text(WHOLE), out=folder / "out")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_lead_and_volume(result: Result, folder: Path) -> None:
+    out = folder / "out"
+    assert all(f.is_file() for f in result.files)
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))["dbs"]
+    lead = record["leads"][0]
+    # contact 2 is at the target, the axis goes through the entry
+    frame = np.array(lead["frame_m"])
+    assert np.allclose(frame[:3, 3] + 4.25e-3 * frame[:3, 2], [-0.012, 0, 0], atol=1e-9)
+    way = np.array([-0.030, 0.020, 0.060]) - [-0.012, 0, 0]
+    assert np.allclose(np.cross(way, frame[:3, 2]), 0, atol=1e-12)
+    contacts = {r["contact"]: r for r in rows_of(out / "contacts.csv")}
+    assert float(contacts["2"]["current_mA"]) == pytest.approx(-2)
+    assert float(contacts["case"]["current_mA"]) == pytest.approx(2)
+    assert abs(float(contacts["1"]["current_mA"])) < 1e-9
+    # the image holds the volume that the table tells, around the active contact
+    image = nib.load(out / "volume_left.nii.gz")
+    part, voxel = np.asarray(image.dataobj), np.abs(np.linalg.det(image.affine[:3, :3]))
+    told = lead["volume"]["volume_mm3"]
+    assert float(part.sum()) * voxel == pytest.approx(told, rel=0.02)
+    where = np.argwhere(part > 0)
+    middle = image.affine[:3, :3] @ np.average(where, axis=0, weights=part[part > 0])
+    assert np.linalg.norm(middle + image.affine[:3, 3] - [-12, 0, 0]) < 0.5
+    E = np.asarray(nib.load(out / "E_left.nii.gz").dataobj)
+    assert np.all(E[part >= 1] > 0.95 * record["threshold"]["threshold_V_per_m"])
+    assert imread(out / "pictures" / "lead_left.png")[..., :3].std() > 0.1
+
+
+def test_regions_and_pathways(result: Result, folder: Path) -> None:
+    (region,) = rows_of(folder / "out" / "regions.csv")
+    assert 0 < float(region["share"]) < 1
+    assert float(region["zone_mm3"]) == pytest.approx(4 / 3 * np.pi * 27, rel=0.02)
+    table = result.tables["Pathways"]
+    (row,) = (dict(zip(table.columns, r, strict=True)) for r in table.rows)
+    assert row["fibres"] == 80 == sum(int(row[k]) for k in table.columns[6:])
+    assert int(row["damaged"]) > 0  # the bundle runs through the lead's shaft or its layer
+    curve = rows_of(folder / "out" / "recruitment.csv")
+    x, y = (np.array([float(r[k]) for r in curve]) for k in ("amplitude_mA", "activated_percent"))
+    assert np.all(np.diff(y) >= 0)
+    assert y[0] == 0
+    assert y[np.abs(x - 2).argmin()] == pytest.approx(float(row["activated (%)"]))
+
+
+def test_steering_is_found(result: Result, folder: Path) -> None:
+    found = json.loads((folder / "out" / "dosing.json").read_text(encoding="utf-8"))["found"]
+    scores = [row["score"] for row in found]
+    assert scores == sorted(scores, reverse=True)
+    best = found[0]
+    assert best["score"] == pytest.approx(best["share of nucleus"] - best["share of tract"])
+    assert best["share of nucleus"] > 0.2
+
+
+def test_leads_come_from_the_cache(
+    result: Result, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
+    study = parsed(WHOLE)
+    around = dbs_solve.surroundings(study, dbs_solve_head(study))
+    (lead,) = dbs_solve.place_leads(study, around)
+    monkeypatch.setattr("rheobase.fields.dbs.system.assemble", None)  # would be called
+    response, _ = dbs_solve.solve(study, study.leads[0], lead, around)
+    told = json.loads((folder / "out" / "provenance.json").read_text(encoding="utf-8"))["dbs"]
+    assert np.allclose(response.Z, told["leads"][0]["impedance_ohm"], rtol=1e-12)
+
+
+def dbs_solve_head(study: DeepStudy) -> Any:
+    from rheobase.stations.head import open_head
+
+    return open_head(study.head)
+
+
+def test_leads_that_cannot_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
+    second = {**WHOLE["leads"][0], "name": "right", "target_mm": [-12.5, 0, 0]}
+    for table, said in (
+        (changed({"target_mm": [-100, 0, 0]}), "in tissue"),
+        (changed(leads=[*STUDY["leads"], second]), "'right' and 'left' overlap"),
+    ):
+        with pytest.raises(InputError, match=said):
+            run_dbs(parsed(table), text="", out=tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_dispersive_and_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbs_book, "render", lambda scene, png: False)
+    table = changed(
+        {"steering": "2:-2mA, case"},
+        resolution=0.5,
+        tissue={"dispersion": "4-term", "interface": "day 1"},
+        results={"voxel_mm": 1.0, "margin_mm": 3},
+        uncertainty={
+            "samples": 12,
+            "position_mm": 0.5,
+            "rotation_deg": 0,
+            "conductivities": [{"tissue": "white_matter", "low_S_per_m": 0.1, "high_S_per_m": 0.2}],
+        },
+    )
+    result = run_dbs(parsed(table), text=toml_text(table), out=tmp_path)
+    assert all(f.is_file() for f in result.files)
+    rows = rows_of(tmp_path / "impedance.csv")
+    f, R, X = (
+        np.array([float(r[k]) for r in rows])
+        for k in ("frequency_Hz", "resistance_ohm", "reactance_ohm")
+    )
+    assert np.all(np.diff(f) > 0)
+    assert np.all(X < 0)  # capacitive
+    assert np.all(np.diff(np.hypot(R, X)) < 0)
+    volume = next(row for row in result.tables["Uncertainty"].rows if "volume" in str(row[1]))
+    assert float(volume[3]) > 0

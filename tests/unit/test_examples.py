@@ -220,3 +220,22 @@ def test_anisotropy(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def head_tissues(head: Head) -> list[str]:
     """Return the names of the tissues from the inside outwards."""
     return [head.tissues[k].name for k in sorted(head.tissues)]
+
+
+@pytest.mark.slow
+def test_bilateral_stn(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("bilateral_stn")
+    monkeypatch.setattr(module, "render", lambda scene, png: False)
+    monkeypatch.setattr(module, "FIBRES", 60)
+    found = module.main(head, out=str(tmp_path / "stn.png"))
+    assert is_a_picture(tmp_path / "stn.png")
+    left, right = found["left"], found["right"]
+    assert left["steering"].total == pytest.approx(right["steering"].total)
+    # one segment reaches to its side, a ring stays around the axis
+    axis = left["lead"].to_lead(left["volume"].centroid[None])[0]
+    ring = right["lead"].to_lead(right["volume"].centroid[None])[0]
+    assert np.hypot(*axis[:2]) > 3 * np.hypot(*ring[:2])
+    assert axis[0] > 0  # where the marker looks
+    for side in found.values():
+        assert np.all(np.diff(side["percent"]) >= 0)
+        assert sum(side["fates"].values()) == 60

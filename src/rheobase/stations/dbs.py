@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rheobase.tables.dbs import DeepStudy
 
 
+COARSEST = 0.5e-3  # m, of the points that the volume of a region is taken from
+
+
 def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) -> None:
     """Solve for every lead, ask what it activates, and tell it.
 
@@ -31,7 +34,8 @@ def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) ->
 
     around = surroundings(study, head)
     leads = place_leads(study, around)
-    zones = [region_zone(region, head) for region in inputs.regions]
+    step = min(COARSEST, study.results.voxel_mm * 1e-3)
+    zones = [region_zone(region, head, step=step) for region in inputs.regions]
     lines = {p.name: open_lines(p, head, study.seed) for p in study.pathways}
     criterion, threshold = criterion_of(study)
     actives = [
