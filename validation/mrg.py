@@ -101,7 +101,7 @@ def _same_steps() -> list[Row]:
     for c in neuron_conditions():
         axon, V, courses, how = condition(c)
         want = c["threshold_5_us"]
-        step = {"dt": 5e-6, "after": 5e-6, "scheme": "euler", "guess": [want]}
+        step: dict[str, Any] = {"dt": 5e-6, "after": 5e-6, "scheme": "euler", "guess": [want]}
         got = mrg_thresholds(axon, V, courses, **how, **step).amplitude[0]
         kind = c["name"].split()[0]
         unit = "V/m" if "field_V_per_m" in c else "A"
