@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -86,7 +86,7 @@ class Allowed:
     Parameters
     ----------
     most
-        Largest current of each contact (A), shape (N,).
+        Largest current of each contact, and of the case (A), shape (N + 1,).
     total
         Largest current in all (A).
     number
@@ -99,11 +99,10 @@ class Allowed:
 
     def amplitude(self, pattern: Floats) -> float:
         """Return the largest amplitude (A) of a pattern of 1 A, shape (N,); 0 if none may be."""
-        back = abs(pattern.sum()) > 1e-9
-        if np.count_nonzero(pattern) + back > self.number:
+        size = np.abs(np.append(pattern, pattern.sum()))
+        used = size > 1e-9
+        if np.count_nonzero(used) > self.number:
             return 0.0
-        size = np.abs(pattern)
-        used = size > 0
         return min(self.total, float((self.most[used] / size[used]).min()))
 
 
@@ -121,7 +120,8 @@ def allowed(
     response
         Unit responses of the lead.
     limits
-        Of the total current and of each contact; "case" is a name too.
+        Of the total current and of each contact. A single limit is that of every contact and not of
+        the case, which is limited by its name, "case", alone.
     pulse_width, charge_density
         Width of the pulse (s), and charge of a phase per area of a contact at most (C/m²; 30 uC/cm²
         are 0.3): both or none.
@@ -133,12 +133,14 @@ def allowed(
     """
     names: Sequence[str] = response.contacts
     bounds = limits.bounds((*names, CASE))
-    most = bounds.most[:-1].copy()
+    most = bounds.most.copy()
+    if not isinstance(limits.each, Mapping):
+        most[-1] = np.inf
     if (pulse_width is None) != (charge_density is None):
         raise InputError("expected a pulse width and a charge density, got one of them: limits")
     if pulse_width is not None and charge_density is not None:
         check_positive("pulse_width (s)", pulse_width)
         check_positive("charge_density (C/m²)", charge_density)
-        most = np.minimum(most, charge_density * response.areas / pulse_width)
-    total = float(most.sum()) if limits.total is None else limits.total
+        most[:-1] = np.minimum(most[:-1], charge_density * response.areas / pulse_width)
+    total = float(most[:-1].sum()) if limits.total is None else limits.total
     return Allowed(most=most, total=total, number=bounds.number)

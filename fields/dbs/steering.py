@@ -292,9 +292,9 @@ class Steering:
     def impedance(self) -> float:
         """Load of the stimulator (ohm): power / total².
 
-        Of two terminals, or several at one voltage, it is voltage over current.
+        Of two terminals, or several at one voltage, it is voltage over current. NaN without current.
         """
-        return self.power / self.total**2
+        return self.power / self.total**2 if self.total else float("nan")
 
     @property
     def contact_impedance(self) -> Floats:

@@ -132,6 +132,12 @@ def test_limits_of_a_stimulator(sampled):
     assert may.amplitude(-np.eye(8)[1]) == pytest.approx(1e-3)
     assert may.amplitude(-np.eye(8)[2]) == 0
     assert may.amplitude(np.array([-0.8, -0.2, 0, 0, 0, 0, 0, 0])) == pytest.approx(5e-3)
+    both = allowed(response, Limits(each=3e-3))
+    half = np.array([-0.5, -0.5, 0, 0, 0, 0, 0, 0])
+    assert both.amplitude(half) == pytest.approx(6e-3)
+    case = allowed(response, Limits(total=6e-3, each={"case": 2e-3}))
+    assert case.amplitude(half) == pytest.approx(2e-3)
+    assert case.amplitude(np.array([-1.0, 1.0, 0, 0, 0, 0, 0, 0])) == pytest.approx(6e-3)
     dense = allowed(response, Limits(each=5e-3), pulse_width=60e-6, charge_density=0.1)
     most = 0.1 * response.areas[1] / 60e-6
     assert most < 5e-3

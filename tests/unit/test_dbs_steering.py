@@ -75,6 +75,12 @@ def test_bipolar_voltages_hold_their_difference(response):
     assert s.currents[[1, 3]].tolist() == [0, 0]
 
 
+def test_equal_voltages_drive_nothing(response):
+    s = steer(response, voltages={1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0}, case=False)
+    assert s.currents == pytest.approx(np.zeros(4), abs=1e-15)
+    assert np.isnan(steer(response, voltages={1: 0.0}).impedance)
+
+
 def test_complex_impedances_of_many_frequencies_at_once(response):
     Z = response.Z * np.array([1.0, 1.5 - 0.4j])[:, None, None]
     asked = control(response.contacts, {3: 1e-3}, voltages={1: -2.0})
