@@ -292,7 +292,7 @@ class Steering:
     def impedance(self) -> float:
         """Load of the stimulator (ohm): power / total².
 
-        Of two terminals, or several at one voltage, it is voltage over current. NaN without current.
+        Of two terminals, or several at one voltage, it is voltage over current; NaN without any.
         """
         return self.power / self.total**2 if self.total else float("nan")
 
