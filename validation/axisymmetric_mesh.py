@@ -98,8 +98,8 @@ class Mesh:
         self.a = np.concatenate([np.linspace(-np.pi / 2, 0, 4), heights, crest])
         reach = s.sphere_radius
         steps = [0.0]
-        while (steps[-1] + self.width) * 2 < 0.75 * reach:
-            steps.append(2 * steps[-1] + self.width)
+        while (more := steps[-1] + max(self.width, 0.6 * steps[-1])) < 0.75 * reach:
+            steps.append(more)
         self.b = np.concatenate([[0.0], shrink[::-1], 1 + np.array([*steps[1:], reach]) / reach])
 
     def curves(self, a: Floats) -> tuple[Floats, Floats]:
