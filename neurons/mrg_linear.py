@@ -1,11 +1,11 @@
 """Thresholds of myelinated fibres from the bends of the potential at their nodes.
 
 The depolarisation of node j is taken as a weighted sum over its neighbours,
-``sum_k w_|k| (V_{j+k-1} - 2 V_{j+k} + V_{j+k+1})``, and a fibre fires where it exceeds 1 (the
-"modified driving function" of Peterson, Izad & Tyler 2011, doi:10.1088/1741-2560/8/4/046030, with
-one set of weights for all distances). The weights are fitted to thresholds of the double-cable axon
-in the fields of random monopoles and bipoles: for rectangular pulses they are shipped
-(``data/mrg_weights.csv``), for any other stimulus they are fitted when asked for.
+``sum_k w_|k| (V_{j+k-1} - 2 V_{j+k} + V_{j+k+1})``, and a fibre fires where it exceeds 1 (like the
+"modified driving function" of Peterson, Izad & Tyler 2011, J Neural Eng 8:046030, cited from
+memory, with one set of weights for all distances). The weights are fitted to thresholds of the
+double-cable axon in the fields of random monopoles and bipoles: for rectangular pulses they are
+shipped (``data/mrg_weights.csv``), for any other stimulus they are fitted when asked for.
 """
 
 from __future__ import annotations

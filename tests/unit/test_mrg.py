@@ -7,6 +7,7 @@ from rheobase._errors import InputError
 from rheobase.neurons.mrg import mrg_axon
 from rheobase.neurons.mrg_stimulus import Courses, plan_of, separate
 from rheobase.neurons.mrg_thresholds import mrg_run, mrg_thresholds
+from rheobase.validation.mrg import condition, limit, neuron_conditions
 
 AXON = mrg_axon(10e-6)
 
@@ -23,6 +24,17 @@ def test_reference_with_its_own_steps():
     fine = mrg_thresholds(AXON, [cathode()], 101e-6, dt=1e-6, after=1e-6, **how)
     assert coarse.amplitude[0] == pytest.approx(0.1186e-3, rel=5e-3)
     assert fine.amplitude[0] == pytest.approx(0.1197e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("c", neuron_conditions()[::4], ids=lambda c: c["name"])
+def test_thresholds_of_neuron(c):
+    axon, V, courses, how = condition(c)
+    want = c["threshold_5_us"]
+    how |= {"guess": [want], "reach": 2.0}
+    same = mrg_thresholds(axon, V, courses, dt=5e-6, after=5e-6, scheme="euler", **how)
+    assert same.amplitude[0] == pytest.approx(want, rel=1e-3)
+    ours = mrg_thresholds(axon, V, courses, **how)
+    assert ours.amplitude[0] == pytest.approx(limit(c), rel=5e-3)
 
 
 def test_second_order():
