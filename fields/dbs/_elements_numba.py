@@ -102,6 +102,7 @@ def stiffness(
     K, dK = np.empty((2, nk)), np.empty((2, nk))
     B, dB = np.empty(nt), np.empty(nt)
     D = np.zeros((3, 3))
+    A = np.empty((n, n))
     for e in range(len(boxes)):
         h = 0.5 * (boxes[e, :, 1] - boxes[e, :, 0])
         m = 0.5 * (boxes[e, :, 1] + boxes[e, :, 0])
@@ -140,7 +141,13 @@ def stiffness(
                         + D[i, 1] * gradient[3 * q + 1, f]
                         + D[i, 2] * gradient[3 * q + 2, f]
                     )
-        A = gradient.T @ weighted
+        # by hand: a BLAS with threads takes many times longer for matrices of this size
+        A[:] = 0.0
+        for q in range(3 * n_q):
+            for a in range(n):
+                w = gradient[q, a]
+                for b in range(a, n):
+                    A[a, b] += w * weighted[q, b]
         for a in range(n):
             i = conn[e, a]
             if i < 0:
@@ -156,7 +163,7 @@ def stiffness(
                         low = middle + 1
                     else:
                         high = middle
-                data[low] += A[a, b]
+                data[low] += A[min(a, b), max(a, b)]
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -39,7 +39,7 @@ ENCAPSULATION = 10_000
 LEAK = 1e-4
 #: In elements of several tissues: distance between places where the tissue is asked for (m), and
 #: most of them along the edge of a cell. Places that are asked for at once.
-SPACING, MOST, AT_ONCE = 0.05e-3, 4, 1_000_000
+SPACING, MOST, AT_ONCE = 0.05e-3, 3, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
