@@ -84,8 +84,15 @@ class Reduced:
         """Whether there is a response at 0 Hz, outside the band: with constants alone."""
         return all(isinstance(law, Constant) for law in self.laws)
 
-    def weights(self, frequency: ArrayLike) -> Complexes:
+    def weights(self, frequency: ArrayLike, *, above: bool = False) -> Complexes:
         """Return the weights of the matrices at frequencies (Hz), shape (nf, Q).
+
+        Parameters
+        ----------
+        frequency
+            Shape (nf,).
+        above
+            Let it lie above the band, too, where the basis was not made for it.
 
         Raises
         ------
@@ -94,7 +101,7 @@ class Reduced:
         """
         f = np.atleast_1d(np.asarray(frequency, dtype=np.float64))
         low, high = self.band
-        inside = (f >= low * (1 - 1e-12)) & (f <= high * (1 + 1e-12))
+        inside = (f >= low * (1 - 1e-12)) & ((f <= high * (1 + 1e-12)) | above)
         if not (inside | ((f == 0) & self.steady)).all():
             raise InputError(
                 f"expected frequencies of {low:g} .. {high:g} Hz, the band the responses were "
@@ -102,9 +109,9 @@ class Reduced:
             )
         return weights_of(self.laws, f)
 
-    def solve(self, frequency: ArrayLike) -> Complexes:
+    def solve(self, frequency: ArrayLike, *, above: bool = False) -> Complexes:
         """Return the coefficients of the basis for 1 A out of each contact, shape (nf, m, N)."""
-        weights = self.weights(frequency)
+        weights = self.weights(frequency, above=above)
         parts = [
             solve_dense(self.matrices, self.metals, weights[k : k + _CHUNK])
             for k in range(0, len(weights), _CHUNK)

@@ -251,7 +251,7 @@ class SpectralResponse:
         r = self.reduced
 
         def response(f: Floats) -> Complexes:
-            return steering.solve(r.metals @ r.solve(f))[0]
+            return steering.solve(r.metals @ r.solve(f, above=True))[0]
 
         t = _times(pulse, times)
         return courses(response, pulse, t, r.band, steady=r.steady).T
@@ -334,7 +334,7 @@ def reduced_courses(
     """Return the weight of each basis vector over times (s), shape (m, nt)."""
 
     def response(f: Floats) -> Complexes:
-        y = reduced.solve(f)
+        y = reduced.solve(f, above=True)
         current, _ = steering.solve(reduced.metals @ y)
         return np.asarray((y @ current[:, :, None])[:, :, 0])
 

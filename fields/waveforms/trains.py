@@ -55,23 +55,36 @@ class Piece:
             return self.tau * (self.first - self.last)
         return 0.5 * (self.first + self.last) * (self.stop - self.start)
 
-    def charge(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ∫ w dt (s) from the start of the piece to times (s), held from its end on."""
-        s = np.clip(t, self.start, self.stop) - self.start
-        if self.tau < inf:
-            return np.asarray(-self.tau * self.first * np.expm1(-s / self.tau))
-        slope = (self.last - self.first) / (self.stop - self.start)
-        return np.asarray(s * (self.first + 0.5 * slope * s))
+    def filtered(
+        self, t: NDArray[np.float64], before: NDArray[np.float64], tau: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the piece through first-order low-passes, tau y' + y = w, at times (s) within it.
 
-    @property
-    def moment(self) -> float:
-        """∫ t w dt (s²)."""
-        length = self.stop - self.start
+        Parameters
+        ----------
+        t
+            Shape (n,).
+        before
+            y at the start of the piece, shape (K,).
+        tau
+            Time constants (s), shape (K,).
+
+        Returns
+        -------
+        ndarray, shape (K, n)
+        """
+        s, rate = (t - self.start)[None], (1.0 / tau)[:, None]
+        left = np.exp(-s * rate)
         if self.tau < inf:
-            inner = self.tau**2 * self.first - self.tau * (self.tau + length) * self.last
-            return self.start * self.integral + inner
-        middle = 0.5 * (self.start + self.stop)
-        return middle * self.integral + (self.last - self.first) * length**2 / 12
+            apart = np.abs(rate - 1.0 / self.tau) * s
+            slow = np.exp(-s * np.minimum(rate, 1.0 / self.tau))
+            mean = np.divide(-np.expm1(-apart), apart, out=np.ones_like(apart), where=apart > 0)
+            new = self.first * slow * mean * s * rate
+        else:
+            slope = (self.last - self.first) / (self.stop - self.start)
+            gone = -np.expm1(-s * rate)
+            new = self.first * gone + slope * (s - gone / rate)
+        return np.asarray(before[:, None] * left + new)
 
     def transform(self, omega: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return ∫ w exp(-i omega t) dt (s) at angular frequencies (1/s)."""
@@ -178,19 +191,52 @@ class PulseTrain:
             w[inside] = p.at(s[inside])
         return w
 
-    def charge(self, t: ArrayLike) -> NDArray[np.float64]:
-        """Return ∫ w dt (s) at times (s), less its mean over a period: of a balanced train.
+    def filtered(self, t: ArrayLike, tau: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the train through first-order low-passes, tau y' + y = w, in its steady state.
+
+        Parameters
+        ----------
+        t
+            Times (s), shape (n,).
+        tau
+            Time constants (s), shape (K,).
+
+        Returns
+        -------
+        ndarray, shape (K, n)
 
         Raises
         ------
         InputError
-            If the charge is not balanced, and grows for ever, or it is a single pulse.
+            If it is a single pulse.
         """
-        if self.rate is None or not self.balanced:
-            raise InputError(f"expected a train whose charge is balanced: {self.name!r}")
-        t = np.mod(np.asarray(t, dtype=np.float64), self.period)
-        mean = -self.rate * sum(p.moment for p in self.pieces)
-        return np.asarray(sum(p.charge(t) for p in self.pieces) - mean)
+        period = self._period_of_train()
+        s = np.mod(np.asarray(t, dtype=np.float64), period)
+        stretches: list[Piece] = []
+        end = 0.0
+        for piece in (*self.pieces, None):
+            start = piece.start if piece else period
+            if start > end:
+                stretches.append(Piece(end, start, 0.0, 0.0))
+            if piece:
+                stretches.append(piece)
+                end = piece.stop
+        y = np.zeros_like(tau)
+        for p in stretches:
+            y = p.filtered(np.array([p.stop]), y, tau)[:, 0]
+        y = y / -np.expm1(-period / tau)
+        found = np.empty((len(tau), len(s)))
+        for p in stretches:
+            inside = (s >= p.start) & (s < p.stop)
+            found[:, inside] = p.filtered(s[inside], y, tau)
+            y = p.filtered(np.array([p.stop]), y, tau)[:, 0]
+        found[:, s >= stretches[-1].stop] = y[:, None]  # rounding of the last moment
+        return found
+
+    def _period_of_train(self) -> float:
+        if self.rate is None:
+            raise InputError(f"expected a train, got a single pulse: {self.name!r}")
+        return self.period
 
     def coefficients(self, n: NDArray[np.int64]) -> NDArray[np.complex128]:
         """Return the Fourier coefficients c_n (1) of the train: w = sum_n c_n exp(i 2 pi n t/T).
@@ -200,13 +246,12 @@ class PulseTrain:
         InputError
             If it is a single pulse, which has no period.
         """
-        if self.rate is None:
-            raise InputError(f"expected a train, got a single pulse: {self.name!r}")
-        omega = 2 * np.pi * self.rate * np.asarray(n, dtype=np.float64)
+        rate = 1.0 / self._period_of_train()
+        omega = 2 * np.pi * rate * np.asarray(n, dtype=np.float64)
         total = np.zeros(omega.shape, dtype=np.complex128)
         for p in self.pieces:
             total += p.transform(omega)
-        return total * self.rate
+        return total * rate
 
     def times(self, dt: float, after: float = 0.0) -> NDArray[np.float64]:
         """Return even times (s), at most ``dt`` apart, over one pulse and ``after`` it."""

@@ -231,11 +231,7 @@ def test_voltage_across_a_resistor_and_capacitor_in_parallel() -> None:
         exact -= size * np.exp(-since / tau) / (1 - np.exp(-pulse.period / tau))
     exact *= amplitude * resistance.real
     v = r.voltages(pulse, steering, t)[1]
-    assert np.abs(v - exact).max() < 2e-4 * np.abs(exact).max(), "no ringing at the jumps"
-    driven = spectral_responses(
-        slab(10, uniform=True), dielectrics={1: law}, band=(100.0, 1e6)
-    ).voltages(pulse, steering, t)[1]
-    assert np.abs(driven - exact).max() < 1e-5 * np.abs(exact).max(), "falls with the band"
+    assert np.abs(v - exact).max() < 1e-4 * np.abs(exact).max(), "no ringing at the jumps"
 
 
 def test_constant_phase_element_in_time() -> None:
@@ -244,7 +240,6 @@ def test_constant_phase_element_in_time() -> None:
     pulse = dbs_pulse(60e-6, 130.0)
     jumps = {0.0: 1, 60e-6: -2, 120e-6: 1}
     t = np.linspace(0, 300e-6, 301) + 0.13e-6
-    late = np.min([np.abs(t - j) for j in jumps], axis=0) > 2e-6
 
     def response(f: NDArray[np.float64]) -> NDArray[np.complex128]:
         return np.asarray((k / (2j * np.pi * f) ** alpha)[:, None])
@@ -256,11 +251,8 @@ def test_constant_phase_element_in_time() -> None:
         exact += size * (np.maximum(since, 0.0) ** alpha).sum(axis=1)
     exact *= k / gamma(1 + alpha)
     exact -= exact.mean()  # older pulses than these 3000 still shift it
-    for highest, anywhere, later in ((250e3, 6e-3, 2e-4), (1e6, 2e-4, 2e-5)):
-        v = courses(response, pulse, t, (100.0, highest), steady=False)[:, 0]
-        error = np.abs(v - v.mean() - exact) / np.abs(exact).max()
-        assert error.max() < anywhere
-        assert error[late].max() < later
+    v = courses(response, pulse, t, BAND, steady=False)[:, 0]
+    assert np.abs(v - v.mean() - exact).max() < 5e-5 * np.abs(exact).max(), "at the jumps, too"
 
 
 def test_resistive_lead_follows_the_pulse_exactly(box: Slab) -> None:
