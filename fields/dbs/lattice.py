@@ -135,6 +135,32 @@ class Lattice:
         part[cut] = part_of_cube(centre[cut], steep[:, cut])
         return part
 
+    def joined(self, some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of some cells hang together, face to face, with such next to the lead.
+
+        Parameters
+        ----------
+        some
+            Shape (n,).
+
+        Returns
+        -------
+        joined
+            Shape (n,).
+        """
+        from scipy.ndimage import label
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
+
+        piece, n = label(some.reshape(self.shape))
+        first, last = piece[..., 0], piece[..., -1]  # neighbours across theta = 0
+        met = (first > 0) & (last > 0)
+        pairs = csr_array((np.ones(met.sum()), (first[met], last[met])), shape=(n + 1, n + 1))
+        group = connected_components(pairs, directed=False)[1]
+        near = np.unique(piece[:, 0])
+        kept: NDArray[np.bool_] = (piece > 0) & np.isin(group[piece], group[near[near > 0]])
+        return kept.ravel()
+
     def gradient(self, values: Floats) -> Floats:
         """Return gradients in the head (per m) of values at the middles.
 

@@ -112,6 +112,11 @@ class Criterion(Protocol):
         """Return p where the strength falls about as distance to the power -p."""
         ...
 
+    @property
+    def rough(self) -> bool:
+        """Return whether jumps of the field at tissue boundaries make islands of it."""
+        ...
+
     def strength(self, at: SampledLead | SomeCells, currents: Floats) -> Floats:
         """Return the strength at each cell, 1 at threshold, proportional to currents (A): (n,).
 
@@ -141,6 +146,7 @@ class FieldCriterion:
 
     threshold: float
     falls = 2.0
+    rough = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -161,6 +167,9 @@ class FieldCriterion:
 class CurvatureCriterion:
     """The potential curves up along a fibre by a threshold or more: its membrane is depolarised.
 
+    The field jumps where conductivity does, and curvature has no bound there: islands of it that do
+    not reach the lead do not count.
+
     Parameters
     ----------
     threshold
@@ -179,6 +188,7 @@ class CurvatureCriterion:
     threshold: float
     directions: ArrayLike | Callable[[Floats], ArrayLike] | None = None
     falls = 3.0
+    rough = True
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -322,8 +332,12 @@ def activated(
 
 
 def parts(lattice: Lattice, strength: Floats, criterion: Criterion) -> Floats:
-    """Return the part of each cell with a strength of 1 or more, shape (n,)."""
-    return lattice.part_above(height(strength, criterion))
+    """Return the part of each cell with a strength of 1 or more, shape (n,).
+
+    Of a criterion that is ``rough``, what does not hang together with the lead is left out.
+    """
+    part = lattice.part_above(height(strength, criterion))
+    return np.where(lattice.joined(part > 0), part, 0.0) if criterion.rough else part
 
 
 def height(strength: Floats, criterion: Criterion) -> Floats:

@@ -156,6 +156,20 @@ def test_curvature_along_fibres(sampled):
         activated(s, CurvatureCriterion(threshold=1.0, directions=np.ones((3, 3))), sampled)
 
 
+def test_islands_of_curvature_do_not_count(sampled):
+    lattice = sampled.lattice
+    some = np.zeros(lattice.shape, dtype=bool)
+    some[40:44, :3, -1] = True  # at the lead, on one side of theta = 0
+    some[40, 2:5, 0] = True  # its neighbours across
+    some[60, 5:8, 10] = True  # an island
+    kept = lattice.joined(some.ravel()).reshape(lattice.shape)
+    assert kept[40:44, :3, -1].all()
+    assert kept[40, 2:5, 0].all()
+    assert not kept[60].any()
+    assert kept.sum() == some.sum() - 3
+    assert not lattice.joined(np.zeros(some.size, dtype=bool)).any()
+
+
 @dataclass
 class Jump:
     """Point sources with a field four times as large within a layer."""
