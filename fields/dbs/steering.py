@@ -169,7 +169,7 @@ def control(
     InputError
         If a contact is out of range, insulated, has a current and a voltage or comes twice; a value
         is no finite number; nothing is driven; currents do not sum to 0 with the case; the current
-        of a case is given beside voltages; or one voltage is given with no way back.
+        of a case is given beside voltages; or voltages do not differ, so that no current flows.
 
     Examples
     --------
@@ -206,10 +206,11 @@ def control(
             raise InputError(
                 f"expected currents that sum to 0 {told}, they leave {rest * 1e3:.6g} mA: steering"
             )
-    if not returns and len(by_voltage) == 1 and not any(by_current.values()):
+    levels = {*by_voltage.values(), *([0.0] if returns else [])}
+    if not any(by_current.values()) and len(levels) < 2:
+        back_at = "the 0 V of the case" if returns else "each other, as there is no case"
         raise InputError(
-            "expected voltages of two contacts or a case to return the current, got one voltage: "
-            "steering"
+            f"expected voltages that differ from {back_at}, got {levels.pop():g} V alone: steering"
         )
     return Control(names=tuple(names), currents=by_current, voltages=by_voltage, returns=returns)
 
