@@ -22,6 +22,8 @@ from rheobase.meshes.leads.lead import Lead
 TOP_ANGLE = 0.6
 #: Radii of the lead to which the distance is a coordinate.
 REACH = 6.0
+#: Radii of the lead that the orthogonal part goes on beyond an encapsulation, at least.
+BEYOND = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,8 +108,15 @@ class Chart:
         return out
 
 
-def lead_chart(lead: Lead, domain: Domain) -> Chart:
+def lead_chart(lead: Lead, domain: Domain, encapsulation: float = 0.0) -> Chart:
     """Return the coordinates around a lead in a domain of the head frame.
+
+    Parameters
+    ----------
+    lead, domain
+        The lead, and where the coordinates end.
+    encapsulation
+        Thickness of a layer (m) that must lie within the orthogonal part.
 
     Raises
     ------
@@ -118,7 +127,7 @@ def lead_chart(lead: Lead, domain: Domain) -> Chart:
     R = model.radius
     low = min(c.z[0] for c in model.contacts)
     high = max(c.z[1] for c in model.contacts)
-    reach = REACH * R
+    reach = max(REACH * R, encapsulation + BEYOND * R)
     turn = lead.frame[:3, :3]
     inner = Domain(
         kind=domain.kind,

@@ -238,10 +238,12 @@ def lead_grid(
         If the resolution is not > 0 or the lead does not fit into the domain.
     """
     check_positive("resolution", resolution)
-    chart = lead_chart(lead, domain)
+    chart = lead_chart(lead, domain, encapsulation)
     model = lead.model
     R = model.radius
     first, largest = FIRST * R / resolution**2, LARGEST * R / resolution
+    ratio, ratio_t = RATIO ** (1 / resolution), RATIO_T ** (1 / resolution)
+    slope = SLOPE / resolution
     rims = [float(model.arc_of(z)) for c in model.contacts for z in c.z if z > 0]
     s_high = max(rims)
 
@@ -255,13 +257,13 @@ def lead_grid(
         for k in (chart.arc, chart.arc + chart.z_stretch - R)
         if np.abs(np.subtract(rims, k)).min() > 1e-3 * R
     ]
-    s = graded([0.0, *rims, *kinks, chart.s_top], rims, first=first, ratio=RATIO, cap=s_cap)
+    s = graded([0.0, *rims, *kinks, chart.s_top], rims, first=first, ratio=ratio, cap=s_cap)
     kept = sorted({0.0, encapsulation, chart.reach})
     t = graded(
         kept,
         [0.0],
         first=first,
-        ratio=RATIO_T,
+        ratio=ratio_t,
         cap=lambda x: np.minimum(largest, chart.reach) + 0.0 * x,
     )
     edges = sorted({e % (2 * np.pi) for c in model.contacts if c.theta for e in c.theta})
@@ -271,15 +273,15 @@ def lead_grid(
             [*edges, edges[0] + 2 * np.pi],
             [*edges, edges[0] + 2 * np.pi],
             first=2 * first / R,
-            ratio=RATIO,
+            ratio=ratio,
             cap=lambda x: turn + 0.0 * x,
         )
     else:
         theta = np.linspace(0, 2 * np.pi, int(np.ceil(AROUND * resolution)) + 1)
     layers: list[Layer] = []
     for a, b in pairwise(t.tolist()):
-        s = coarser(s, min(SLOPE * a, largest), kinks) if a > 0 else s
-        theta = coarser(theta, min(SLOPE * a / R, 1.2 * turn)) if a > 0 else theta
+        s = coarser(s, min(slope * a, largest), kinks) if a > 0 else s
+        theta = coarser(theta, min(slope * a / R, 1.2 * turn)) if a > 0 else theta
         layers.append(Layer(s=s, T=np.array([a, b]), theta=theta))
     deep = float(np.median(domain.half)) / (t[-1] - t[-2])
     n = max(3, int(np.ceil(resolution * np.log1p(deep * (GROWTH - 1)) / np.log(GROWTH))))

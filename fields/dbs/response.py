@@ -35,8 +35,8 @@ class ResponseReport:
     residual
         Largest true relative residual of the solutions.
     conservation
-        Largest difference between the current out of a contact and that into the return, relative
-        to the current.
+        Largest difference between the current out of a contact and that into the return as the
+        elements balance it, relative to the current: what the linear solution leaves.
     asymmetry
         Largest |Z - Z'| relative to the largest |Z|.
     seconds

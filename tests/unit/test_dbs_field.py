@@ -229,7 +229,7 @@ def test_several_tissues() -> None:
         medium,
         BALL,
         encapsulation=Encapsulation(thickness=0.2e-3, tissue=0.05),
-        resolution=COARSE,
+        resolution=0.7,
     )
     assert sorted(system.parts) == [1, 2, ENCAPSULATION]
     assert system.sigma[ENCAPSULATION] == 0.05
@@ -246,6 +246,20 @@ def test_several_tissues() -> None:
     b = np.random.default_rng(5).normal(size=system.n)
     parts = np.sum([system.sigma[k] * (system.stiffness[k] @ b) for k in system.parts], axis=0)
     np.testing.assert_allclose(K @ b, parts, atol=1e-12 * np.abs(parts).max())
+
+
+def test_a_thick_encapsulation_is_all_there() -> None:
+    # eight radii thick: all that matters near a thin lead is the layer
+    thin = replace(LEAD.model, diameter=0.2e-3)
+    lead = Lead(model=thin, tip=np.zeros(3), direction=UP)
+    layer = Encapsulation(thickness=0.8e-3, tissue=0.05)
+    system = assemble(lead, uniform(0.2), BALL, encapsulation=layer, resolution=COARSE)
+    place, _ = system.grid.chart.place(system.position)
+    z, K = place[:, 2], system.stiffness[ENCAPSULATION]
+    R = thin.radius
+    shell = 2 * np.pi / 3 * ((R + 0.8e-3) ** 3 - R**3)
+    shell += np.pi * ((R + 0.8e-3) ** 2 - R**2) * (4.25e-3 + 0.04 - R)
+    assert z @ (K @ z) == pytest.approx(shell, rel=5e-3)
 
 
 def neck_domain() -> Domain:
