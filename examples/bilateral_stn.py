@@ -28,6 +28,7 @@ from rheobase.fields.dbs.thresholds import field_threshold
 from rheobase.fields.dbs.volumes import FieldCriterion, activated, sample_lead
 from rheobase.fields.dbs.voxels import strength_at
 from rheobase.fields.dbs.zones import overlap, region_zone
+from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.head_views import trimmed
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
@@ -86,7 +87,7 @@ def main(
             encapsulation=scar.thickness,
         )
         unit = steering.currents / (1e3 * steering.total)
-        activation = pathway_model(axons, PULSE).activation(unit, unit="mA")
+        activation = pathway_model(axons, dbs_pulse(PULSE).waveform()).activation(unit, unit="mA")
         found[side] = {
             "lead": lead,
             "steering": steering,
@@ -133,7 +134,9 @@ def draw(head: Head, medium: Any, found: dict[str, Any], threshold: float, out: 
         [f["zone"] for f in sides],
         {side: f["lines"] for side, f in found.items()},
     )
+    scene["plain"] = np.array(True)
     panels[0].axis("off")
+    panels[0].set_title("from the front: the right side is on the left", fontsize=10)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scene.png"
         if render(scene, file):

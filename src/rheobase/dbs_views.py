@@ -256,7 +256,7 @@ def draw_contacts(
         xlim=(-180, 180),
         ylim=(0, top * 1e3),
         xticks=[-180, -90, 0, 90, 180],
-        xlabel="around the lead, 0 at the marker (degrees)",
+        xlabel="around, 0 at the marker (degrees)",
         ylabel="above the tip (mm)",
     )
 

@@ -19,6 +19,7 @@ from rheobase.config import read_toml, shipped_studies
 from rheobase.dbs import check_study, run_dbs
 from rheobase.pipeline import Result
 from rheobase.stations import dbs_book, dbs_solve
+from rheobase.stations.head import open_head
 from rheobase.tables.dbs import DeepStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.steering import parse_steering
@@ -45,6 +46,13 @@ STUDY: dict[str, Any] = {
             "steering": "2:-2mA, case",
         }
     ],
+}
+
+
+TRACT: dict[str, Any] = {
+    "name": "tract",
+    "through_mm": [[-16, 25, -4], [-13, 0, 0], [-14, -25, 4]],
+    "fibres": 80,
 }
 
 
@@ -122,6 +130,7 @@ def test_steering_line_that_is_none(line: str, said: str) -> None:
         (changed(dosing={"target": "left STN"}), "unknown region or pathway 'left STN'"),
         (changed(regions=[{"target": "left STN"}, {"target": "left STN"}]), "two regions or"),
         (changed(pathways=[{"name": "a", "file": "none.trk"}]), "no such file none.trk"),
+        (changed(pathways=[TRACT | {"fibre_um": 1}]), "greater than or equal to 2"),
         (
             changed(pathways=[{"name": "a", "through_mm": [[0, 0, 0], [9, 0, 0]], "space": "MNI"}]),
             "space belongs to a file",
@@ -182,9 +191,7 @@ def test_shipped_studies_are_valid(name: str) -> None:
 WHOLE = changed(
     resolution=0.5,
     regions=[{"name": "nucleus", "centre_mm": [-13, 2, 1], "radius_mm": 3}],
-    pathways=[
-        {"name": "tract", "through_mm": [[-16, 25, -4], [-13, 0, 0], [-14, -25, 4]], "fibres": 80}
-    ],
+    pathways=[TRACT],
     dosing={"target": "nucleus", "spare": ["tract"], "contacts": 2},
     results={"voxel_mm": 0.5, "margin_mm": 5},
 )
@@ -199,7 +206,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(folder: Path) -> Result:
     """Run the study once, without the 3-D picture."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
         patch.setattr(dbs_book, "render", lambda scene, png: False)
         return run_dbs(parsed(WHOLE), text=toml_text(WHOLE), out=folder / "out")
 
@@ -263,9 +269,8 @@ def test_steering_is_found(result: Result, folder: Path) -> None:
 def test_leads_come_from_the_cache(
     result: Result, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
     study = parsed(WHOLE)
-    around = dbs_solve.surroundings(study, dbs_solve_head(study))
+    around = dbs_solve.surroundings(study, open_head(study.head))
     (lead,) = dbs_solve.place_leads(study, around)
     monkeypatch.setattr("rheobase.fields.dbs.system.assemble", None)  # would be called
     response, _ = dbs_solve.solve(study, study.leads[0], lead, around)
@@ -273,17 +278,11 @@ def test_leads_come_from_the_cache(
     assert np.allclose(response.Z, told["leads"][0]["impedance_ohm"], rtol=1e-12)
 
 
-def dbs_solve_head(study: DeepStudy) -> Any:
-    from rheobase.stations.head import open_head
-
-    return open_head(study.head)
-
-
-def test_leads_that_cannot_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("RHEOBASE_CACHE", str(tmp_path))
+def test_leads_that_cannot_be_there(tmp_path: Path) -> None:
     second = {**WHOLE["leads"][0], "name": "right", "target_mm": [-12.5, 0, 0]}
     for table, said in (
         (changed({"target_mm": [-100, 0, 0]}), "in tissue"),
+        (changed(pathways=[TRACT | {"through_mm": [[0, 0, 0], [0.1, 0, 0]]}]), "long enough"),
         (changed(leads=[*STUDY["leads"], second]), "'right' and 'left' overlap"),
     ):
         with pytest.raises(InputError, match=said):

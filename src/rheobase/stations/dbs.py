@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rheobase.stations.dbs_book import write_leads
-from rheobase.stations.dbs_fibres import open_lines, recruit, write_fibres
+from rheobase.stations.dbs_fibres import place_pathways, recruit, write_fibres
 from rheobase.stations.dbs_search import search_station
 from rheobase.stations.dbs_solve import activate, criterion_of, place_leads, surroundings
 from rheobase.stations.dbs_spectrum import spectrum_station
@@ -36,14 +36,15 @@ def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) ->
     leads = place_leads(study, around)
     step = min(COARSEST, study.results.voxel_mm * 1e-3)
     zones = [region_zone(region, head, step=step) for region in inputs.regions]
-    lines = {p.name: open_lines(p, head, study.seed) for p in study.pathways}
+    pathways = place_pathways(study, head)
     criterion, threshold = criterion_of(study)
     actives = [
         activate(study, table, lead, around, criterion)
         for table, lead in zip(study.leads, leads, strict=True)
     ]
+    lines = {name: axons.lines for name, axons in pathways.items()}
     write_leads(study, actives, around, zones, lines, threshold, book)
-    recruited = recruit(study, lines, actives)
+    recruited = recruit(study, pathways, actives, book)
     if recruited:
         write_fibres(study, recruited, actives, book)
     if study.tissue.dispersive:

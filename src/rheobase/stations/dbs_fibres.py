@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.dbs_views import draw_recruitment
 from rheobase.report import Section, Table
@@ -18,7 +19,9 @@ from rheobase.views import new_figure
 
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
+    from rheobase.meshes.leads.lead import Lead
     from rheobase.neurons.pathways.activation import PathwayActivation, PathwayModel
+    from rheobase.neurons.pathways.placing import PlacedAxons
     from rheobase.stations.book import Book
     from rheobase.stations.dbs_solve import Active
     from rheobase.tables.dbs import DeepStudy
@@ -29,6 +32,18 @@ Floats = NDArray[np.float64]
 AMPLITUDES = 61  # of a curve
 BEYOND = 2.0  # times the amplitude of the setting: where curves end
 NEAR = 30e-3  # m from the contacts; what starts beyond and stays there is no pathway of a lead
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shafts:
+    """All leads of a study, for the fibres that one of them crosses."""
+
+    leads: Sequence[Lead]
+
+    def outside(self, points: Floats) -> Floats:
+        """Return the distance of points (m) from the nearest lead, < 0 inside, shape (n,)."""
+        nearest: Floats = np.stack([lead.outside(points) for lead in self.leads]).min(axis=0)
+        return nearest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -90,35 +105,65 @@ def open_lines(table: PathwayTable, head: Head, seed: int) -> list[Floats]:
     )
 
 
-def recruit(
-    study: DeepStudy, lines: Mapping[str, Sequence[Floats]], actives: Sequence[Active]
-) -> list[Recruited]:
-    """Return which fibres of every pathway each lead that is near it fires."""
-    from rheobase.neurons.pathways.activation import pathway_model
-    from rheobase.neurons.pathways.placing import place_axons
-    from rheobase.neurons.pathways.sampled import sample_axons
+def place_pathways(study: DeepStudy, head: Head) -> dict[str, PlacedAxons]:
+    """Return the axons of every pathway in a head, by its name.
 
-    found = []
+    Raises
+    ------
+    InputError
+        As `open_lines`, or if no line is long enough for an axon.
+    """
+    from rheobase.neurons.pathways.placing import place_axons
+
+    found = {}
     for table in study.pathways:
+        lines = open_lines(table, head, study.seed)
         axons = place_axons(
-            lines[table.name],
+            lines,
             table.fibre_um * 1e-6,
             name=table.name,
             compartments=table.model == "mrg",
             seed=study.seed,
         )
+        if not len(axons.points):
+            raise InputError(
+                f"expected fibres that are long enough for an axon of {table.fibre_um:g} µm, none "
+                f"of {len(lines)} is: pathway {table.name!r}"
+            )
+        found[table.name] = axons
+    return found
+
+
+def recruit(
+    study: DeepStudy, pathways: Mapping[str, PlacedAxons], actives: Sequence[Active], book: Book
+) -> list[Recruited]:
+    """Return which fibres of every pathway each lead that is near it fires."""
+    from rheobase.neurons.pathways.activation import pathway_model
+    from rheobase.neurons.pathways.sampled import sample_axons
+
+    found = []
+    pulse = study.pulse
+    stimulus: Any = pulse.width_us * 1e-6
+    if pulse.recharge != "none":
+        stimulus = pulse.make().waveform()
+    shafts = Shafts([a.lead for a in actives])
+    for table in study.pathways:
+        axons = pathways[table.name]
         for a in actives:
-            away = np.linalg.norm(axons.points - a.volume.sampled.lattice.points.mean(0), axis=1)
-            if away.min() > NEAR:
+            middle = a.volume.sampled.lattice.points.mean(axis=0)
+            away = float(np.linalg.norm(axons.points - middle, axis=1).min())
+            if away > NEAR:
+                book.notes.append(
+                    f"{table.name}: its nearest fibre is {away * 1e3:.0f} mm from {a.lead.name}, "
+                    f"which is not asked about fibres beyond {NEAR * 1e3:g} mm"
+                )
                 continue
             with stage(f"{table.name} at {a.lead.name}"):
                 sampled = sample_axons(
-                    axons, a.response, lead=a.lead, encapsulation=a.response.layer
+                    axons, a.response, lead=shafts, encapsulation=a.response.layer
                 )
                 model = pathway_model(
-                    sampled,
-                    study.pulse.width_us * 1e-6,
-                    "mrg" if table.model == "mrg" else "linear",
+                    sampled, stimulus, "mrg" if table.model == "mrg" else "linear"
                 )
                 unit = a.steering.currents / (a.steering.total * 1e3)  # of 1 mA in all
                 activation = model.activation(unit, unit="mA")
@@ -167,8 +212,8 @@ def write_fibres(
         Section(
             title="Pathways",
             paragraphs=[
-                "Myelinated fibres, rectangular pulse of "
-                f"{study.pulse.width_us:g} µs ({'; '.join(sorted(kinds))}). The currents of a "
+                f"Myelinated fibres under one pulse ({study.pulse.make().name}): "
+                f"{'; '.join(sorted(kinds))}. The currents of a "
                 "setting grow together; percentages are of the fibres that are whole or cut short "
                 "by the end of the tissue. Fibres that the lead or its encapsulation crosses are "
                 "damaged, those outside the tissue or too short for an axon are counted apart.",

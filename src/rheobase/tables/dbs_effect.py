@@ -115,7 +115,7 @@ class PathwayTable(Table):
     through_mm: Annotated[list[Coordinates], Field(min_length=2)] | None = None
     radius_mm: Annotated[float, Field(gt=0, le=50)] = 1.5
     fibres: Annotated[int, Field(ge=1, le=100_000)] = 200
-    fibre_um: Annotated[float, Field(ge=1, le=20)] = 5.7
+    fibre_um: Annotated[float, Field(ge=2, le=16)] = 5.7
     model: Literal["surrogate", "mrg"] = "surrogate"
 
     @model_validator(mode="after")
