@@ -161,7 +161,7 @@ def picture(path: Path) -> None:
     turn.set(xlabel="frequency (Hz)", ylabel="phase (degrees)")
     size.legend(frameon=False)
     pulse = dbs_pulse(60e-6, RATE, recharge="passive", gap=30e-6, tau=0.4e-3)
-    t = pulse.times(0.5e-6)[:1200]
+    t = pulse.times(1e-6)[1:600]  # not the moment of the jump
     place = dbs.lead("Medtronic 3389").to_head(np.array([[2.635e-3, 0.0, dbs.CONTACT]]))
     contact, tissue_ = axes[1]
     for (name, colour), made in zip(colours.items(), (bare, metal), strict=True):

@@ -162,7 +162,7 @@ def _direct() -> list[Row]:
         ),
         row(
             CASE,
-            f"current that does not reach the ground, of that fed in ({name})",
+            f"balance of the current in the reduced solution: ground against contact ({name})",
             lost,
             0.0,
             limit=1e-3,

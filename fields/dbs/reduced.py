@@ -47,6 +47,7 @@ _INSIDE = 0.5  # of the band, on a logarithmic scale: where P is taken
 _LEAST = 0.02  # of the tolerance: what is smaller is left out of the basis
 _MOST = 100  # residuals added for one frequency
 _ROOM = 24  # vectors per contact above which the basis is cut down on the way
+_FEWEST = 96  # and never below
 _SAMPLES = 64  # frequencies whose solutions the basis is cut down to
 _CHUNK = 256  # frequencies solved at once
 
@@ -189,7 +190,7 @@ class Basis:
         n, N = affine.size, len(affine.contacts)
         inside = band[0] * (band[1] / band[0]) ** _INSIDE
         self.p = np.abs(weights_of(affine.laws, inside)[0])
-        self.room = np.empty((n, _ROOM * N), order="F")  # for vectors, P-orthonormal
+        self.room = np.empty((n, max(_ROOM * N, _FEWEST)), order="F")  # for vectors, P-orthonormal
         self.vectors = self.room[:, :0]
         self.matrices = np.empty((len(self.p), 0, 0))
         self.effort = Effort(unknowns=n)
@@ -259,7 +260,7 @@ class Basis:
         if times:
             self.effort.enriched[frequency] = times
             self.effort.spanned = max(self.effort.spanned, self.vectors.shape[1])
-            if self.vectors.shape[1] > _ROOM * N:
+            if self.vectors.shape[1] > max(_ROOM * N, _FEWEST):
                 self.compress()
         else:
             self.effort.checked[frequency] = float(bound.max())

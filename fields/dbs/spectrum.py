@@ -247,7 +247,11 @@ class SpectralResponse:
     def currents(
         self, pulse: PulseTrain, steering: Control, times: ArrayLike | None = None
     ) -> Floats:
-        """Return the current (A) out of each contact, shape (N, nt)."""
+        """Return the current (A) out of each contact, shape (N, nt).
+
+        Under voltage control tissue and interface charge at a jump of the pulse: right after it
+        the current is as large as the highest frequency lets it be, not a value to rely on.
+        """
         r = self.reduced
 
         def response(f: Floats) -> Complexes:
@@ -297,7 +301,7 @@ def spectral_responses(
         points are smaller, those of impedances are of the order of its square.
     contacts
         The contacts that may be driven; the others float in every steering. All if None; fewer take
-        less time.
+        less memory, hardly less time.
 
     Raises
     ------
