@@ -162,7 +162,7 @@ def _direct() -> list[Row]:
         ),
         row(
             CASE,
-            f"balance of the current in the reduced solution: ground against contact ({name})",
+            f"balance of the reduced linear system, ground against contact ({name})",
             lost,
             0.0,
             limit=1e-3,
