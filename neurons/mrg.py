@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError, check_option
+from rheobase._errors import InputError, check_option, check_positive
 from rheobase.neurons.morphology import Floats
 
 Sizes = Literal["published", "interpolated"]
@@ -111,6 +111,7 @@ def mrg_axon(diameter: float, sizes: Sizes = "published") -> MRGAxon:
     0.00115
     """
     check_option("sizes of the axon", sizes, get_args(Sizes))
+    check_positive("diameter of the fibre", diameter)
     table = mrg_data()[sizes]
     um = round(diameter * 1e6, 6)
     if sizes == "published":
@@ -118,14 +119,16 @@ def mrg_axon(diameter: float, sizes: Sizes = "published") -> MRGAxon:
         if um not in known:
             raise InputError(
                 f"published axons have diameters of {', '.join(f'{d:g}' for d in known)} um, got "
-                f"{um:g} um: others are interpolated (sizes='interpolated')"
+                f"{diameter:g} m: others are interpolated (sizes='interpolated')"
             )
         k = known.index(um)
         size = {name: table[name][k] for name in _SIZES}
     else:
         low, high = table["valid"]
         if not low <= um <= high:
-            raise InputError(f"interpolated axons have {low:g} to {high:g} um, got {um:g} um")
+            raise InputError(
+                f"interpolated axons have diameters of {low:g} to {high:g} um, got {diameter:g} m"
+            )
         size = {name: float(np.polyval(table[name], um)) for name in _SIZES}
         if um < table["split"]:
             size["internode"] = float(np.polyval(table["internode_below"], um))

@@ -23,6 +23,7 @@ from rheobase.neurons.bends import REACH, node_bends, weighted
 from rheobase.neurons.constants import rows
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg import PERIOD, MRGAxon
+from rheobase.neurons.mrg_stimulus import Courses, stimulus_samples
 from rheobase.neurons.mrg_thresholds import mrg_thresholds
 
 NEIGHBOURS = 8  # weights: the node itself and seven to either side
@@ -79,8 +80,17 @@ def node_weights(axon: MRGAxon, stimulus: Any) -> NodeWeights:
                 p95=at[-1],
                 source="data/mrg_weights.csv",
             )
+    t, w = stimulus_samples(stimulus)
+    if len(w) != 1:
+        raise InputError(f"the linear rule is for one time course, got {len(w)}")
+    return _fitted(axon, tuple(t), tuple(w[0]))
+
+
+@cache
+def _fitted(axon: MRGAxon, t: tuple[float, ...], w: tuple[float, ...]) -> NodeWeights:
+    """Fit once in a session; `node_weights`."""
     with stage(f"calibrate {axon.diameter * 1e6:g} um axons"):
-        return fit_weights(axon, stimulus)
+        return fit_weights(axon, Courses(t=np.array(t), w=np.array([w])))
 
 
 @cache

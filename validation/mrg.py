@@ -101,7 +101,7 @@ def _same_steps() -> list[Row]:
     for c in neuron_conditions():
         axon, V, courses, how = condition(c)
         want = c["threshold_5_us"]
-        step: dict[str, Any] = {"dt": 5e-6, "after": 5e-6, "scheme": "euler", "guess": [want]}
+        step: dict[str, Any] = {"dt": 5e-6, "after": 5e-6, "scheme": "euler"}
         got = mrg_thresholds(axon, V, courses, **how, **step).amplitude[0]
         kind = c["name"].split()[0]
         unit = "V/m" if "field_V_per_m" in c else "A"
@@ -117,7 +117,7 @@ def _to_the_limit() -> Row:
     for c in neuron_conditions():
         axon, V, courses, how = condition(c)
         want = limit(c)
-        got = mrg_thresholds(axon, V, courses, guess=[want], **how).amplitude[0]
+        got = mrg_thresholds(axon, V, courses, **how).amplitude[0]
         unit = "V/m" if "field_V_per_m" in c else "A"
         name = f"second order, largest of {len(neuron_conditions())} conditions: {c['name']}"
         rows.append(_row(name, got, want, 0.01, unit, f"{_SOURCE}, drawn to steps of 0"))

@@ -16,7 +16,7 @@ from rheobase.neurons.mrg_thresholds import mrg_run, mrg_thresholds
 from rheobase.neurons.pathways.activation import pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import place_axons
-from rheobase.neurons.pathways.sampled import Fate, sample_axons
+from rheobase.neurons.pathways.sampled import sample_axons
 from rheobase.validation.mrg import limit, neuron_conditions, point_source
 
 BLUE, RED, GREY, GREEN = "#2f6690", "#c8553d", "#8a8a8a", "#3d7a52"
@@ -55,6 +55,10 @@ def main() -> None:
             color=colour,
         )
     width.set(xlabel="pulse width (µs)", ylabel="threshold at 1 mm (mA)")
+    width.set_xticks([30, 60, 100, 200, 500], ["30", "60", "100", "200", "500"])
+    width.set_xticks([], minor=True)
+    width.set_yticks([0.05, 0.1, 0.2, 0.4], ["0.05", "0.1", "0.2", "0.4"])
+    width.set_yticks([], minor=True)
     width.legend(title="line: here, dots: NEURON", fontsize=9)
 
     lead = place_lead(lead_model("Medtronic 3389"), target=[0, 0, 0], direction=[0, 0, 1])
@@ -73,8 +77,6 @@ def main() -> None:
         rule.loglog(
             full.threshold[k, fires], quick.threshold[k, fires], ".", color=colour, label=name
         )
-        error = np.abs(quick.threshold[k, fires] / full.threshold[k, fires] - 1)
-        print(name, "median", np.median(error), "p95", np.quantile(error, 0.95))
     ends = np.array([0.3, 100])
     rule.plot(ends, ends, color=GREY, lw=0.8)
     rule.set(
@@ -87,7 +89,6 @@ def main() -> None:
         for k, colour in enumerate((BLUE, RED)):
             curve.plot(amplitudes, share.values[k], style, color=colour)
     fates = ", ".join(f"{n} {name}" for name, n in full.fates.items() if n)
-    print(fates, (sampled.fate == Fate.DAMAGED).sum())
     curve.set(xlabel="amplitude (mA)", ylabel="activated (%)", ylim=(0, 101), xlim=(0, 12))
     curve.set_title(f"300 fibres past contact 2 of a 3389, 60 µs: {fates}", fontsize=10)
     curve.text(0.3, 92, "cathode (blue), anode (red); dots: linear rule", fontsize=9)

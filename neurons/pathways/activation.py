@@ -75,10 +75,13 @@ class PathwayModel:
             If the patterns are for another number of sources.
         """
         sources = len(self.driven)
-        p = np.atleast_2d(np.asarray(patterns, dtype=np.float64))
+        try:
+            p = np.atleast_2d(np.asarray(patterns, dtype=np.float64))
+        except (TypeError, ValueError):
+            p = np.empty(0)
         if p.ndim != 2 or p.shape[1] != sources or not np.isfinite(p).all():
             raise InputError(
-                f"expected patterns of {sources} finite amounts, got the shape {p.shape}: pathway "
+                f"expected patterns of {sources} finite amounts, got {patterns!r}: pathway "
                 f"{self.name!r}"
             )
         out = np.stack([self._linear(one) for one in p])
@@ -102,6 +105,8 @@ class PathwayModel:
         count = self.sampled.axons.nodes
         out = np.full(len(count), np.inf)
         some = count > 0
+        if not some.any():
+            return out
         start = np.cumsum(count) - count
         top = np.maximum.reduceat(pattern @ self.driven, start[some])
         with np.errstate(divide="ignore"):

@@ -13,7 +13,7 @@ from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg import PERIOD, MRGAxon, mrg_axon
 from rheobase.neurons.pathways.tracts import clean_lines
 
-FEWEST = 5  # nodes of a fibre that can be judged
+FEWEST = 21  # nodes of a fibre that can be judged: its ends raise thresholds by 1.5 % at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

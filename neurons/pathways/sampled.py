@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -90,7 +90,7 @@ def sample_axons(
     axons: PlacedAxons,
     source: Source,
     *,
-    lead: Body | None = None,
+    lead: Body | Sequence[Body] = (),
     encapsulation: float = 0.0,
 ) -> SampledAxons:
     """Sample the potential along axons and tell what has become of each.
@@ -102,9 +102,9 @@ def sample_axons(
     source
         Anything with ``potential(points)``: the response of a lead, a point source.
     lead
-        What axons must not cross; none if None.
+        What axons must not cross: one lead or several.
     encapsulation
-        Thickness (m) of the layer around it that they must not cross either.
+        Thickness (m) of the layer around each that they must not cross either.
 
     Returns
     -------
@@ -133,8 +133,8 @@ def sample_axons(
         parts.append(V)
     potential = np.concatenate(parts, axis=1) if parts else np.empty((1, 0))
     damaged = np.zeros(len(axons), dtype=bool)
-    if lead is not None:
-        damaged = crossing(axons, lead, encapsulation)
+    for body in lead if isinstance(lead, Sequence) else (lead,):
+        damaged |= crossing(axons, body, encapsulation)
     inside = np.isfinite(potential).all(axis=0)
     fate = np.zeros(len(axons), dtype=np.int8)
     span = np.zeros((len(axons), 2), dtype=np.int64)

@@ -30,7 +30,6 @@ def test_reference_with_its_own_steps():
 def test_thresholds_of_neuron(c):
     axon, V, courses, how = condition(c)
     want = c["threshold_5_us"]
-    how |= {"guess": [want], "reach": 2.0}
     same = mrg_thresholds(axon, V, courses, dt=5e-6, after=5e-6, scheme="euler", **how)
     assert same.amplitude[0] == pytest.approx(want, rel=1e-3)
     ours = mrg_thresholds(axon, V, courses, **how)
@@ -102,6 +101,7 @@ def test_no_spike_is_infinite():
         ([np.full(331, np.nan)], 1e-4, "finite"),
         ([np.zeros(331)], -1e-4, "pulse width"),
         ([np.zeros(331)], "60 us", "pulse width in s or a waveform"),
+        ([np.zeros(331)], 60.0, "at most 0.1 s"),
         ([np.zeros(331)], Courses(t=np.array([0.0, 1e-4]), w=np.zeros((1, 2))), "0 throughout"),
     ],
 )
@@ -111,7 +111,7 @@ def test_bad_input(potential, stimulus, message):
 
 
 def test_bad_axon():
-    with pytest.raises(InputError, match="got 9 um"):
+    with pytest.raises(InputError, match="got 9e-06 m"):
         mrg_axon(9e-6)
     with pytest.raises(InputError, match="2 to 16 um"):
         mrg_axon(1e-6, "interpolated")

@@ -124,6 +124,9 @@ def test_fates():
     assert sampled.fate.tolist() == [F.WHOLE, F.DAMAGED, F.DAMAGED, F.DAMAGED, F.CUT, F.SHORT]
     assert sample_axons(axons, source, lead=lead).fate.tolist()[:3] == [F.WHOLE, F.DAMAGED, F.WHOLE]
     assert sample_axons(axons, source).fate.tolist()[3] == F.OUTSIDE
+    beside = place_lead(lead.model, target=[0, 2e-3, 0], direction=[0, 0, 1])
+    both = sample_axons(axons, source, lead=(lead, beside)).fate.tolist()
+    assert both[:3] == [F.DAMAGED, F.DAMAGED, F.WHOLE]
     assert sampled.fates == {"whole": 1, "cut": 1, "damaged": 3, "outside": 0, "short": 1}
     a, b = sampled.span[4]
     assert np.isfinite(sampled.potential[:, a:b]).all()
@@ -171,6 +174,8 @@ def test_bad_input():
     sampled = sample_axons(axons, Poles([0, 0, 0]))
     with pytest.raises(InputError, match="all compartments"):
         pathway_model(sampled, 60e-6, "mrg")
+    with pytest.raises(InputError, match="patterns of 1"):
+        pathway_model(sampled, 60e-6).thresholds("a")
     with pytest.raises(InputError, match="patterns of 1"):
         pathway_model(sampled, 60e-6).thresholds([1.0, 2.0])
     with pytest.raises(InputError, match="at nodes alone"):
