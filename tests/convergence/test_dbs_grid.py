@@ -20,7 +20,7 @@ SOURCE = np.array([0.0, 0.0, 4.25e-3])  # on the axis, inside the lead
 
 def harmonic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """A point source inside the lead: harmonic around it."""
-    return 1e-3 / np.linalg.norm(x - SOURCE, axis=1)
+    return np.asarray(1e-3 / np.linalg.norm(x - SOURCE, axis=1))
 
 
 def field_error(resolution: float, order: tuple[int, int, int]) -> float:
