@@ -236,7 +236,7 @@ def draw_spread(ax: Axes, samples: LeadSamples) -> None:
     )
     ax.set(
         xlabel="total Sobol index of the share of the target",
-        title=f"5th to 95th percentile: {said}",
+        title=f"5th to 95th percentile:\n{said}",
     )
 
 

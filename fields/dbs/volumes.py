@@ -372,7 +372,7 @@ def check_within(lattice: Lattice, part: Floats) -> None:
         reach = 1e3 * float(lattice.t[-1])
         raise InputError(
             f"expected a volume within {reach:g} mm of the lead and its contacts, got one that "
-            "goes on beyond: take a larger reach (lead_lattice) or a smaller amplitude"
+            "goes on beyond: take a smaller amplitude, or cells with a larger reach (lead_lattice)"
         )
 
 
