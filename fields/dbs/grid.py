@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import check_positive
+from rheobase._errors import InputError, check_positive
 from rheobase.fields.dbs.breaks import coarser, graded
 from rheobase.fields.dbs.chart import Chart, lead_chart
 from rheobase.fields.dbs.domains import Domain
@@ -235,9 +235,12 @@ def lead_grid(
     Raises
     ------
     InputError
-        If the resolution is not > 0 or the lead does not fit into the domain.
+        If the resolution is not > 0, a degree is not from 1 to 8, or the lead does not fit into the
+        domain.
     """
     check_positive("resolution", resolution)
+    if len(order) != 3 or not all(isinstance(p, int) and 1 <= p <= 8 for p in order):
+        raise InputError(f"expected a degree from 1 to 8 in s, T and theta, got {order}")
     chart = lead_chart(lead, domain, encapsulation)
     model = lead.model
     R = model.radius

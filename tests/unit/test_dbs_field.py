@@ -290,6 +290,8 @@ def test_bad_input(tmp_path: Path) -> None:
         assemble(LEAD, nested_spheres([0.03], [0.3]), neck_domain(), **ask)
     with pytest.raises(InputError, match="resolution"):
         unit_responses(LEAD, uniform(0.2), BALL, resolution=0.0)
+    with pytest.raises(InputError, match="a degree from 1 to 8"):
+        unit_responses(LEAD, uniform(0.2), BALL, order=(0, 1, 1))
     with pytest.raises(InputError, match="thickness"):
         Encapsulation(thickness=-1.0, tissue=0.1)
     with pytest.raises(InputError, match="lengths of a domain"):
