@@ -103,7 +103,7 @@ def weights() -> None:
     for um in DIAMETERS:
         for width in WIDTHS:
             fit = fit_weights(mrg_axon(um * 1e-6), width * 1e-6)
-            values = [f"{um:g}", f"{width}", *(f"{w:.4g}" for w in fit.weights)]
+            values = [f"{um:g}", f"{width}", *(f"{w:.4g}" for w in fit.weights[0])]
             values += [f"{fit.median:.4f}", f"{fit.p95:.4f}", "1/V"]
             print(",".join([*values, "fit to the double-cable axon of this package", "computed"]))
 

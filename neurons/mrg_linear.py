@@ -5,7 +5,8 @@ The depolarisation of node j is taken as a weighted sum over its neighbours,
 "modified driving function" of Peterson, Izad & Tyler 2011, J Neural Eng 8:046030, cited from
 memory, with one set of weights for all distances). The weights are fitted to thresholds of the
 double-cable axon in the fields of random monopoles and bipoles: for rectangular pulses they are
-shipped (``data/mrg_weights.csv``), for any other stimulus they are fitted when asked for.
+shipped (``data/mrg_weights.csv``), for any other stimulus they are fitted when asked for. Where the
+stimulus has phases of both signs, bends of the other sign have weights of their own.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class NodeWeights:
     Parameters
     ----------
     weights
-        w_0 … w_7 (1/V), shape (8,).
+        w_0 … w_7 (1/V), shape (1, 8); for a stimulus with a negative phase also those that bends of
+        the other sign are weighted with, shape (2, 8).
     median, p95
         Relative error of the thresholds (1), on fibres that the fit has not seen.
     source
@@ -75,7 +77,7 @@ def node_weights(axon: MRGAxon, stimulus: Any) -> NodeWeights:
             x = np.log(table[:, 0])
             at = [np.interp(np.log(stimulus * 1e6), x, column) for column in table.T]
             return NodeWeights(
-                weights=np.array(at[1 : NEIGHBOURS + 1]),
+                weights=np.array([at[1 : NEIGHBOURS + 1]]),
                 median=at[-2],
                 p95=at[-1],
                 source="data/mrg_weights.csv",
@@ -121,12 +123,15 @@ def fit_weights(axon: MRGAxon, stimulus: Any, *, count: int = _FIBRES) -> NodeWe
     fitted = known & (np.arange(count) % 8 < 4)
     told = known & ~fitted
 
+    sides = 2 if stimulus_samples(stimulus)[1].min() < 0 else 1
+
     def ratio(weights: Floats, some: NDArray[np.bool_]) -> Floats:
-        driven = weighted(bends[some], weights).max(axis=1)
-        out: Floats = np.maximum(driven, 1e-9) * found[some]
+        each = zip((bends, -bends), weights.reshape(sides, -1), strict=False)
+        driven = np.stack([weighted(D[some], w).max(axis=1) for D, w in each])
+        out: Floats = np.maximum(driven.max(axis=0), 1e-9) * found[some]
         return out
 
-    start = np.exp(-np.arange(NEIGHBOURS) / REACH)
+    start = np.outer([1.0, 0.7][:sides], np.exp(-np.arange(NEIGHBOURS) / REACH)).ravel()
     start /= np.median(ratio(start, fitted))
     best = least_squares(  # type: ignore[call-overload]
         lambda w: np.log(ratio(w, fitted)),
@@ -139,7 +144,8 @@ def fit_weights(axon: MRGAxon, stimulus: Any, *, count: int = _FIBRES) -> NodeWe
     )
     error = np.abs(ratio(best.x, told) - 1)
     median, p95 = np.quantile(error, [0.5, 0.95])
-    return NodeWeights(weights=best.x, median=float(median), p95=float(p95), source="fitted")
+    weights = best.x.reshape(sides, -1)
+    return NodeWeights(weights=weights, median=float(median), p95=float(p95), source="fitted")
 
 
 def random_potentials(axon: MRGAxon, count: int) -> Floats:

@@ -19,6 +19,7 @@ from rheobase.neurons.morphology import Floats
 Scheme = Literal["bdf2", "euler"]
 _EDGE = 20e-9  # s: what changes within it jumps
 _JUMP = 5e-3  # of the peak: a smaller change is none
+_WEAK = 0.2  # of the peak: a stretch below it, a slow recharge, is stepped like what comes after
 _LONGEST = 0.1  # s: a stimulus is a pulse
 REST_STEP = 5e-3  # s
 _FIRST, _GROWTH = 0.1, 1.15  # first step after a jump over the full one, and what follows it
@@ -110,14 +111,17 @@ def plan_of(stimulus: Any, dt: float, after: float, scheme: Scheme = "bdf2") -> 
         raise InputError(
             f"expected a pulse of at most {_LONGEST:g} s as the stimulus, got one of {lasts:g} s"
         )
+    strongest = max(np.abs(w).max() for _, w in stretches)
     for t, w in stretches:
         span = float(t[-1] - t[0])
-        grown = ladder[(ladder < dt) & (np.cumsum(ladder) < span)]
+        weak = scheme == "bdf2" and np.abs(w).max() < _WEAK * strongest
+        size = after if weak else dt
+        grown = ladder[(ladder < size) & (np.cumsum(ladder) < span)]
         left = span - grown.sum()
         if len(grown) and left < grown[-1]:  # too short to reach the full step
             lengths = grown * (span / grown.sum())
         else:
-            count = max(1, int(np.ceil(left / dt - 1e-6)))
+            count = max(1, int(np.ceil(left / size - 1e-6)))
             lengths = np.concatenate([grown, np.full(count, left / count)])
         at = t[0] + take(lengths)
         wave.append(np.stack([np.interp(at, t, row) for row in w], axis=1))

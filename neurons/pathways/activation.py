@@ -41,8 +41,8 @@ class PathwayModel:
     weights
         Of the bends.
     driven
-        Weighted bends at all nodes per unit of each source (1), shape (N, nodes), 0 at nodes that
-        are not judged.
+        Weighted bends at all nodes per unit of each source (1), shape (sides, N, nodes), 0 at nodes
+        that are not judged; the second side, if any, is for a negative phase of the stimulus.
     """
 
     sampled: SampledAxons
@@ -74,7 +74,7 @@ class PathwayModel:
         InputError
             If the patterns are for another number of sources.
         """
-        sources = len(self.driven)
+        sources = self.driven.shape[1]
         try:
             p = np.atleast_2d(np.asarray(patterns, dtype=np.float64))
         except (TypeError, ValueError):
@@ -108,7 +108,10 @@ class PathwayModel:
         if not some.any():
             return out
         start = np.cumsum(count) - count
-        top = np.maximum.reduceat(pattern @ self.driven, start[some])
+        drive = pattern @ self.driven[0]
+        if len(self.driven) > 1:
+            drive = np.maximum(drive, pattern @ self.driven[1])
+        top = np.maximum.reduceat(drive, start[some])
         with np.errstate(divide="ignore"):
             out[some] = 1.0 / np.maximum(top, 0.0)
         return out
@@ -150,14 +153,15 @@ def pathway_model(sampled: SampledAxons, stimulus: Any, model: Model = "linear")
         )
     weights = node_weights(axons.axon, stimulus)
     V = sampled.potential if axons.period == 1 else sampled.potential[:, _nodes(axons)]
-    driven = np.zeros(V.shape)
+    driven = np.zeros((len(weights.weights), *V.shape))
     node = np.cumsum(axons.nodes) - axons.nodes
     for k in sampled.judged.tolist():
         begin, end = (int(i) for i in sampled.span[k] - axons.first[k])
         a = int(node[k]) + begin // axons.period
         b = a + (end - begin - 1) // axons.period + 1
-        driven[:, a:b] = weighted(node_bends(V[:, a:b]), weights.weights)
-        driven[:, [a, b - 1]] = 0.0
+        bends = node_bends(V[:, a:b])
+        for side, w in enumerate(weights.weights):
+            driven[side, :, a + 1 : b - 1] = weighted(bends, w)[:, 1:-1] * (-1) ** side
     return PathwayModel(
         sampled=sampled, stimulus=stimulus, model=model, weights=weights, driven=driven
     )
