@@ -3,9 +3,8 @@
     K(kappa) = sum_t kappa_t K_t,    K_t[a, b] = ∫_t grad a . T grad b
 
 kappa_t is the conductivity (or complex admittivity) of tissue t and T its relative tensor. A
-quadrature point stands for a cell of its element; the share of each tissue in the cell is counted
-at several places, so that elements that a boundary of tissues crosses integrate it below their
-size. The air in an element that is partly tissue conducts as `LEAK` of that tissue; elements of
+quadrature point stands for a cell of its element; the tissue is asked for at several places in the
+cell, and a cell of several conducts as a laminate of them (`rheobase.fields.dbs.laminate`). The air in an element that is partly tissue conducts as `LEAK` of that tissue; elements of
 air alone, and tissue without a way to the return, are left out.
 """
 
@@ -22,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_positive
 from rheobase.fields.dbs.domains import Domain
 from rheobase.fields.dbs.grid import LeadGrid, lead_grid, lobatto
+from rheobase.fields.dbs.laminate import ISOTROPIC, laminates
 from rheobase.fields.tensors import components, matrices
 from rheobase.meshes.leads.lead import Lead, check_lead
 from rheobase.meshes.leads.medium import Medium
@@ -371,36 +371,68 @@ def polynomials(nodes: Floats, x: Floats) -> Floats:
 def _shares(
     grid: LeadGrid, lead: Lead, medium: Medium
 ) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Return, by label, the elements with any of it and its share or mean tensor there."""
+    """Return, by label, the elements with any of it and its share or tensor there."""
     n_q = len(quadrature(grid.order)[0])
     coated = grid.boxes[:, 1, 1] <= grid.encapsulation * (1 + 1e-9)
     found: dict[int, NDArray[np.float32]] = {}
     turn = lead.frame[:3, :3]
 
-    def ask(rows: NDArray[np.int64], number: Sequence[int]) -> NDArray[np.bool_]:
-        """Count the tissues in the cells of elements; tell which elements have several."""
+    def cells(rows: NDArray[np.int64], number: Sequence[int]) -> tuple[Any, ...]:
+        """Return label, place, weight and tensor of each place in each cell of elements."""
         places = [_cells(p, m) for p, m in zip(grid.order, number, strict=True)]
         local, density = grid.lattice(rows, *places)
         points = lead.to_head(local.reshape(-1, 3))
-        labels = medium.labels(points)
         tensors = medium.tensors(points)
+        if tensors is not None:
+            tensors = components(turn.T @ matrices(tensors) @ turn)
         # element, then cell and place in the cell along s, T and theta
         shape = [len(rows)]
         for p, m in zip(grid.order, number, strict=True):
             shape += [p + 1, m]
-        weight = density.reshape(shape)
-        weight /= weight.mean(axis=(2, 4, 6), keepdims=True)
+
+        def sorted_by_cell(a: NDArray[Any] | None) -> NDArray[Any] | None:
+            if a is None:
+                return None
+            a = a.reshape(*shape, -1).transpose(0, 1, 3, 5, 2, 4, 6, 7)
+            return a.reshape(len(rows) * n_q, int(np.prod(number)), -1)
+
+        labels, local, density, tensors = map(
+            sorted_by_cell, (medium.labels(points), local, density, tensors)
+        )
+        return labels[..., 0], local, density[..., 0], tensors
+
+    def put(label: int, element: NDArray[np.int64], cell: NDArray[np.int64], value: Any) -> None:
+        """Set what cells of elements conduct of a tissue, along all directions alike or not."""
+        width = np.shape(value)[-1]
+        if label not in found:
+            found[label] = np.zeros((grid.n_elements, n_q, width), np.float32)
+        elif found[label].shape[2] < width:
+            found[label] = found[label] * ISOTROPIC.astype(np.float32)
+        found[label][element, cell] = value if found[label].shape[2] == width else value * ISOTROPIC
+
+    def ask(rows: NDArray[np.int64], number: Sequence[int]) -> NDArray[np.bool_]:
+        """Find what the cells of elements conduct; tell which elements have several tissues."""
+        labels, places, weight, tensors = cells(rows, number)
+        element, cell = np.repeat(rows, n_q), np.tile(np.arange(n_q), len(rows))
         for shares in found.values():
             shares[rows] = 0.0
-        for label in np.unique(labels).tolist():
-            value = (labels == label).astype(np.float32)[:, None]
-            if tensors is not None and label != 0:
-                value = value * components(turn.T @ matrices(tensors) @ turn)
-            mean = (value.reshape(*shape, -1) * weight[..., None]).mean(axis=(2, 4, 6))
-            mean = mean.reshape(len(rows), n_q, -1)
-            if label not in found:
-                found[label] = np.zeros((grid.n_elements, *mean.shape[1:]), np.float32)
-            found[label][rows] = mean
+        mixed = (labels != labels[:, :1]).any(axis=1)
+        for label in np.unique(labels[~mixed, 0]).tolist():
+            some = ~mixed & (labels[:, 0] == label)
+            one = np.ones(1) if tensors is None or label == 0 else tensors[some].mean(axis=1)
+            put(label, element[some], cell[some], one)
+        if mixed.any():
+            made = laminates(
+                labels[mixed],
+                places[mixed],
+                weight[mixed],
+                None if tensors is None else tensors[mixed],
+                {k: t.sigma for k, t in medium.tissues.items() if (labels == k).any()},
+                LEAK,
+            )
+            at = np.flatnonzero(mixed)
+            for label, (some, value) in made.items():
+                put(label, element[at[some]], cell[at[some]], value)
         first = labels.reshape(len(rows), -1)
         several: NDArray[np.bool_] = (first != first[:, :1]).any(axis=1)
         return several
@@ -418,10 +450,12 @@ def _shares(
     if air is not None:
         # of the tissue that the element has most of
         most = np.argmax([v[..., 0].sum(axis=1) for v in found.values()], axis=0)
-        for i, value in enumerate(found.values()):
+        for i, (label, value) in enumerate(found.items()):
             some = (most == i) & (value[..., 0].any(axis=1))
+            if air.shape[2] > value.shape[2]:
+                value = found[label] = value * ISOTROPIC.astype(np.float32)
             leak = LEAK * air[some]
-            value[some] += leak * [1, 0, 0, 1, 0, 1] if value.shape[2] == 6 else leak
+            value[some] += leak if leak.shape[2] == value.shape[2] else leak * ISOTROPIC
     out = {}
     for label, value in sorted(found.items()):
         rows = np.flatnonzero(value.any(axis=(1, 2)))

@@ -222,8 +222,9 @@ def test_tensors() -> None:
 
 
 def test_several_tissues() -> None:
-    # a ball around the whole lead's contacts and a coat: current through both
-    medium = nested_spheres([8e-3, 0.1], [0.1, 0.3], centre=[0, 0, 4.25e-3])
+    # a ball around the whole lead's contacts and a coat: current through both; of one conductivity,
+    # so that mixed cells share the uniform field of z
+    medium = nested_spheres([8e-3, 0.1], [0.1, 0.1], centre=[0, 0, 4.25e-3])
     system = assemble(
         LEAD,
         medium,
