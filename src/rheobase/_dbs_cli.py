@@ -59,9 +59,6 @@ def dbs(
     dry_run: DryRun = False,
 ) -> None:
     """Leads in the brain: field, activated volume, pathways, steering; report and files."""
-    if what == LISTING:
-        _list_leads(as_json=as_json)
-        return
     from rheobase.config import read_toml
     from rheobase.dbs import check_study, run_dbs
     from rheobase.tables.dbs import DeepStudy
@@ -80,10 +77,13 @@ def dbs(
         "--fibre-um": fibre_um,
         "--set": other,
     }
+    given = [name for name, value in of_lead.items() if value is not None]
+    if what is not None and given:
+        raise InputError(f"{', '.join(given)} belongs to a run without a study file")
+    if what == LISTING:
+        _list_leads(as_json=as_json)
+        return
     if what is not None:
-        given = [name for name, value in of_lead.items() if value is not None]
-        if given:
-            raise InputError(f"{', '.join(given)} belongs to a run without a study file")
         table, text, path = read_toml(what, folder="data/dbs")
         study = parse_table(DeepStudy, table, where=path.name, folder=path.parent)
         name = path.stem

@@ -125,6 +125,14 @@ def test_steering_line_that_is_none(line: str, said: str) -> None:
         (changed(leads=[*STUDY["leads"], *STUDY["leads"]]), "two leads are called 'left'"),
         (changed(tissue={"interface": "day 2"}), "day 2"),
         (changed(pulse={"width_us": 9000}), "does not fit into"),
+        (changed(tissue={"interface": "day 1"}, pulse={"recharge": "none"}), "leaves a charge"),
+        (changed(tissue={"interface": "day 1"}, uncertainty={}), "samples resistive tissue"),
+        (changed({"steering": "2:-2V, case"}, tissue={"interface": "day 1"}), "has voltages"),
+        (changed({"options": {"gaps_mm": "x"}}), "leads, left"),
+        (
+            changed(leads=[STUDY["leads"][0] | {"name": n} for n in ("a b", "a.b")]),
+            "would share its files with another",
+        ),
         (changed(pulse={"ratio": 3}), "ratio belongs to recharge = 'asymmetric'"),
         (changed(volume={"fibre_um": 3.5, "threshold_V_per_m": 200}), "expected one of"),
         (changed(dosing={"target": "left STN"}), "unknown region or pathway 'left STN'"),
@@ -149,6 +157,8 @@ def test_leads_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "Medtronic 3389 " in told
     assert "1.36 (OSS-DBS) or 1.30 (Lead-DBS)" in told
+    assert main_with(["dbs", "leads", "--lead", "x"]) == 2
+    assert "--lead belongs to a run without a study file" in capsys.readouterr().err
     assert main_with(["dbs", "leads", "--json"]) == 0
     rows = {row["model"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["Boston Scientific Cartesia DB-2202"]["layout"] == "tip-3x2-1"
@@ -192,6 +202,7 @@ WHOLE = changed(
     resolution=0.5,
     regions=[{"name": "nucleus", "centre_mm": [-13, 2, 1], "radius_mm": 3}],
     pathways=[TRACT],
+    pulse={"recharge": "none"},  # the weights of axons are on file
     dosing={"target": "nucleus", "spare": ["tract"], "contacts": 2},
     results={"voxel_mm": 0.5, "margin_mm": 5},
 )
@@ -272,6 +283,7 @@ def test_leads_come_from_the_cache(
     study = parsed(WHOLE)
     around = dbs_solve.surroundings(study, open_head(study.head))
     (lead,) = dbs_solve.place_leads(study, around)
+    dbs_solve.solve(study, study.leads[0], lead, around)
     monkeypatch.setattr("rheobase.fields.dbs.system.assemble", None)  # would be called
     response, _ = dbs_solve.solve(study, study.leads[0], lead, around)
     told = json.loads((folder / "out" / "provenance.json").read_text(encoding="utf-8"))["dbs"]
@@ -290,19 +302,12 @@ def test_leads_that_cannot_be_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_dispersive_and_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dispersive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dbs_book, "render", lambda scene, png: False)
     table = changed(
-        {"steering": "2:-2mA, case"},
         resolution=0.5,
         tissue={"dispersion": "4-term", "interface": "day 1"},
         results={"voxel_mm": 1.0, "margin_mm": 3},
-        uncertainty={
-            "samples": 12,
-            "position_mm": 0.5,
-            "rotation_deg": 0,
-            "conductivities": [{"tissue": "white_matter", "low_S_per_m": 0.1, "high_S_per_m": 0.2}],
-        },
     )
     result = run_dbs(parsed(table), text=toml_text(table), out=tmp_path)
     assert all(f.is_file() for f in result.files)
@@ -314,5 +319,20 @@ def test_dispersive_and_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert np.all(np.diff(f) > 0)
     assert np.all(X < 0)  # capacitive
     assert np.all(np.diff(np.hypot(R, X)) < 0)
-    volume = next(row for row in result.tables["Uncertainty"].rows if "volume" in str(row[1]))
-    assert float(volume[3]) > 0
+
+
+@pytest.mark.slow
+def test_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbs_book, "render", lambda scene, png: False)
+    white = {"tissue": "white_matter", "low_S_per_m": 0.1, "high_S_per_m": 0.2}
+    table = changed(
+        resolution=0.5,
+        results={"voxel_mm": 1.0, "margin_mm": 3},
+        uncertainty={"samples": 12, "rotation_deg": 0, "conductivities": [white]},
+    )
+    result = run_dbs(parsed(table), text=toml_text(table), out=tmp_path)
+    assert all(f.is_file() for f in result.files)
+    rows = json.loads((tmp_path / "uncertainty.json").read_text(encoding="utf-8"))["rows"]
+    volume = next(row for row in rows if "volume" in row["quantity"])
+    assert volume["sd"] > 0
+    assert max(volume["total"], key=volume["total"].get) == "white_matter"

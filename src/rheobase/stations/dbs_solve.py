@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 
 LAST = 0.999  # of the first phase: when the field of dispersive tissue is looked at
 BAND_TOP = 250e3  # Hz
+INSIDE, ROUND = 0.99, 0.9  # of the way to the ellipsoid around a head; of it that must be skin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -82,7 +83,7 @@ class Active:
     @property
     def slug(self) -> str:
         """Its name for files."""
-        return "".join(c if c.isalnum() else "_" for c in self.lead.name.lower())
+        return self.table.slug
 
 
 def surroundings(study: DeepStudy, head: Head) -> Surroundings:
@@ -103,6 +104,7 @@ def surroundings(study: DeepStudy, head: Head) -> Surroundings:
     if study.tissue.returns == "scalp":
         low, high = head.mesh.nodes.min(axis=0), head.mesh.nodes.max(axis=0)
         domain = ellipsoid_domain((0.5 * (high - low)).tolist(), (0.5 * (low + high)).tolist())
+        _check_round(domain, medium, head)
     layer = study.tissue.encapsulation
     return Surroundings(
         head=head,
@@ -112,6 +114,20 @@ def surroundings(study: DeepStudy, head: Head) -> Surroundings:
         if layer is None
         else Encapsulation(thickness=layer.thickness_mm * 1e-3, tissue=layer.conductivity_S_per_m),
     )
+
+
+def _check_round(domain: Domain, medium: Medium, head: Head) -> None:
+    """Refuse a head whose skin is not the ellipsoid that would be at 0 V."""
+    from rheobase.meshes.heads.sphere import unit_sphere
+
+    directions, _ = unit_sphere(4)
+    labels = medium.labels(domain.centre + INSIDE * domain.half * directions)
+    share = np.bincount(labels)[1:].max(initial=0) / len(labels)
+    if share < ROUND:
+        raise InputError(
+            "expected an ellipsoidal head for returns = 'scalp', of the ellipsoid around this one "
+            f"{share:.0%} is one tissue: tissue.returns, head {head.name!r}"
+        )
 
 
 def place_leads(study: DeepStudy, around: Surroundings) -> list[Lead]:

@@ -75,6 +75,20 @@ class DeepStudy(Table):
                     raise ValueError(f"two {kind} are called {name!r}, give each a name")
         if self.head.tensors is not None:
             raise ValueError("head.tensors: give them to the leads in Python, not in a study yet")
+        files = [x.slug for x in self.leads]
+        for name, file in zip(leads, files, strict=True):
+            if files.count(file) > 1:
+                raise ValueError(f"lead {name!r} would share its files with another: {file}")
+        if self.tissue.dispersive:
+            if self.pulse.recharge == "none":
+                raise ValueError(
+                    "recharge = 'none' leaves a charge that dispersive tissue and the interface of "
+                    "contacts have no answer to"
+                )
+            if self.uncertainty is not None:
+                raise ValueError(
+                    "[uncertainty] samples resistive tissue: not with a dispersion or an interface"
+                )
         for lead in self.leads:
             if self.tissue.dispersive and lead.setting().voltages:
                 raise ValueError(

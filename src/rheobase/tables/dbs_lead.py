@@ -80,6 +80,11 @@ class LeadTable(Table):
         """Its name, or that of its target, or of its model."""
         return self.name or self.target or self.model
 
+    @property
+    def slug(self) -> str:
+        """Its name for files."""
+        return "".join(c if c.isalnum() else "_" for c in self.title.lower())
+
     def setting(self) -> Setting:
         """Return what its contacts do.
 
@@ -108,7 +113,7 @@ class LeadTable(Table):
             if self.contact is not None:
                 model.contact(self.contact)
             self.setting().control(model.names)
-        except (InputError, TypeError) as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{error}: leads, {self.title}") from error
         return model
 

@@ -24,7 +24,7 @@ class TissueTable(Table):
 
     With ``dispersion`` the field varies over the spectrum of the pulse; without, tissue is
     resistive and the field follows the current. ``returns`` is where the current of the case leaves
-    the head: its lowest part (the neck), or all of the scalp.
+    the head: its lowest part (the neck), or all of the skin of an ellipsoidal head.
     """
 
     dispersion: Literal["4-term", "3-term"] | None = None
