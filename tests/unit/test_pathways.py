@@ -150,10 +150,10 @@ def test_linear_against_the_double_cable():
     assert np.abs(a / b - 1).max() < 0.15
     assert (np.diff(b[0]) > 0).all()  # farther is harder
     pulse = dbs_pulse(60e-6, None, recharge="symmetric").waveform()
-    a, b = (pathway_model(sampled, pulse, m).thresholds(patterns) for m in ("linear", "mrg"))
-    assert np.median(np.abs(a / b - 1)) < 0.05
-    assert np.abs(a / b - 1).max() < 0.15
-    assert (b[2] < 2 * b[0]).all()  # the second phase fires what the first does not
+    c, d = (pathway_model(sampled, pulse, m).thresholds(patterns) for m in ("linear", "mrg"))
+    assert np.median(np.abs(c / d - 1)) < 0.05
+    assert np.abs(c / d - 1).max() < 0.15
+    assert (d[2] < 2 * d[0]).all()  # the second phase fires what the first does not
     both = full.activation(patterns[0], unit="mA")
     assert both.threshold[0] == pytest.approx(b[0], rel=2e-3)
     assert (both.threshold[1] > 3 * both.threshold[0]).all()
