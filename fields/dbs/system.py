@@ -4,8 +4,9 @@
 
 kappa_t is the conductivity (or complex admittivity) of tissue t and T its relative tensor. A
 quadrature point stands for a cell of its element; the tissue is asked for at several places in the
-cell, and a cell of several conducts as a laminate of them (`rheobase.fields.dbs.laminate`). The air in an element that is partly tissue conducts as `LEAK` of that tissue; elements of
-air alone, and tissue without a way to the return, are left out.
+cell, and a cell of several conducts as a laminate of them (`rheobase.fields.dbs.laminate`). The air
+in an element that is partly tissue conducts as `LEAK` of that tissue; elements of air alone, and
+tissue without a way to the return, are left out.
 """
 
 from __future__ import annotations
@@ -390,16 +391,16 @@ def _shares(
         for p, m in zip(grid.order, number, strict=True):
             shape += [p + 1, m]
 
-        def sorted_by_cell(a: NDArray[Any] | None) -> NDArray[Any] | None:
-            if a is None:
-                return None
+        def by_cell(a: NDArray[Any]) -> NDArray[Any]:
             a = a.reshape(*shape, -1).transpose(0, 1, 3, 5, 2, 4, 6, 7)
             return a.reshape(len(rows) * n_q, int(np.prod(number)), -1)
 
-        labels, local, density, tensors = map(
-            sorted_by_cell, (medium.labels(points), local, density, tensors)
+        return (
+            by_cell(medium.labels(points))[..., 0],
+            by_cell(local),
+            by_cell(density)[..., 0],
+            None if tensors is None else by_cell(tensors),
         )
-        return labels[..., 0], local, density[..., 0], tensors
 
     def put(label: int, element: NDArray[np.int64], cell: NDArray[np.int64], value: Any) -> None:
         """Set what cells of elements conduct of a tissue, along all directions alike or not."""

@@ -165,6 +165,7 @@ def custom_lead(
     """
     where = f"lead {name!r}"
     check_positive(f"diameter_mm of {where}", diameter_mm)
+    check_positive(f"segment_deg of {where}", segment_deg)
     counts = _rows(layout, where)
     tip = counts[0] == 0
     needed = {"tip_contact_mm" if tip else "tip_mm": tip_contact_mm if tip else tip_mm}
@@ -174,7 +175,7 @@ def custom_lead(
         if value is None:
             raise InputError(f"expected {key} for the layout {layout!r}, got none: {where}")
         check_positive(f"{key} of {where}", value)
-    gaps = np.atleast_1d(np.asarray(gaps_mm, dtype=np.float64)).tolist()
+    gaps = _numbers("gaps_mm", gaps_mm, where)
     n_gaps = len(counts) - 1
     if len(gaps) > n_gaps or (n_gaps and not gaps):
         raise InputError(
@@ -184,6 +185,14 @@ def custom_lead(
     for gap in gaps:
         check_positive(f"each of gaps_mm of {where}", gap)
     gaps += gaps[-1:] * (n_gaps - len(gaps))
+    marker = None
+    if marker_mm is not None:
+        low, high = (_numbers("marker_mm", marker_mm, where) + [np.nan] * 2)[:2]
+        if not 0 <= low < high:
+            raise InputError(
+                f"expected marker_mm as where it begins and ends, got {marker_mm!r}: {where}"
+            )
+        marker = (_metres(low), _metres(high))
     width = np.deg2rad(segment_deg)
     contacts: list[Contact] = []
     z = 0.0 if tip else float(tip_mm or 0.0)
@@ -206,7 +215,7 @@ def custom_lead(
         maker=maker,
         diameter=_metres(diameter_mm),
         contacts=tuple(contacts),
-        marker=None if marker_mm is None else (_metres(marker_mm[0]), _metres(marker_mm[1])),
+        marker=marker,
         source=source,
         status=status,
         notes=tuple(notes),
@@ -218,8 +227,21 @@ def _metres(mm: float) -> float:
     return round(float(mm) * 1e-3, 15)
 
 
+def _numbers(key: str, given: Any, where: str) -> list[float]:
+    """Return one number or several as a list."""
+    try:
+        numbers: list[float] = np.atleast_1d(np.asarray(given, dtype=np.float64)).tolist()
+    except (TypeError, ValueError):
+        numbers = [np.nan]
+    if not np.isfinite(numbers).all():
+        raise InputError(f"expected numbers for {key}, got {given!r}: {where}")
+    return numbers
+
+
 def _rows(layout: str, where: str) -> list[int]:
     """Return the number of contacts in each row, 0 for one that covers the tip."""
+    if not isinstance(layout, str):
+        raise InputError(f"expected a layout such as '1x4', got {layout!r}: {where}")
     counts: list[int] = []
     for n, part in enumerate(layout.split("-")):
         found = ROWS.fullmatch(part.strip())

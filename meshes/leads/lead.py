@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,8 +61,10 @@ class Lead:
         length = float(np.linalg.norm(direction))
         if not length > 0:
             raise InputError(f"expected a direction up the shaft, got 0, 0, 0: lead {self.name!r}")
-        if not np.isfinite(self.rotation):
-            raise InputError(f"expected a finite rotation, got {self.rotation}: lead {self.name!r}")
+        if not (isinstance(self.rotation, Real) and np.isfinite(self.rotation)):
+            raise InputError(
+                f"expected a finite rotation, got {self.rotation!r}: lead {self.name!r}"
+            )
         z = direction / length
         ahead = FRONT if abs(z @ FRONT) < STEEP else UP
         x = ahead - (ahead @ z) * z
@@ -179,6 +182,8 @@ def place_lead(
     ([0.0, 0.0, -0.00225], [0.0, 1.0, 0.0])
     """
     at = _point("target", target, name)
+    if not isinstance(rotation_deg, Real):
+        raise InputError(f"expected a finite rotation, got {rotation_deg!r}: lead {name!r}")
     if (entry is None) == (direction is None):
         raise InputError(f"expected an entry or a direction, not both or none: lead {name!r}")
     if entry is not None:

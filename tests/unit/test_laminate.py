@@ -1,5 +1,7 @@
 """Mixed cells against laminates whose conduction is known in closed form."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from rheobase.fields.dbs.laminate import ISOTROPIC, laminates, normals
 from rheobase.fields.tensors import components, matrices
 
 
-def scene(n, bounds, kinds, number=8):
+def scene(n: Any, bounds: Any, kinds: Any, number: Any = 8) -> Any:
     """Return labels, places and weights of one cube cut by planes across ``n``."""
     u = (np.arange(number) + 0.5) / number - 0.5
     x = np.stack(np.meshgrid(u, u, u, indexing="ij"), axis=-1).reshape(1, -1, 3)
@@ -15,12 +17,12 @@ def scene(n, bounds, kinds, number=8):
     return labels, 1e-3 * x, np.ones(labels.shape)
 
 
-def total(made, kappa):
+def total(made: Any, kappa: Any) -> Any:
     return sum(kappa[k] * matrices(value[0]) for k, (_, value) in made.items())
 
 
 @pytest.mark.parametrize("n", [(0, 0, 1.0), (0, 1.0, 0)])
-def test_layers_conduct_in_series_across_and_side_by_side_along(n):
+def test_layers_conduct_in_series_across_and_side_by_side_along(n: Any) -> None:
     n = np.array(n)
     kappa = {1: 0.2, 2: 1.65, 4: 0.01}
     labels, x, weight = scene(n, [-0.125, 0.25], [1, 2, 4])
@@ -33,7 +35,7 @@ def test_layers_conduct_in_series_across_and_side_by_side_along(n):
     np.testing.assert_allclose(K, along * np.eye(3) + (across - along) * np.outer(n, n), atol=1e-6)
 
 
-def test_oblique_anisotropic_layers_are_symmetric_and_stationary():
+def test_oblique_anisotropic_layers_are_symmetric_and_stationary() -> None:
     rng = np.random.default_rng(0)
     n = np.array([0.36, 0.48, 0.8])
     labels, x, weight = scene(n, [0.0], [1, 2])
@@ -63,14 +65,14 @@ def test_oblique_anisotropic_layers_are_symmetric_and_stationary():
     assert off[1] / off[0] == pytest.approx(4, rel=0.2)
 
 
-def test_air_lets_nothing_across():
+def test_air_lets_nothing_across() -> None:
     labels, x, weight = scene(np.array([0, 0, 1.0]), [0.0], [1, 0])
     made = laminates(labels, x, weight, None, {1: 0.4}, 1e-4)
     K = 0.4 * (matrices(made[1][1][0]) + 1e-4 * matrices(made[0][1][0]))
     np.testing.assert_allclose(np.diag(K), [0.2, 0.2, 0.8e-4], rtol=1e-3)
 
 
-def test_a_cell_of_one_tissue_is_left_alone():
+def test_a_cell_of_one_tissue_is_left_alone() -> None:
     labels, x, weight = scene(np.array([0, 0, 1.0]), [], [3])
     (some, value) = laminates(labels, x, weight, None, {3: 1.65}, 1e-4)[3]
     assert some.all()

@@ -1,6 +1,8 @@
 """Leads: their geometry against the makers' lengths, their place, and the tissue around them."""
 
 from itertools import permutations, product
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -20,11 +22,11 @@ from rheobase.meshes.tissues import tissue
 BOSTON, ABBOTT = "Boston Scientific Cartesia DB-2202", "Abbott Directed 6172"
 
 
-def z_mm(name, contact):
+def z_mm(name: Any, contact: Any) -> Any:
     return [round(1e3 * z, 9) for z in lead_model(name).contact(contact).z]
 
 
-def test_contacts_are_where_the_makers_have_them():
+def test_contacts_are_where_the_makers_have_them() -> None:
     assert z_mm("Medtronic 3389", 1) == [1.5, 3.0]
     assert z_mm("Medtronic 3389", 4) == [7.5, 9.0]
     assert z_mm("Medtronic 3387", 4) == [10.5, 12.0]
@@ -36,7 +38,7 @@ def test_contacts_are_where_the_makers_have_them():
     assert [len(row) for row in lead_model("Boston Scientific Cartesia X").rows()] == [3] * 5 + [1]
 
 
-def test_every_lead_on_file_opens_or_says_what_is_missing():
+def test_every_lead_on_file_opens_or_says_what_is_missing() -> None:
     opened = 0
     for name in lead_names():
         row = lead_record(name)
@@ -55,7 +57,7 @@ def test_every_lead_on_file_opens_or_says_what_is_missing():
     assert opened >= 74
 
 
-def test_what_sources_disagree_on_can_be_given():
+def test_what_sources_disagree_on_can_be_given() -> None:
     usual = lead_model("Medtronic SenSight B33005")
     assert "1.36" in usual.remark
     assert "1.30" in usual.remark
@@ -66,7 +68,7 @@ def test_what_sources_disagree_on_can_be_given():
 
 
 @pytest.mark.parametrize(("name", "sign"), [(BOSTON, 1), (ABBOTT, -1)])
-def test_segments_face_the_marker_and_go_round_as_numbered(name, sign):
+def test_segments_face_the_marker_and_go_round_as_numbered(name: Any, sign: Any) -> None:
     lead = place_lead(lead_model(name), target=[0, 0, 0], direction=[0, 0, 1], rotation_deg=40)
     marker = lead.frame[:3, 0]
     # from the front (y), 40 degrees anticlockwise seen from above: to the left
@@ -80,7 +82,7 @@ def test_segments_face_the_marker_and_go_round_as_numbered(name, sign):
     assert lead.model.area(3) == pytest.approx(np.pi / 2 * lead.model.radius * (c.z[1] - c.z[0]))
 
 
-def test_profile_and_areas():
+def test_profile_and_areas() -> None:
     model = lead_model(BOSTON)
     R = model.radius
     s = np.linspace(0, 8e-3, 40_001)
@@ -94,9 +96,13 @@ def test_profile_and_areas():
     )
 
 
-def test_coordinates_are_the_distance_to_the_surface():
+def test_coordinates_are_the_distance_to_the_surface() -> None:
     rng = np.random.default_rng(3)
-    lead = Lead(model=lead_model(BOSTON), tip=[0.01, 0.02, -0.01], direction=[0.3, 0.5, 1.0])
+    lead = Lead(
+        model=lead_model(BOSTON),
+        tip=np.array([0.01, 0.02, -0.01]),
+        direction=np.array([0.3, 0.5, 1.0]),
+    )
     s, theta = np.meshgrid(np.linspace(0, 8e-3, 801), np.linspace(0, 2 * np.pi, 240))
     shell = lead.surface(lead.model.height_of(s.ravel()), theta.ravel())
     points = lead.to_head(rng.uniform([-3e-3] * 2 + [-2e-3], [3e-3] * 2 + [6e-3], (30, 3)))
@@ -109,7 +115,7 @@ def test_coordinates_are_the_distance_to_the_surface():
 
 
 @pytest.mark.parametrize("entry", [(0.033, 0.025, 0.06), (0.02, 0.09, -0.005), (0.09, 0.0, 0.0)])
-def test_placed_by_entry(entry):
+def test_placed_by_entry(entry: Any) -> None:
     model = lead_model(ABBOTT)
     target = np.array([0.012, -0.013, -0.006])
     lead = place_lead(model, target=target, entry=entry, contact=3, rotation_deg=25)
@@ -123,9 +129,9 @@ def test_placed_by_entry(entry):
     np.testing.assert_allclose(lead.to_head([[0, 0, 0]])[0], lead.tip)
 
 
-def test_lead_must_end_in_tissue():
+def test_lead_must_end_in_tissue() -> None:
     model = lead_model(BOSTON)
-    place = {"direction": [0, 0, 1], "name": "left"}
+    place: dict[str, Any] = {"direction": [0, 0, 1], "name": "left"}
     check_lead(place_lead(model, target=[0, 0, -0.004], **place), nested_spheres([0.01], [0.2]))
     check_lead(place_lead(model, target=[0, 0, 5.0], **place), uniform(0.2))
     for z, what in ((-0.0101, "the tip"), (0.004, "contact '8'"), (0.02, "the tip")):
@@ -133,29 +139,31 @@ def test_lead_must_end_in_tissue():
             check_lead(place_lead(model, target=[0, 0, z], **place), nested_spheres([0.01], [0.2]))
 
 
-def test_spheres_and_uniform():
+def test_spheres_and_uniform() -> None:
     medium = nested_spheres([0.08, 0.085], [0.33, tissue("skull")], centre=[0, 0, 0.01])
     x = np.array([[0, 0, 0.01], [0, 0, 0.0895], [0, 0.0849, 0.01], [0, 0.086, 0.01]])
     assert medium.labels(x).tolist() == [1, 1, 2, 0]
     assert medium.tissues[1].sigma == pytest.approx(0.33)
     assert medium.tissues[2].name == "skull"
-    np.testing.assert_allclose(medium.bounds[1], [0.085, 0.085, 0.095])
+    assert medium.bounds is not None
+    np.testing.assert_allclose(medium.bounds[1], np.array([0.085, 0.085, 0.095]))
     everywhere = uniform(tissue("csf"))
     assert everywhere.labels(1e3 * x).tolist() == [3] * 4
     assert everywhere.bounds is None
 
 
-def grid_head():
+def grid_head() -> Head:
     """Return a cube of 10 mm, grey matter below and white matter above, as a head."""
     n = 6
     nodes = np.stack(np.meshgrid(*[np.linspace(0, 0.01, n)] * 3, indexing="ij"), -1).reshape(-1, 3)
     index = np.arange(n**3).reshape(n, n, n)
-    tets, steps = [], np.eye(3, dtype=int)
+    corners: list[Any] = []
+    steps = np.eye(3, dtype=int)
     for corner in product(range(n - 1), repeat=3):
         for order in permutations(range(3)):
             at = np.cumsum([corner, *steps[list(order)]], axis=0)
-            tets.append(index[tuple(at.T)])
-    tets = np.array(tets, dtype=np.int32)
+            corners.append(index[tuple(at.T)])
+    tets = np.array(corners, dtype=np.int32)
     swap = np.linalg.det(nodes[tets[:, 1:]] - nodes[tets[:, :1]]) < 0
     tets[swap, :2] = tets[swap, 1::-1]
     low = nodes[tets].mean(axis=1)[:, 2] < 0.006
@@ -164,7 +172,7 @@ def grid_head():
     return Head(name="cube", species="human", space="scanner", mesh=mesh, tissues=known)
 
 
-def test_medium_of_a_head():
+def test_medium_of_a_head() -> None:
     head = grid_head()
     some = np.flatnonzero(head.mesh.labels == 1).astype(np.int32)
     values = np.tile([2.0, 0.1, 0.0, 1.0, 0.0, 0.5], (len(some), 1))
@@ -175,24 +183,26 @@ def test_medium_of_a_head():
     expected = np.where(inside, np.where(x[:, 2] < 0.006, 2, 1), 0)
     labels = medium.labels(x)
     np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_allclose(medium.tensors(x)[labels == 1] - values[0], 0)
-    np.testing.assert_allclose(medium.tensors(x)[labels == 2][0], [1, 0, 0, 1, 0, 1])
+    tensors = medium.tensors(x)
+    assert tensors is not None
+    np.testing.assert_allclose(tensors[labels == 1] - values[0], 0)
+    np.testing.assert_allclose(tensors[labels == 2][0], [1, 0, 0, 1, 0, 1])
     assert from_head(head).tensors(x) is None
-    np.testing.assert_allclose(medium.bounds, [[0] * 3, [0.01] * 3])
+    np.testing.assert_allclose(medium.bounds, np.array([[0.0] * 3, [0.01] * 3]))
     locator = Locator(head.mesh)
     np.testing.assert_array_equal(locator.tets(x), locator.locate(x)[0])
     line = np.linspace([0.0011, 0.0023, 0.0001], [0.0091, 0.0083, 0.0099], 5000)  # points in a row
     np.testing.assert_array_equal(locator.tets(line), locator.locate(line, start=0)[0])
 
 
-def image_file(path, values, turn=0.0):
+def image_file(path: Any, values: Any, turn: Any = 0.0) -> Any:
     c, s = np.cos(turn), np.sin(turn)
     affine = np.array([[c, -s, 0, -9], [s, c, 0, 4], [0, 0, 2, -3], [0, 0, 0, 1.0]])
     nib.save(nib.Nifti1Image(values, affine), path)
     return path, affine
 
 
-def test_medium_of_an_image(tmp_path):
+def test_medium_of_an_image(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     values = rng.choice(np.array([0, 1, 2, 3], np.uint8), (9, 8, 7))
     path, affine = image_file(tmp_path / "labels.nii.gz", values, turn=0.4)
@@ -218,7 +228,9 @@ def test_medium_of_an_image(tmp_path):
         ([0, 3], {"needs": ("blood",)}, "expected voxels of blood"),
     ],
 )
-def test_image_without_the_tissues_it_needs(tmp_path, values, options, says):
+def test_image_without_the_tissues_it_needs(
+    tmp_path: Path, values: Any, options: Any, says: Any
+) -> None:
     labels = np.resize(np.array(values, np.uint8), (6, 6, 6))
     path, _ = image_file(tmp_path / "labels.nii.gz", labels)
     with pytest.raises(InputError, match=says) as caught:
@@ -226,7 +238,13 @@ def test_image_without_the_tissues_it_needs(tmp_path, values, options, says):
     assert "labels.nii.gz" in str(caught.value)
 
 
-GOOD = {"diameter_mm": 1.3, "layout": "1x4", "contact_mm": 1.5, "gaps_mm": 0.5, "tip_mm": 1.1}
+GOOD: dict[str, Any] = {
+    "diameter_mm": 1.3,
+    "layout": "1x4",
+    "contact_mm": 1.5,
+    "gaps_mm": 0.5,
+    "tip_mm": 1.1,
+}
 
 
 @pytest.mark.parametrize(
@@ -244,11 +262,16 @@ GOOD = {"diameter_mm": 1.3, "layout": "1x4", "contact_mm": 1.5, "gaps_mm": 0.5, 
         ({"gaps_mm": [1, 1, 1, 1]}, "expected 1 to 3 gaps"),
         ({"gaps_mm": []}, "expected 1 to 3 gaps"),
         ({"gaps_mm": 0.0}, "each of gaps_mm"),
+        ({"gaps_mm": "x"}, "expected numbers for gaps_mm"),
+        ({"layout": 3}, "expected a layout"),
+        ({"marker_mm": 5}, "where it begins and ends"),
+        ({"marker_mm": [7, "x"]}, "expected numbers for marker_mm"),
+        ({"segment_deg": "x"}, "segment_deg"),
         ({"layout": "3x2", "segment_deg": 120}, "expected a gap between segments"),
         ({"layout": "3x2", "segment_deg": 400}, "between 0 and 360 degrees"),
     ],
 )
-def test_lengths_that_make_no_sense(change, says):
+def test_lengths_that_make_no_sense(change: Any, says: Any) -> None:
     with pytest.raises(InputError, match=says):
         custom_lead("mine", **GOOD | change)
 
@@ -263,14 +286,14 @@ def test_lengths_that_make_no_sense(change, says):
         ((Contact(name="1", z=(1e-3, 2e-3)), Contact(name="2", z=(2e-3, 4e-3))), "expected a gap"),
     ],
 )
-def test_contacts_that_make_no_sense(contacts, says):
+def test_contacts_that_make_no_sense(contacts: Any, says: Any) -> None:
     with pytest.raises(InputError, match=says):
         LeadModel(
             name="mine", maker="", diameter=1e-3, contacts=contacts, source="here", status="given"
         )
 
 
-def test_names_that_are_not_there():
+def test_names_that_are_not_there() -> None:
     with pytest.raises(InputError, match="unknown lead 'Medtronic 3398', nearest: Medtronic 33"):
         lead_model("Medtronic 3398")
     with pytest.raises(InputError, match="unknown length of a lead 'diametre_mm'"):
@@ -295,9 +318,10 @@ def test_names_that_are_not_there():
         ({"target": [0, 0, np.inf], "direction": [0, 0, 1]}, "three finite numbers"),
         ({"target": [0, 0, 0], "entry": "Cz"}, "three finite numbers for the entry"),
         ({"target": [0, 0, 0], "direction": [0, 0, 1], "rotation_deg": np.nan}, "finite rotation"),
+        ({"target": [0, 0, 0], "direction": [0, 0, 1], "rotation_deg": "x"}, "finite rotation"),
     ],
 )
-def test_places_that_make_no_sense(place, says):
+def test_places_that_make_no_sense(place: Any, says: Any) -> None:
     with pytest.raises(InputError, match=says):
         place_lead(lead_model("Medtronic 3389"), **place)
 
@@ -311,6 +335,6 @@ def test_places_that_make_no_sense(place, says):
         ([0.08], [-1], "conductivity"),
     ],
 )
-def test_spheres_that_make_no_sense(radii, sigmas, says):
+def test_spheres_that_make_no_sense(radii: Any, sigmas: Any, says: Any) -> None:
     with pytest.raises(InputError, match=says):
         nested_spheres(radii, sigmas)
