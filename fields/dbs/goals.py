@@ -25,6 +25,11 @@ class Fibres(Protocol):
         """Return the name of the pathway."""
         ...
 
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Return the fibres that have a threshold and count: neither damaged nor outside."""
+        ...
+
     def thresholds(self, patterns: Floats) -> Floats:
         """Return the factor on currents of contacts (A), shape (m, N), at which each fibre fires.
 
@@ -98,13 +103,13 @@ def shares(
     Raises
     ------
     InputError
-        If a multiple is not >= 0, or a zone comes without a criterion.
+        If a multiple is not >= 0, a zone comes without a criterion, or no fibre counts.
     """
     a = np.atleast_1d(np.asarray(factors, dtype=np.float64))
     if a.ndim != 1 or not (np.isfinite(a) & (a >= 0)).all():
         raise InputError(f"expected multiples >= 0 of a setting: share of {of.name!r}")
     if not isinstance(of, Zone):
-        fires = of.thresholds(steering.currents[None])[0]
+        fires = of.thresholds(steering.currents[None])[0, _counted(of)]
         reached: Floats = (fires[:, None] <= a).mean(axis=0)
         return reached
     if criterion is None:
@@ -152,15 +157,16 @@ class _CellsOfZone:
 
 
 class _FibresOfPathway:
-    """The fibres of a pathway, all alike."""
+    """The fibres of a pathway that count, all alike."""
 
     def __init__(self, fibres: Fibres) -> None:
         self.fibres = fibres
+        self.counted = _counted(fibres)
 
     def histogram(self, patterns: Floats, step: float, count: int) -> Floats:
         """Return the share activated at amplitudes 0, step, … of patterns, shape (m, count)."""
-        needed = self.fibres.thresholds(patterns)
-        part = np.full(needed.shape[1], 1 / max(needed.shape[1], 1))
+        needed = self.fibres.thresholds(patterns)[:, self.counted]
+        part = np.full(len(self.counted), 1 / len(self.counted))
         return np.array([_histogram(row, part, step, count) for row in needed])
 
 
@@ -173,6 +179,22 @@ def pieces_of(
     assert isinstance(source, SampledLead)  # sampled for zones
     assert criterion is not None  # checked before
     return _CellsOfZone(goal, goal.of, source, criterion)
+
+
+def _counted(fibres: Fibres) -> NDArray[np.int64]:
+    """Return the fibres that count.
+
+    Raises
+    ------
+    InputError
+        If none does.
+    """
+    if not len(fibres.judged):
+        raise InputError(
+            "expected fibres that are neither damaged nor outside the tissue, found none: pathway "
+            f"{fibres.name!r}"
+        )
+    return fibres.judged
 
 
 def _histogram(needed: Floats, part: Floats, step: float, count: int) -> Floats:

@@ -56,6 +56,11 @@ class PathwayModel:
         """Name of the pathway."""
         return self.sampled.name
 
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Indices of the axons that have a threshold."""
+        return self.sampled.judged
+
     def thresholds(self, patterns: ArrayLike) -> Floats:
         """Return the factor on each pattern at which each axon fires.
 

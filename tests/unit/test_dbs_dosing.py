@@ -202,9 +202,15 @@ class Bundle:
 
     name: str
     weights: np.ndarray  # (n_fibres, N) per A
+    damaged: int = 0  # the first ones
+
+    @property
+    def judged(self):
+        return np.arange(self.damaged, len(self.weights))
 
     def thresholds(self, patterns):
         drive = -patterns @ self.weights.T
+        drive[:, : self.damaged] = 0
         return np.divide(1, drive, out=np.full(drive.shape, np.inf), where=drive > 0)
 
 
@@ -246,6 +252,32 @@ def test_axons_are_searched_by_their_thresholds(sampled):
     assert found.best.shares["behind"] == 0
     fires = goals[0].of.thresholds(found.steering.currents[None])[0]
     assert (fires <= 1 + 1e-9).mean() == pytest.approx(found.best.shares["front"])
+
+
+def test_damaged_fibres_do_not_count(sampled):
+    weights = 500 * np.tile(np.eye(8)[1], (40, 1))
+    hurt = Bundle("hurt", weights, damaged=12)
+    found = search(sampled, [Goal(of=hurt)], Limits(total=4e-3))
+    assert found.best.shares["hurt"] == pytest.approx(1.0)
+    assert shares(hurt, found.steering, [1.0])[0] == 1.0
+    with pytest.raises(InputError, match="found none: pathway 'lost'"):
+        search(sampled, [Goal(of=Bundle("lost", weights, damaged=40))], Limits(total=4e-3))
+
+
+def test_shares_of_axons_are_those_of_their_activation(sampled):
+    lead, response = sampled.lattice.lead, sampled.response
+    centre = lead.contact_centre("2")
+    along = np.array([0.02, 0.0, 0.0])
+    lines = bundle(centre - along, centre + along, 40, spread=1.5e-3, seed=2)
+    hurt = pathway_model(
+        sample_axons(place_axons(lines, 5.7e-6, name="hurt"), response, lead=lead), 60e-6
+    )
+    assert 0 < len(hurt.judged) < 40
+    setting = steer(response, {2: -1e-3})
+    factors = np.array([0.5, 1.0, 3.0])
+    percent = hurt.activation(setting.currents).percent(factors)
+    found = shares(hurt, setting, factors)
+    assert 100 * found == pytest.approx(percent.values[0])
 
 
 def good_twin(bundle: Bundle) -> Bundle:
