@@ -5,7 +5,6 @@ import csv
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +19,6 @@ from rheobase.config import read_toml, shipped_studies
 from rheobase.dbs import check_study, run_dbs
 from rheobase.pipeline import Result
 from rheobase.stations import dbs_book, dbs_solve
-from rheobase.stations.dbs_search import JudgedFibres
 from rheobase.stations.head import open_head
 from rheobase.tables.dbs import DeepStudy
 from rheobase.tables.parse import parse_table
@@ -277,16 +275,6 @@ def test_steering_is_found(result: Result, folder: Path) -> None:
     best = found[0]
     assert best["score"] == pytest.approx(best["share of nucleus"] - best["share of tract"])
     assert best["share of nucleus"] > 0.2
-
-
-def test_shares_of_a_pathway_are_those_of_its_judged_fibres() -> None:
-    model = SimpleNamespace(
-        name="tract",
-        sampled=SimpleNamespace(judged=np.array([0, 3])),
-        thresholds=lambda patterns: np.array([[1.0, np.inf, np.inf, 2.0]]),
-    )
-    fibres = JudgedFibres(model)  # type: ignore[arg-type]
-    assert fibres.thresholds(np.ones((1, 4))).tolist() == [[1.0, 2.0]]
 
 
 def test_leads_come_from_the_cache(

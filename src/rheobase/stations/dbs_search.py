@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
@@ -20,33 +18,13 @@ if TYPE_CHECKING:
     from rheobase.fields.dbs.goals import Fibres, Goal
     from rheobase.fields.dbs.volumes import Criterion
     from rheobase.fields.dbs.zones import Zone
-    from rheobase.neurons.pathways.activation import PathwayModel
     from rheobase.stations.book import Book
     from rheobase.stations.dbs_fibres import Recruited
     from rheobase.stations.dbs_solve import Active
     from rheobase.tables.dbs import SearchTable
 
-Floats = NDArray[np.float64]
-
 BEST = 8  # splits that are told
 STEPS = 61  # of the amplitude in the picture
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JudgedFibres:
-    """The fibres of a pathway that are whole or cut: shares of the search are of these."""
-
-    model: PathwayModel
-
-    @property
-    def name(self) -> str:
-        """Name of the pathway."""
-        return self.model.name
-
-    def thresholds(self, patterns: Floats) -> Floats:
-        """Return the factor on each pattern (A), shape (m, N), at which each of them fires."""
-        found: Floats = self.model.thresholds(patterns)[:, self.model.sampled.judged]
-        return found
 
 
 def search_station(
@@ -71,9 +49,11 @@ def search_station(
 
     a = next(x for x in actives if table.lead in {None, x.lead.name})
     near: dict[str, Zone | Fibres] = {zone.name: zone for zone in zones}
-    for r in found:
-        if r.lead == a.lead.name and len(r.model.sampled.judged):
-            near[r.model.name] = JudgedFibres(r.model)
+    near |= {
+        r.model.name: r.model
+        for r in found
+        if r.lead == a.lead.name and len(r.model.sampled.judged)
+    }
     for name in (table.target, *table.spare):
         if name not in near:
             raise InputError(f"expected goals near lead {a.lead.name!r}, {name!r} is not: dosing")
