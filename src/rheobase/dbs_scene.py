@@ -23,7 +23,7 @@ SHAFT, RED, GREEN = (0.25, 0.25, 0.25), (0.85, 0.1, 0.1), (0.0, 0.62, 0.45)
 AROUND, ALONG = 32, 8  # facets of a lead
 PIECES = 32  # along the longest side of a zone or a volume
 FIBRES = 40  # of a pathway that are drawn
-VIEW = np.array([0.25, 0.9, 0.36])  # from the front, a little from above
+VIEW = np.array([0.0, 0.93, 0.36])  # from the front, a little from above
 
 
 def deep_scene(
