@@ -170,13 +170,15 @@ def activate(
     InputError
         If the current has no way back, or the volume goes on beyond the cells around the lead.
     """
+    from rheobase.fields.dbs.lattice import lead_lattice
     from rheobase.fields.dbs.steering import steer
     from rheobase.fields.dbs.volumes import activated, sample_lead
 
     response, spectral = solve(study, table, lead, around)
     setting = table.setting()
     steering = steer(response, setting.currents, voltages=setting.voltages, case=setting.case)
-    sampled = sample_lead(response)
+    reach = study.volume.reach_mm * 1e-3
+    sampled = sample_lead(response, lead_lattice(lead, reach=reach, layer=response.layer))
     return Active(
         table=table,
         lead=lead,

@@ -22,12 +22,14 @@ class VolumeTable(Table):
 
     |E| above a threshold that is given, or above that of the pulse width and an axon's diameter
     (3.5 µm without either); or the largest second derivative of the potential above a threshold.
+    It is looked for within ``reach_mm`` of a lead and its contacts.
     """
 
     criterion: Literal["field", "curvature"] = "field"
     threshold_V_per_m: Positive | None = None
     fibre_um: Annotated[float, Field(ge=2, le=5)] | None = None
     threshold_V_per_m2: Positive | None = None
+    reach_mm: Annotated[float, Field(ge=1, le=60)] = 10.0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
