@@ -294,7 +294,6 @@ def test_leads_that_cannot_be_there(tmp_path: Path) -> None:
     second = {**WHOLE["leads"][0], "name": "right", "target_mm": [-12.5, 0, 0]}
     for table, said in (
         (changed({"target_mm": [-100, 0, 0]}), "in tissue"),
-        (changed(pathways=[TRACT | {"through_mm": [[0, 0, 0], [0.1, 0, 0]]}]), "long enough"),
         (changed(leads=[*STUDY["leads"], second]), "'right' and 'left' overlap"),
     ):
         with pytest.raises(InputError, match=said):
