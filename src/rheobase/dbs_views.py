@@ -249,7 +249,7 @@ def draw_contacts(
             )
             panel.add_patch(box)
         middle = np.rad2deg((c.middle[0] + np.pi) % (2 * np.pi) - np.pi)
-        text = f"{c.name}: {current * 1e3:+.3g} mA" if current else c.name
+        text = f"{c.name}\n{current * 1e3:+.3g} mA" if current else c.name
         ink = "w" if current else "k"
         panel.text(middle, c.middle[1] * 1e3, text, ha="center", va="center", fontsize=8, color=ink)
     panel.set(
