@@ -1,9 +1,14 @@
 """The double-cable axon against NEURON."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
+from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg import mrg_axon
 from rheobase.neurons.mrg_stimulus import Courses, plan_of, separate
 from rheobase.neurons.mrg_thresholds import mrg_run, mrg_thresholds
@@ -12,14 +17,17 @@ from rheobase.validation.mrg import condition, limit, neuron_conditions
 AXON = mrg_axon(10e-6)
 
 
-def cathode(nodes=31, distance=1e-3, along=0.0, sigma=0.2):
+def cathode(
+    nodes: int = 31, distance: float = 1e-3, along: float = 0.0, sigma: float = 0.2
+) -> Floats:
     x = AXON.compartments(nodes)
-    return -1 / (4 * np.pi * sigma * np.hypot(x - x.mean() - along, distance))
+    V: Floats = -1 / (4 * np.pi * sigma * np.hypot(x - x.mean() - along, distance))
+    return V
 
 
-def test_reference_with_its_own_steps():
+def test_reference_with_its_own_steps() -> None:
     # the reference held the potential for one step more than the pulse: 21 of 5 us, 101 of 1 us
-    how = {"scheme": "euler", "spike_at": "end", "tolerance": 5e-4}
+    how: dict[str, Any] = {"scheme": "euler", "spike_at": "end", "tolerance": 5e-4}
     coarse = mrg_thresholds(AXON, [cathode()], 105e-6, dt=5e-6, after=5e-6, **how)
     fine = mrg_thresholds(AXON, [cathode()], 101e-6, dt=1e-6, after=1e-6, **how)
     assert coarse.amplitude[0] == pytest.approx(0.1186e-3, rel=5e-3)
@@ -27,7 +35,7 @@ def test_reference_with_its_own_steps():
 
 
 @pytest.mark.parametrize("c", neuron_conditions()[::4], ids=lambda c: c["name"])
-def test_thresholds_of_neuron(c):
+def test_thresholds_of_neuron(c: Mapping[str, Any]) -> None:
     axon, V, courses, how = condition(c)
     want = c["threshold_5_us"]
     same = mrg_thresholds(axon, V, courses, dt=5e-6, after=5e-6, scheme="euler", **how)
@@ -36,14 +44,14 @@ def test_thresholds_of_neuron(c):
     assert ours.amplitude[0] == pytest.approx(limit(c), rel=5e-3)
 
 
-def test_second_order():
+def test_second_order() -> None:
     truth = mrg_thresholds(AXON, [cathode()], 100e-6, dt=0.5e-6, after=1e-6, tolerance=1e-4)
     ours = mrg_thresholds(AXON, [cathode()], 100e-6, tolerance=1e-4)
     assert ours.amplitude[0] == pytest.approx(truth.amplitude[0], rel=1.5e-3)
     assert ours.amplitude[0] == pytest.approx(0.1197e-3, rel=5e-3)
 
 
-def test_rest_and_spike():
+def test_rest_and_spike() -> None:
     t, v = mrg_run(AXON, cathode(), 100e-6, 0.13e-3, 2e-3)
     assert v[:, 15].max() > 0.0  # a spike that passes both ends
     assert v[:, 28].max() > 0.0
@@ -55,14 +63,14 @@ def test_rest_and_spike():
     assert v[-1] == pytest.approx(-0.08, abs=1.5e-3)
 
 
-def test_fibres_of_several_lengths_side_by_side():
+def test_fibres_of_several_lengths_side_by_side() -> None:
     V = [cathode(nodes) for nodes in (9, 31, 15, 21)]
     together = mrg_thresholds(AXON, V, 100e-6).amplitude
     alone = [mrg_thresholds(AXON, [one], 100e-6).amplitude[0] for one in V]
     assert together == pytest.approx(alone, rel=1e-12)
 
 
-def test_sources_add():
+def test_sources_add() -> None:
     a, b = cathode(), cathode(along=2e-3, distance=2e-3)
     t = np.array([0.0, 60e-6, 60e-6 + 1e-9, 120e-6])
     w = np.array([[1.0, 1.0, -1.0, -1.0]])
@@ -71,7 +79,7 @@ def test_sources_add():
     assert parts == pytest.approx(whole, rel=1e-9)
 
 
-def test_separate_gives_the_same_thresholds():
+def test_separate_gives_the_same_thresholds() -> None:
     t = np.linspace(0, 200e-6, 101)
     rise, fall = 1 - np.exp(-t / 30e-6), np.exp(-t / 80e-6)
     V = rise[:, None] * cathode() + fall[:, None] * cathode(distance=2e-3)
@@ -87,7 +95,7 @@ def test_separate_gives_the_same_thresholds():
     assert found.amplitude == pytest.approx(direct.amplitude, rel=1e-3)
 
 
-def test_no_spike_is_infinite():
+def test_no_spike_is_infinite() -> None:
     found = mrg_thresholds(AXON, [np.zeros(331), cathode()], 100e-6)
     assert np.isinf(found.amplitude[0])
     assert found.site.tolist()[0] == -1
@@ -105,21 +113,22 @@ def test_no_spike_is_infinite():
         ([np.zeros(331)], Courses(t=np.array([0.0, 1e-4]), w=np.zeros((1, 2))), "0 throughout"),
     ],
 )
-def test_bad_input(potential, stimulus, message):
+def test_bad_input(potential: list[ArrayLike], stimulus: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         mrg_thresholds(AXON, potential, stimulus)
 
 
-def test_bad_axon():
+def test_bad_axon() -> None:
+    unknown: Any = "interpolate"
     with pytest.raises(InputError, match="got 9e-06 m"):
         mrg_axon(9e-6)
     with pytest.raises(InputError, match="2 to 16 um"):
         mrg_axon(1e-6, "interpolated")
     with pytest.raises(InputError, match="nearest"):
-        mrg_axon(10e-6, "interpolate")
+        mrg_axon(10e-6, unknown)
 
 
-def test_steps_meet_the_jumps():
+def test_steps_meet_the_jumps() -> None:
     t = np.array([0.0, 60e-6, 60e-6 + 1e-9, 160e-6, 160e-6 + 1e-9, 220e-6])
     w = np.array([1.0, 1.0, 0.0, 0.0, -1.0, -1.0])
     plan = plan_of(Courses(t=t, w=w), 5e-6, 10e-6)

@@ -1,12 +1,16 @@
 """Fibre pathways: reading, making, placing, sampling, activation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
 from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
+from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg_stimulus import Courses
 from rheobase.neurons.pathways.activation import (
     pathway_model,
@@ -20,32 +24,34 @@ from rheobase.neurons.pathways.tracts import read_tracts
 from rheobase.neurons.sample import PointSource
 
 
-def moved(line, *shift):
-    return line + np.array(shift)
+def moved(line: Floats, *shift: float) -> Floats:
+    out: Floats = line + np.array(shift)
+    return out
 
 
 STRAIGHT = np.array([[0.0, 0.0, -0.02], [0.0, 0.0, 0.02]])
 
 
-def lines(*distances):
+def lines(*distances: float) -> list[Floats]:
     return [moved(STRAIGHT, d, 0.0, 0.0) for d in distances]
 
 
 class Poles:
     """Point sources, NaN beyond a plane."""
 
-    def __init__(self, *places, top=np.inf):
+    def __init__(self, *places: ArrayLike, top: float = np.inf) -> None:
         self.sources = [PointSource(position=p, conductivity=0.2) for p in places]
         self.top = top
 
-    def potential(self, points):
+    def potential(self, points: Floats) -> Floats:
         V = np.stack([s.potential(points) for s in self.sources])
         V[:, points[:, 2] > self.top] = np.nan
         return V
 
 
-def test_tractograms(tmp_path):
-    from nibabel.streamlines import Tractogram, save
+def test_tractograms(tmp_path: Path) -> None:
+    from nibabel.streamlines import save
+    from nibabel.streamlines.tractogram import Tractogram
 
     some = [STRAIGHT * 1e3, np.array([[1.0, 2, 3], [1, 2, 3], [4, 5, 6]], dtype=np.float32)]
     for kind in ("trk", "tck"):
@@ -57,8 +63,9 @@ def test_tractograms(tmp_path):
         assert got[1] == pytest.approx(np.array([[1, 2, 3], [4, 5, 6]]) * 1e-3, abs=1e-8)
 
 
-def test_tractograms_that_are_none(tmp_path):
-    from nibabel.streamlines import Tractogram, save
+def test_tractograms_that_are_none(tmp_path: Path) -> None:
+    from nibabel.streamlines import save
+    from nibabel.streamlines.tractogram import Tractogram
 
     with pytest.raises(InputError, match="found no file"):
         read_tracts(tmp_path / "none.trk")
@@ -78,7 +85,7 @@ def test_tractograms_that_are_none(tmp_path):
         read_tracts(trx)
 
 
-def test_bundle_keeps_its_ends_and_seed():
+def test_bundle_keeps_its_ends_and_seed() -> None:
     ends = [0, 0, 0], [0.02, 0.01, 0.03]
     made = bundle(*ends, 200, via=[[0.0, 0.015, 0.015]], spread=(1e-3, 2e-3, 0.5e-3), seed=3)
     again = bundle(*ends, 200, via=[[0.0, 0.015, 0.015]], spread=(1e-3, 2e-3, 0.5e-3), seed=3)
@@ -94,7 +101,7 @@ def test_bundle_keeps_its_ends_and_seed():
     assert steps.max() <= 0.5e-3
 
 
-def test_axons_on_lines():
+def test_axons_on_lines() -> None:
     axons = place_axons([*lines(1e-3, 2e-3), STRAIGHT * 0.01], 5.7e-6, compartments=True, seed=1)
     assert axons.axon.internode == 0.5e-3
     assert axons.nodes[:2].tolist() == [80, 80]
@@ -107,7 +114,7 @@ def test_axons_on_lines():
     assert place_axons(lines(0.0), 4e-6).axon.sizes == "interpolated"
 
 
-def test_fates():
+def test_fates() -> None:
     lead = place_lead(lead_model("Medtronic 3389"), target=[0, 0, 0], direction=[0, 0, 1])
     across = np.array([[-0.01, 0, 5e-3], [0.01, 0, 5e-3]])
     some = [
@@ -139,7 +146,7 @@ def test_fates():
     assert curve.attrs["damaged"] == 3
 
 
-def test_linear_against_the_double_cable():
+def test_linear_against_the_double_cable() -> None:
     axons = place_axons(lines(1e-3, 1.5e-3, 2.5e-3, 4e-3), 10e-6, compartments=True, seed=4)
     sampled = sample_axons(axons, Poles([0, 0, 0], [0, 0, 3e-3]))
     patterns = [[-1e-3, 0.0], [-1e-3, 1e-3], [1e-3, 0.0]]
@@ -162,7 +169,7 @@ def test_linear_against_the_double_cable():
     assert curves.sel(polarity="as given").values[0, 1] == 100.0
 
 
-def test_potentials_over_time():
+def test_potentials_over_time() -> None:
     axons = place_axons(lines(1e-3, 2e-3), 10e-6, compartments=True)
     source = Poles([0, 0, 0])
     sampled = sample_axons(axons, source)
@@ -173,7 +180,7 @@ def test_potentials_over_time():
     assert found == pytest.approx(want, rel=2e-3)
 
 
-def test_bad_input():
+def test_bad_input() -> None:
     axons = place_axons(lines(1e-3), 10e-6)
     with pytest.raises(InputError, match="all 1 outside"):
         sample_axons(axons, Poles([0, 0, 0], top=-1.0))

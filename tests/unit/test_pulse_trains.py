@@ -23,6 +23,7 @@ TRAINS = {
 @pytest.mark.parametrize("name", TRAINS)
 def test_coefficients_are_the_integrals(name: str) -> None:
     train = TRAINS[name]
+    assert train.rate is not None
     corners = sorted({0.0, train.period} | {t for p in train.pieces for t in (p.start, p.stop)})
     x, weight = np.polynomial.legendre.leggauss(60)
     for n in (0, 1, 2, 7, 60, 300):
@@ -49,6 +50,7 @@ def test_charge_is_balanced(name: str) -> None:
 @pytest.mark.parametrize("name", TRAINS)
 def test_low_passes_are_their_series(name: str) -> None:
     train = TRAINS[name]
+    assert train.rate is not None
     tau = np.array([10e-6, 50e-6, 0.7e-3, 0.05])  # one is that of the passive recharge
     t = np.linspace(0, 1.3 * train.period, 41) + 3e-6
     n = np.arange(1, 60_001)
