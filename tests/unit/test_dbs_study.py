@@ -56,6 +56,19 @@ TRACT: dict[str, Any] = {
 }
 
 
+BONE = {"radii_mm": [70, 78], "layers": ["skull", "scalp"], "sigma_S_per_m": [0.01, 0.33]}
+
+
+MANY = {
+    "samples": 8,
+    "encapsulation_mm": [0.1, 0.5],
+    "conductivities": [
+        {"tissue": name, "low_S_per_m": 0.1, "high_S_per_m": 0.2}
+        for name in ("white_matter", "grey_matter")
+    ],
+}
+
+
 def changed(lead: dict[str, Any] | None = None, **values: Any) -> dict[str, Any]:
     """Return the study with other keys; None takes one out."""
     study = copy.deepcopy(STUDY) | values
@@ -133,6 +146,9 @@ def test_steering_line_that_is_none(line: str, said: str) -> None:
             changed(leads=[STUDY["leads"][0] | {"name": n} for n in ("a b", "a.b")]),
             "would share its files with another",
         ),
+        (changed(uncertainty={"encapsulation_mm": [0.5, 0.1]}), "from a smaller thickness"),
+        (changed(results={"voxel_mm": 0.05, "margin_mm": 100}), "expected at most 10,000,000"),
+        (changed(pathways=[TRACT | {"through_mm": [[0, 0, 0], [0, 0, 0]]}]), "the same point"),
         (changed(pulse={"ratio": 3}), "ratio belongs to recharge = 'asymmetric'"),
         (changed(volume={"fibre_um": 3.5, "threshold_V_per_m": 200}), "expected one of"),
         (changed(dosing={"target": "left STN"}), "unknown region or pathway 'left STN'"),
@@ -295,6 +311,8 @@ def test_leads_that_cannot_be_there(tmp_path: Path) -> None:
     second = {**WHOLE["leads"][0], "name": "right", "target_mm": [-12.5, 0, 0]}
     for table, said in (
         (changed({"target_mm": [-100, 0, 0]}), "in tissue"),
+        (changed(uncertainty=MANY), "samples or more"),
+        (changed(head={"name": "sphere", "edge_length_mm": 7, "options": BONE}), "expected white"),
         (changed(leads=[*STUDY["leads"], second]), "'right' and 'left' overlap"),
     ):
         with pytest.raises(InputError, match=said):

@@ -9,7 +9,7 @@ from rheobase.stations.dbs_fibres import place_pathways, recruit, write_fibres
 from rheobase.stations.dbs_search import search_station
 from rheobase.stations.dbs_solve import activate, criterion_of, place_leads, surroundings
 from rheobase.stations.dbs_spectrum import spectrum_station
-from rheobase.stations.dbs_spread import spread_station
+from rheobase.stations.dbs_spread import check_spread, spread_station
 
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
@@ -34,6 +34,8 @@ def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) ->
 
     around = surroundings(study, head)
     leads = place_leads(study, around)
+    if study.uncertainty is not None:
+        check_spread(study.uncertainty, around)
     step = min(COARSEST, study.results.voxel_mm * 1e-3)
     zones = [region_zone(region, head, step=step) for region in inputs.regions]
     pathways = place_pathways(study, head)

@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 
 LAST = 0.999  # of the first phase: when the field of dispersive tissue is looked at
 BAND_TOP = 250e3  # Hz
+BRAIN = ("white_matter", "grey_matter")  # that a head with leads must have
 INSIDE, ROUND = 0.99, 0.9  # of the way to the ellipsoid around a head; of it that must be skin
 
 
@@ -98,6 +99,13 @@ def surroundings(study: DeepStudy, head: Head) -> Surroundings:
     from rheobase.fields.dbs.system import Encapsulation
     from rheobase.meshes.leads.medium import from_head
 
+    names = {tissue.name for tissue in head.tissues.values()}
+    lacking = [name for name in BRAIN if name not in names]
+    if lacking:
+        raise InputError(
+            f"expected {' and '.join(lacking)} around a lead, the head has "
+            f"{', '.join(sorted(names))} only: head {head.name!r}"
+        )
     with stage("tissues around the leads"):
         medium = from_head(head)
     domain = head_domain(head)

@@ -27,6 +27,19 @@ VOLUME = "volume (mm³)"
 SCAR = 0.18  # S/m, of a random encapsulation where the study has none
 
 
+def check_spread(table: SpreadTable, around: Surroundings) -> None:
+    """Refuse random inputs that cannot be, and samples that are too few for them.
+
+    Raises
+    ------
+    InputError
+        Before anything is solved.
+    """
+    from rheobase.fields.uncertainty.chaos import check_samples
+
+    check_samples(table.samples, len(_inputs(table, around)))
+
+
 def spread_station(
     study: DeepStudy,
     table: SpreadTable,

@@ -14,6 +14,8 @@ from rheobase.tables.dbs_tissue import PulseTable, TissueTable
 from rheobase.tables.head import HeadTable
 from rheobase.tables.uncertainty import ConductivityTable
 
+MOST_VOXELS = 10_000_000
+
 
 class SearchTable(Table):
     """``[dosing]``: the steering of a lead that reaches a region or pathway and spares others."""
@@ -40,12 +42,30 @@ class SpreadTable(Table):
         default=None, min_length=2, max_length=2
     )
 
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.encapsulation_mm is not None and not (
+            self.encapsulation_mm[0] < self.encapsulation_mm[1]
+        ):
+            raise ValueError("encapsulation_mm goes from a smaller thickness to a larger one")
+        return self
+
 
 class VoxelsTable(Table):
     """``[results]``: the voxels that are written around every lead."""
 
     voxel_mm: Annotated[float, Field(ge=0.05, le=5)] = 0.25
     margin_mm: Annotated[float, Field(ge=1, le=100)] = 10.0
+
+    @model_validator(mode="after")
+    def _few(self) -> Self:
+        number = (2 * self.margin_mm / self.voxel_mm) ** 3
+        if number > MOST_VOXELS:
+            raise ValueError(
+                f"expected at most {MOST_VOXELS:,} voxels around a lead, got {number:.2g}: take "
+                "larger ones or a smaller margin"
+            )
+        return self
 
 
 class DeepStudy(Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -52,7 +53,7 @@ class DeepRegionTable(Table):
     target: str | None = None
     mni_mm: Coordinates | None = None
     centre_mm: Coordinates | None = None
-    radius_mm: Annotated[float, Field(gt=0, lt=1000)] | None = None
+    radius_mm: Annotated[float, Field(ge=0.1, lt=1000)] | None = None
     atlas: FilePath | None = None
     atlas_names: FilePath | None = None
     atlas_space: Literal["MNI", "head"] | None = None
@@ -123,6 +124,9 @@ class PathwayTable(Table):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         place = self.one_of("file", "through_mni_mm", "through_mm")
+        points = self.through_mni_mm or self.through_mm or []
+        if any(a == b for a, b in pairwise(points)):
+            raise ValueError(f"{place} holds the same point twice in a row")
         own = {"radius_mm", "fibres"} if place == "file" else {"space"}
         given = own & self.model_fields_set
         if given:
