@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.dbs.dosing import search, therapeutic_window
@@ -24,8 +27,8 @@ from rheobase.fields.dbs.thresholds import (
     radius_rule_data,
     radius_rules,
 )
-from rheobase.fields.dbs.uncertainty import moved_lead, sample_quantities
-from rheobase.fields.dbs.volumes import FieldCriterion, activated, sample_lead
+from rheobase.fields.dbs.uncertainty import LeadSample, moved_lead, sample_quantities
+from rheobase.fields.dbs.volumes import FieldCriterion, SampledLead, activated, sample_lead
 from rheobase.fields.dbs.zones import ball_zone, overlap
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.uncertainty.distributions import normal, uniform
@@ -38,16 +41,18 @@ from rheobase.fields.uncertainty.inputs import (
 )
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
-from rheobase.neurons.pathways.activation import pathway_model
+from rheobase.neurons.pathways.activation import PathwayModel, pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import place_axons
 from rheobase.neurons.pathways.sampled import sample_axons
+
+Floats = NDArray[np.float64]
 
 FIELD = FieldCriterion(threshold=200.0)
 
 
 @pytest.fixture(scope="module")
-def sampled():
+def sampled() -> SampledLead:
     """Return eight point sources of a directional lead at coarse cells."""
     model = lead_model("Medtronic SenSight B33005")
     lead = place_lead(model, target=(0.01, 0.02, 0.03), direction=(0, 0, 1), contact=3)
@@ -55,7 +60,7 @@ def sampled():
     return sample_lead(PointSources(lead=lead, sigma=0.2), cells)
 
 
-def test_thresholds_of_the_table():
+def test_thresholds_of_the_table() -> None:
     assert field_threshold(60e-6, 3.5e-6).value == 185.0
     assert field_threshold(30e-6, 2e-6).value == 765.0
     assert field_threshold(120e-6, 5e-6).value == 74.0
@@ -69,7 +74,7 @@ def test_thresholds_of_the_table():
     assert between.as_dict()["threshold_V_per_m"] == between.value
 
 
-def test_doubtful_rows_are_never_used_silently():
+def test_doubtful_rows_are_never_used_silently() -> None:
     for width, diameter in ((60e-6, 4e-6), (120e-6, 2.5e-6), (70e-6, 3.9e-6), (110e-6, 2.7e-6)):
         with pytest.raises(InputError, match="SUSPECT"):
             field_threshold(width, diameter)
@@ -83,12 +88,12 @@ def test_doubtful_rows_are_never_used_silently():
     ("width", "diameter", "said"),
     [(20e-6, 3e-6, "pulse width"), (200e-6, 3e-6, "pulse width"), (60e-6, 6e-6, "diameter")],
 )
-def test_nothing_is_said_outside_the_table(width, diameter, said):
+def test_nothing_is_said_outside_the_table(width: float, diameter: float, said: str) -> None:
     with pytest.raises(InputError, match=f"expected a {said} from"):
         field_threshold(width, diameter)
 
 
-def test_other_rules_say_where_they_are_from():
+def test_other_rules_say_where_they_are_from() -> None:
     assert literature_threshold("STN").value == 190.0
     assert literature_threshold("general").source
     with pytest.raises(InputError, match="VIM"):
@@ -105,7 +110,7 @@ def test_other_rules_say_where_they_are_from():
         radius_rules(3.0, 0.0)
 
 
-def test_all_splits_are_there_once():
+def test_all_splits_are_there_once() -> None:
     two = splits(3, parts=2, cathodes=2)
     assert len(two) == 3 + 3
     assert two.sum(axis=1) == pytest.approx(-np.ones(6))
@@ -114,16 +119,17 @@ def test_all_splits_are_there_once():
     assert len(with_anodes) == 6
     assert with_anodes.sum(axis=1) == pytest.approx(np.zeros(6))
     assert len(splits(8)) == 8 + 28 * 3 + 56 * 3
-    for given, said in (
+    bad: list[tuple[dict[str, Any], str]] = [
         ({"parts": 0}, "parts"),
         ({"case": False}, "got neither"),
         ({"parts": 30, "cathodes": 8}, "fewer parts"),
-    ):
+    ]
+    for given, said in bad:
         with pytest.raises(InputError, match=said):
             splits(16, **given)
 
 
-def test_limits_of_a_stimulator(sampled):
+def test_limits_of_a_stimulator(sampled: SampledLead) -> None:
     response = sampled.response
     may = allowed(response, Limits(total=6e-3, each={"2": 1e-3, "3": 0.0}))
     one = np.zeros(8)
@@ -150,7 +156,7 @@ def test_limits_of_a_stimulator(sampled):
         allowed(response, Limits(total=1e-3), pulse_width=60e-6)
 
 
-def test_the_contact_in_front_of_the_target_is_found(sampled):
+def test_the_contact_in_front_of_the_target_is_found(sampled: SampledLead) -> None:
     lead = sampled.lattice.lead
     for name in ("2", "7"):
         away = lead.contact_centre(name) - lead.to_head(
@@ -168,7 +174,7 @@ def test_the_contact_in_front_of_the_target_is_found(sampled):
         assert overlap(activated(less, FIELD, sampled), target).share < 1
 
 
-def test_search_spares_and_keeps_limits(sampled):
+def test_search_spares_and_keeps_limits(sampled: SampledLead) -> None:
     lead = sampled.lattice.lead
     middle = lead.contact_centre("3")
     target = ball_zone(middle + np.array([0.0, 2e-3, 1e-3]), 2.5e-3, name="target")
@@ -179,10 +185,12 @@ def test_search_spares_and_keeps_limits(sampled):
     found = search(sampled, goals, limits, criterion=FIELD, pulse_width=60e-6, charge_density=0.3)
     assert found.best.shares["spared"] <= 0.02
     assert found.best.shares["target"] < free.best.shares["target"]
+    assert found.steering is not None
     assert np.abs(found.steering.currents).max() <= 3e-3 + 1e-12
     assert found.steering.total <= 5e-3 + 1e-12
-    exact = [overlap(activated(found.steering, FIELD, sampled), goal.of).share for goal in goals]
-    assert exact == pytest.approx([found.best.shares[goal.name] for goal in goals], abs=0.02)
+    zones = (target, spared)
+    exact = [overlap(activated(found.steering, FIELD, sampled), zone).share for zone in zones]
+    assert exact == pytest.approx([found.best.shares[zone.name] for zone in zones], abs=0.02)
     assert found.rows(3)[0]["share of target"] == found.best.shares["target"]
     scores = [dose.score for dose in found.doses]
     assert all(a >= b - 1e-8 for a, b in pairwise(scores))
@@ -193,6 +201,7 @@ def test_search_spares_and_keeps_limits(sampled):
         criterion=FIELD,
         patterns=splits(8, parts=1, cathodes=1, anodes=1, case=False),
     )
+    assert bipolar.steering is not None
     assert bipolar.steering.case_current == 0
 
 
@@ -201,20 +210,22 @@ class Bundle:
     """Fibres that fire from a current of some contacts on."""
 
     name: str
-    weights: np.ndarray  # (n_fibres, N) per A
+    weights: Floats  # (n_fibres, N) per A
     damaged: int = 0  # the first ones
 
     @property
-    def judged(self):
+    def judged(self) -> NDArray[np.int64]:
         return np.arange(self.damaged, len(self.weights))
 
-    def thresholds(self, patterns):
-        drive = -patterns @ self.weights.T
+    def thresholds(self, patterns: Floats) -> Floats:
+        drive: Floats = -patterns @ self.weights.T
         drive[:, : self.damaged] = 0
-        return np.divide(1, drive, out=np.full(drive.shape, np.inf), where=drive > 0)
+        fires = np.full(drive.shape, np.inf)
+        np.divide(1, drive, out=fires, where=drive > 0)
+        return fires
 
 
-def test_pathways_are_searched_as_zones_are(sampled):
+def test_pathways_are_searched_as_zones_are(sampled: SampledLead) -> None:
     rng = np.random.default_rng(1)
     near, far = np.eye(8)[1], np.eye(8)[5]
     good = Bundle("good", 500 * (near + 0.1 * rng.random((40, 8))))
@@ -222,6 +233,7 @@ def test_pathways_are_searched_as_zones_are(sampled):
     found = search(sampled, [Goal(of=good), Goal(of=bad, weight=-1)], Limits(total=4e-3))
     assert found.best.pattern[1] < -0.5
     assert found.best.shares == pytest.approx({"good": 1.0, "bad": 0.0})
+    assert found.steering is not None
     curve = shares(good, found.steering, [0.0, 0.5, 1.0, 2.0])
     assert curve[0] == 0
     assert curve[-1] == 1
@@ -233,38 +245,40 @@ def test_pathways_are_searched_as_zones_are(sampled):
     assert nothing.best.amplitude == 0
 
 
-def test_axons_are_searched_by_their_thresholds(sampled):
+def test_axons_are_searched_by_their_thresholds(sampled: SampledLead) -> None:
     lead, response = sampled.lattice.lead, sampled.response
     front = lead.contact_centre("2") - lead.to_head([[0, 0, lead.model.contact("2").middle[1]]])[0]
     along = np.cross(front, lead.direction) / lead.model.radius
 
-    def pathway(name, off):
+    def pathway(name: str, off: float) -> PathwayModel:
         middle = lead.contact_centre("2") + off * front / lead.model.radius
         lines = bundle(middle - 0.02 * along, middle + 0.02 * along, 30, spread=5e-4, seed=1)
         return pathway_model(
             sample_axons(place_axons(lines, 5.7e-6, name=name), response, lead=lead), 60e-6
         )
 
-    goals = [Goal(of=pathway("front", 2e-3)), Goal(of=pathway("behind", -5e-3), weight=-1)]
-    found = search(response, goals, Limits(total=3e-3))
+    ahead, behind = pathway("front", 2e-3), pathway("behind", -5e-3)
+    found = search(response, [Goal(of=ahead), Goal(of=behind, weight=-1)], Limits(total=3e-3))
     assert found.best.pattern[1] < -0.7
     assert found.best.shares["front"] > 0.9
     assert found.best.shares["behind"] == 0
-    fires = goals[0].of.thresholds(found.steering.currents[None])[0]
+    assert found.steering is not None
+    fires = ahead.thresholds(found.steering.currents[None])[0]
     assert (fires <= 1 + 1e-9).mean() == pytest.approx(found.best.shares["front"])
 
 
-def test_damaged_fibres_do_not_count(sampled):
+def test_damaged_fibres_do_not_count(sampled: SampledLead) -> None:
     weights = 500 * np.tile(np.eye(8)[1], (40, 1))
     hurt = Bundle("hurt", weights, damaged=12)
     found = search(sampled, [Goal(of=hurt)], Limits(total=4e-3))
     assert found.best.shares["hurt"] == pytest.approx(1.0)
+    assert found.steering is not None
     assert shares(hurt, found.steering, [1.0])[0] == 1.0
     with pytest.raises(InputError, match="found none: pathway 'lost'"):
         search(sampled, [Goal(of=Bundle("lost", weights, damaged=40))], Limits(total=4e-3))
 
 
-def test_shares_of_axons_are_those_of_their_activation(sampled):
+def test_shares_of_axons_are_those_of_their_activation(sampled: SampledLead) -> None:
     lead, response = sampled.lattice.lead, sampled.response
     centre = lead.contact_centre("2")
     along = np.array([0.02, 0.0, 0.0])
@@ -285,11 +299,11 @@ def good_twin(bundle: Bundle) -> Bundle:
     return Bundle("twin", bundle.weights)
 
 
-def test_what_cannot_be_searched_is_said(sampled):
+def test_what_cannot_be_searched_is_said(sampled: SampledLead) -> None:
     centre = sampled.lattice.lead.contact_centre("3")
     zone, far = ball_zone(centre, 2e-3, name="a"), ball_zone(centre + 0.05, 1e-3, name="far")
     limits = Limits(total=1e-3)
-    for goals, given, said in (
+    bad: list[tuple[list[Goal], dict[str, Any], str]] = [
         ([Goal(of=zone), Goal(of=zone)], {}, "different names"),
         ([Goal(of=zone, weight=-1)], {}, "weight > 0"),
         ([Goal(of=zone)], {"criterion": None}, "criterion of activation"),
@@ -297,7 +311,8 @@ def test_what_cannot_be_searched_is_said(sampled):
         ([Goal(of=zone)], {"patterns": np.ones((1, 8))}, "patterns of 1 A"),
         ([Goal(of=zone)], {"patterns": np.ones((1, 4))}, "finite currents of 8"),
         ([Goal(of=zone)], {"step": 2e-3}, "none of the splits"),
-    ):
+    ]
+    for goals, given, said in bad:
         with pytest.raises(InputError, match=said):
             search(sampled, goals, limits, **({"criterion": FIELD} | given))
     with pytest.raises(InputError, match="from 0 to 1"):
@@ -306,7 +321,7 @@ def test_what_cannot_be_searched_is_said(sampled):
         shares(zone, steer(sampled.response, {1: 1e-3}), [-1.0], criterion=FIELD)
 
 
-def test_share_of_a_zone_by_amplitude(sampled):
+def test_share_of_a_zone_by_amplitude(sampled: SampledLead) -> None:
     lead = sampled.lattice.lead
     s = steer(sampled.response, {1: -1e-3})
     zone = ball_zone(lead.contact_centre("1"), 2e-3)
@@ -317,7 +332,7 @@ def test_share_of_a_zone_by_amplitude(sampled):
     assert found[0] == 0
 
 
-def test_therapeutic_window():
+def test_therapeutic_window() -> None:
     a = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
     window = therapeutic_window(a, [0, 0.2, 0.6, 0.9, 1], [0, 0, 0, 0.05, 0.25])
     assert window.gain == pytest.approx(1.75)
@@ -329,7 +344,7 @@ def test_therapeutic_window():
         therapeutic_window(a[::-1], a, a)
 
 
-def test_weiss_line():
+def test_weiss_line() -> None:
     widths = np.array([30e-6, 60e-6, 120e-6, 450e-6])
     line = strength_duration(widths, 2e-3 * (1 + 150e-6 / widths))
     assert line.rheobase == pytest.approx(2e-3)
@@ -344,7 +359,7 @@ def test_weiss_line():
         strength_duration([2e-5, 1e-5], [1e-3, 1e-3])
 
 
-def test_strength_and_duration_of_a_field():
+def test_strength_and_duration_of_a_field() -> None:
     found = field_strength_duration(2e-3, 185.0, 3.5e-6)
     assert found.currents == pytest.approx(2e-3 / 185 * np.array([300, 185, 142, 121]))
     assert 50e-6 < found.chronaxie < 200e-6
@@ -357,7 +372,7 @@ def test_strength_and_duration_of_a_field():
         field_strength_duration(2e-3, 185.0, 9e-6)
 
 
-def test_a_lead_moves_in_its_own_frame():
+def test_a_lead_moves_in_its_own_frame() -> None:
     model = lead_model("Medtronic SenSight B33005")
     lead = place_lead(model, target=(0.01, 0.02, 0.03), direction=(0.3, 0.2, 1), rotation_deg=40)
     shift = {"x": 1.0, "z": -2.0, "pitch": 5.0, "roll": -3.0, "turn": 20.0}
@@ -381,13 +396,14 @@ INPUTS = Inputs(
 )
 
 
-def closed_form(sample):
+def closed_form(sample: LeadSample) -> dict[str, float]:
     """Return numbers that polynomials hold exactly."""
     x, sigma, d = sample.lead.tip[1], sample.sigma["grey_matter"], sample.encapsulation
+    assert d is not None
     return {"shift_mm": 1e3 * x, "sum": 1e3 * x + 10 * sigma, "product": 1e3 * d * sigma}
 
 
-def test_random_leads_become_polynomials(tmp_path):
+def test_random_leads_become_polynomials(tmp_path: Path) -> None:
     lead = place_lead(lead_model("Medtronic 3389"), target=(0, 0, 0), direction=(0, 0, 1))
     found = sample_quantities(closed_form, lead, INPUTS, tmp_path / "s.h5", n=32)
     rows = {row["quantity"]: row for row in found.rows()}
@@ -402,11 +418,11 @@ def test_random_leads_become_polynomials(tmp_path):
     assert Inputs.from_dict(INPUTS.as_dict()).names == INPUTS.names
 
 
-def test_interrupted_samples_are_gone_on_with(tmp_path):
+def test_interrupted_samples_are_gone_on_with(tmp_path: Path) -> None:
     lead = place_lead(lead_model("Medtronic 3389"), target=(0, 0, 0), direction=(0, 0, 1))
-    path, calls = tmp_path / "s.h5", []
+    path, calls = tmp_path / "s.h5", list[LeadSample]()
 
-    def stops(sample):
+    def stops(sample: LeadSample) -> dict[str, float]:
         calls.append(sample)
         if len(calls) == 5:
             raise KeyboardInterrupt
@@ -426,7 +442,7 @@ def test_interrupted_samples_are_gone_on_with(tmp_path):
         sample_quantities(stops, lead, INPUTS, path, n=8, key="another")
 
 
-def test_bad_samples_are_said(tmp_path):
+def test_bad_samples_are_said(tmp_path: Path) -> None:
     lead = place_lead(lead_model("Medtronic 3389"), target=(0, 0, 0), direction=(0, 0, 1))
     coil = Inputs([CoilShift(axis="x", distribution=normal(0, 1))])
     with pytest.raises(InputError, match="random shifts of the lead"):
@@ -434,7 +450,7 @@ def test_bad_samples_are_said(tmp_path):
     with pytest.raises(InputError, match="samples or more"):
         sample_quantities(closed_form, lead, INPUTS, tmp_path / "a.h5", n=2)
 
-    def outside(sample):
+    def outside(sample: LeadSample) -> dict[str, float]:
         raise InputError("expected the contacts of a lead in tissue")
 
     with pytest.raises(InputError, match=r"in tissue, in a sample with lead x"):
@@ -446,5 +462,6 @@ def test_bad_samples_are_said(tmp_path):
         sample_quantities(closed_form, lead, INPUTS, tmp_path / "b.h5", n=8)
     with pytest.raises(InputError, match="thicknesses > 0"):
         EncapsulationThickness(distribution=normal(0.2, 0.1))
+    wrong: Any = "w"
     with pytest.raises(InputError, match="axis"):
-        LeadShift(axis="w", distribution=normal(0, 1))
+        LeadShift(axis=wrong, distribution=normal(0, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,15 +15,16 @@ from rheobase.meshes.leads.lead import place_lead
 
 
 @pytest.fixture(scope="module")
-def response():
+def response() -> PointSources:
     """Return four point sources on the axis of a lead."""
     model = lead_model("Medtronic 3389")
     lead = place_lead(model, target=(0.01, 0.02, 0.03), direction=(0.3, -0.2, 1), contact=2)
     return PointSources(lead=lead, sigma=0.2)
 
 
-def test_currents_with_a_case(response):
-    s = steer(response, {2: -2e-3, "3": -1e-3})
+def test_currents_with_a_case(response: PointSources) -> None:
+    currents: dict[Any, float] = {2: -2e-3, "3": -1e-3}
+    s = steer(response, currents)
     assert s.currents == pytest.approx([0, -2e-3, -1e-3, 0])
     assert s.voltages == pytest.approx(response.Z @ s.currents)
     assert s.case_current == pytest.approx(3e-3)
@@ -40,13 +43,13 @@ def test_currents_with_a_case(response):
     assert steer(response, {2: -2e-3, 3: -1e-3}, case=3e-3).currents == pytest.approx(s.currents)
 
 
-def test_one_contact_has_its_own_impedance(response):
+def test_one_contact_has_its_own_impedance(response: PointSources) -> None:
     s = steer(response, {1: -1.5e-3})
     assert s.impedance == pytest.approx(response.Z[0, 0])
     assert s.impedance == pytest.approx(1 / (4 * np.pi * 0.2 * 0.635e-3))
 
 
-def test_bipolar_load_is_what_the_two_contacts_see(response):
+def test_bipolar_load_is_what_the_two_contacts_see(response: PointSources) -> None:
     Z = response.Z
     s = steer(response, {1: 1e-3, 2: -1e-3}, case=False)
     assert s.case_current == 0
@@ -55,7 +58,7 @@ def test_bipolar_load_is_what_the_two_contacts_see(response):
 
 
 @pytest.mark.parametrize("case", [True, False])
-def test_voltages_bring_back_the_currents_they_came_of(response, case):
+def test_voltages_bring_back_the_currents_they_came_of(response: PointSources, case: bool) -> None:
     currents = {1: 1e-3, 2: -2e-3, 4: 0.0 if case else 1e-3}
     s = steer(response, currents, case=case)
     shift = 0.0 if case else 0.7  # only differences count without a case
@@ -68,14 +71,14 @@ def test_voltages_bring_back_the_currents_they_came_of(response, case):
     assert mixed.currents == pytest.approx(s.currents, abs=1e-15)
 
 
-def test_bipolar_voltages_hold_their_difference(response):
+def test_bipolar_voltages_hold_their_difference(response: PointSources) -> None:
     s = steer(response, voltages={1: -3.0, 3: 0.0}, case=False)
     assert s.currents.sum() == pytest.approx(0, abs=1e-15)
     assert s.voltages[2] - s.voltages[0] == pytest.approx(3.0)
     assert s.currents[[1, 3]].tolist() == [0, 0]
 
 
-def test_complex_impedances_of_many_frequencies_at_once(response):
+def test_complex_impedances_of_many_frequencies_at_once(response: PointSources) -> None:
     Z = response.Z * np.array([1.0, 1.5 - 0.4j])[:, None, None]
     asked = control(response.contacts, {3: 1e-3}, voltages={1: -2.0})
     I, V = asked.solve(Z)  # noqa: E741
@@ -86,7 +89,7 @@ def test_complex_impedances_of_many_frequencies_at_once(response):
     assert I[0].real == pytest.approx(steer(response, {3: 1e-3}, voltages={1: -2.0}).currents)
 
 
-def test_fields_are_the_mix_of_unit_fields(response):
+def test_fields_are_the_mix_of_unit_fields(response: PointSources) -> None:
     points = response.places + np.array([0.002, 0.001, 0.0])
     s = steer(response, {2: -2e-3, 3: 1e-3})
     E = -2e-3 * response.field(points)[1] + 1e-3 * response.field(points)[2]
@@ -96,7 +99,7 @@ def test_fields_are_the_mix_of_unit_fields(response):
     assert s.scaled(0.5).field(points) == pytest.approx(0.5 * E)
 
 
-def test_charge_of_a_phase(response):
+def test_charge_of_a_phase(response: PointSources) -> None:
     safety = steer(response, {2: -3e-3}).safety(60e-6)
     area = np.pi * 1.27e-3 * 1.5e-3
     assert safety.charge[1] == pytest.approx(0.18e-6)
@@ -130,18 +133,20 @@ def test_charge_of_a_phase(response):
         ({"voltages": {2: 0.0, 3: 0.0}}, "differ from the 0 V of the case"),
     ],
 )
-def test_what_cannot_be_steered_is_said_in_one_sentence(response, given, said):
+def test_what_cannot_be_steered_is_said_in_one_sentence(
+    response: PointSources, given: dict[str, Any], said: str
+) -> None:
     with pytest.raises(InputError, match=said) as error:
         steer(response, **given)
     assert "\n" not in str(error.value)
 
 
-def test_an_insulated_contact_takes_nothing():
+def test_an_insulated_contact_takes_nothing() -> None:
     with pytest.raises(InputError, match="solved for as an insulator"):
         control(["1", "2"], {3: 1e-3}, insulated=["3"])
 
 
-def test_a_phase_lasts(response):
+def test_a_phase_lasts(response: PointSources) -> None:
     s = steer(response, {1: 1e-3})
     with pytest.raises(InputError, match="pulse_width"):
         s.safety(0.0)

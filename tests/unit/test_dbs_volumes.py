@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.dbs.lattice import lead_lattice, part_of_cube
@@ -15,18 +18,23 @@ from rheobase.fields.dbs.steering import steer
 from rheobase.fields.dbs.volumes import (
     CurvatureCriterion,
     FieldCriterion,
+    SampledLead,
     activated,
     sample_lead,
     volume_curve,
 )
 from rheobase.fields.dbs.voxels import grid_around, on_grid, strength_at, write_volume
 from rheobase.fields.dbs.zones import ball_zone, image_zone, overlap, region_zone
+from rheobase.meshes.head import Head
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.regions.region import ball as region_ball
 from rheobase.meshes.regions.region import tissue_region
-from rheobase.validation.axisymmetric import Reference, Setting
+from rheobase.validation.axisymmetric import Reference
+from rheobase.validation.axisymmetric_mesh import Setting
 from rheobase.validation.leadfield import ball
+
+Floats = NDArray[np.float64]
 
 SIGMA, T = 0.2, 200.0
 R = 0.635e-3
@@ -35,23 +43,29 @@ FIELD = FieldCriterion(threshold=T)
 
 def ring(radius: float, inner: float = R) -> float:
     """Return the volume of a ball outside a cylinder through its middle."""
-    return 4 / 3 * np.pi * max(radius**2 - inner**2, 0.0) ** 1.5
+    return float(4 / 3 * np.pi * max(radius**2 - inner**2, 0.0) ** 1.5)
 
 
 def ball_radius(current: float) -> float:
     """Return the radius at which a point source has the field of the threshold."""
-    return (current / (4 * np.pi * SIGMA * T)) ** 0.5
+    return float((current / (4 * np.pi * SIGMA * T)) ** 0.5)
 
 
 @pytest.fixture(scope="module")
-def sampled():
+def sampled() -> SampledLead:
     """Return four point sources on the axis of an oblique lead at cells."""
     model = lead_model("Medtronic 3389")
     lead = place_lead(model, target=(0.01, 0.02, 0.03), direction=(0.3, -0.2, 1), contact=2)
     return sample_lead(PointSources(lead=lead, sigma=SIGMA), lead_lattice(lead, reach=6e-3))
 
 
-def test_parts_of_a_cube():
+def places(sampled: SampledLead) -> Floats:
+    """Return the places of the point sources (m), shape (4, 3)."""
+    assert isinstance(sampled.response, PointSources)
+    return sampled.response.places
+
+
+def test_parts_of_a_cube() -> None:
     parts = part_of_cube(
         np.array([0.0, 0.25, -1.0, 1.0, -0.5]),
         np.array([[1.0, 1.0, 1.0, 1.0, 1.0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0]]),
@@ -65,7 +79,7 @@ def test_parts_of_a_cube():
         assert part_of_cube(np.array([centre]), slope[:, None])[0] == pytest.approx(exact, abs=4e-3)
 
 
-def test_cells_fill_the_shell_around_the_lead(sampled):
+def test_cells_fill_the_shell_around_the_lead(sampled: SampledLead) -> None:
     lattice = sampled.lattice
     t = lattice.t[-1]
     model = lattice.lead.model
@@ -80,7 +94,7 @@ def test_cells_fill_the_shell_around_the_lead(sampled):
 
 @pytest.mark.parametrize("name", ["NeuroPace DL-344-10", "DIXI D08-18AM", "FHC WU rat"])
 @pytest.mark.parametrize("reach", [1e-3, 10e-3])
-def test_cells_around_every_kind_of_lead(name, reach):
+def test_cells_around_every_kind_of_lead(name: str, reach: float) -> None:
     model = lead_model(name)
     lead = place_lead(model, target=(0, 0, 0), direction=(0, 0, 1), contact=model.names[-1])
     lattice = lead_lattice(lead, reach=reach, contacts=model.names[-1:], sectors=8)
@@ -93,7 +107,7 @@ def test_cells_around_every_kind_of_lead(name, reach):
     assert found.volume == pytest.approx(ring(radius, model.radius), rel=5e-3)
 
 
-def test_gradients_are_those_of_the_head(sampled):
+def test_gradients_are_those_of_the_head(sampled: SampledLead) -> None:
     lattice = sampled.lattice
     a = np.array([0.3, -1.0, 2.0])
     g = lattice.gradient(lattice.points @ a)
@@ -101,11 +115,11 @@ def test_gradients_are_those_of_the_head(sampled):
 
 
 @pytest.mark.parametrize(("current", "limit"), [(1e-3, 5e-4), (2e-3, 2e-4), (3e-3, 2e-4)])
-def test_ball_around_a_point_source(sampled, current, limit):
+def test_ball_around_a_point_source(sampled: SampledLead, current: float, limit: float) -> None:
     found = activated(steer(sampled.response, {2: -current}), FIELD, sampled)
     r = ball_radius(current)
     assert found.volume == pytest.approx(ring(r), rel=limit)
-    assert found.centroid == pytest.approx(sampled.response.places[1], abs=5e-5)
+    assert found.centroid == pytest.approx(places(sampled)[1], abs=5e-5)
     assert found.reach == pytest.approx(r, abs=2e-4)
     assert found.summary()["volume_mm3"] == pytest.approx(1e9 * found.volume)
     h = (r**2 - R**2) ** 0.5  # half the height of the ring
@@ -113,7 +127,7 @@ def test_ball_around_a_point_source(sampled, current, limit):
     assert found.radii == pytest.approx([h, *2 * [(2.5 * across) ** 0.5]], rel=5e-3)
 
 
-def test_curve_of_volumes(sampled):
+def test_curve_of_volumes(sampled: SampledLead) -> None:
     s = steer(sampled.response, {2: -1e-3})
     found = volume_curve(sampled, s, FIELD, [0.3, 1.0, 3.0])
     exact = [ring(ball_radius(current)) for current in (0.3e-3, 1e-3, 3e-3)]
@@ -122,7 +136,7 @@ def test_curve_of_volumes(sampled):
         volume_curve(sampled, s, FIELD, [0.0])
 
 
-def test_largest_curvature_of_a_cathode(sampled):
+def test_largest_curvature_of_a_cathode(sampled: SampledLead) -> None:
     """V = -k/r curves by -2 k/r^3 along r and by k/r^3 across: a cathode depolarises."""
     k, r = 3e-3 / (4 * np.pi * SIGMA), 2.2e-3
     s = steer(sampled.response, {2: -3e-3})
@@ -133,7 +147,7 @@ def test_largest_curvature_of_a_cathode(sampled):
     assert found.volume == pytest.approx(ring(r), rel=5e-3)
 
 
-def test_curvature_along_fibres(sampled):
+def test_curvature_along_fibres(sampled: SampledLead) -> None:
     """Across the axis from a cathode, fibres up the lead see k (r² - 3 z²) / r^5."""
     lead, k = sampled.lattice.lead, 3e-3 / (4 * np.pi * SIGMA)
     up = lead.direction
@@ -156,7 +170,7 @@ def test_curvature_along_fibres(sampled):
         activated(s, CurvatureCriterion(threshold=1.0, directions=np.ones((3, 3))), sampled)
 
 
-def test_islands_of_curvature_do_not_count(sampled):
+def test_islands_of_curvature_do_not_count(sampled: SampledLead) -> None:
     lattice = sampled.lattice
     some = np.zeros(lattice.shape, dtype=bool)
     some[40:44, :3, -1] = True  # at the lead, on one side of theta = 0
@@ -170,49 +184,36 @@ def test_islands_of_curvature_do_not_count(sampled):
     assert not lattice.joined(np.zeros(some.size, dtype=bool)).any()
 
 
-@dataclass
-class Jump:
+class Jump(PointSources):
     """Point sources with a field four times as large within a layer."""
 
-    points: PointSources
-    layer: float
+    layer = 0.2e-3
 
-    def __getattr__(self, name):
-        return getattr(self.points, name)
-
-    def field(self, x):
-        E = self.points.field(x)
-        return np.where((self.points.lead.outside(x) < self.layer)[:, None], 4 * E, E)
+    def field(self, points: ArrayLike) -> Floats:
+        E = super().field(points)
+        return np.where((self.lead.outside(points) < self.layer)[:, None], 4 * E, E)
 
 
-def test_volume_across_an_encapsulation(sampled):
-    response = Jump(sampled.response, 0.2e-3)
+def test_volume_across_an_encapsulation(sampled: SampledLead) -> None:
+    response = Jump(lead=sampled.lattice.lead, sigma=SIGMA)
     found = activated(steer(response, {2: -1e-3}), FIELD)
     r, outer = ball_radius(1e-3), R + 0.2e-3
     exact = ring(r, outer) + ring(2 * r) - ring(2 * r, outer)
     assert found.volume == pytest.approx(exact, rel=2e-3)
 
 
-@dataclass
-class Half:
+class Half(PointSources):
     """Point sources with tissue on one side of a plane alone."""
 
-    points: PointSources
-    layer: float = 0.0
-
-    def __getattr__(self, name):
-        return getattr(self.points, name)
-
-    def field(self, x):
-        away = (x - self.points.places[1]) @ self.points.lead.frame[:3, 0]
-        return np.where((away > 0)[:, None], self.points.field(x), np.nan)
+    def field(self, points: ArrayLike) -> Floats:
+        away = (np.asarray(points) - self.places[1]) @ self.lead.frame[:3, 0]
+        return np.where((away > 0)[:, None], super().field(points), np.nan)
 
 
-def test_nothing_is_activated_outside_the_tissue(sampled):
+def test_nothing_is_activated_outside_the_tissue(sampled: SampledLead) -> None:
     lattice = lead_lattice(sampled.lattice.lead, reach=6e-3)
-    found = activated(
-        steer(half := Half(sampled.response), {2: -2e-3}), FIELD, sample_lead(half, lattice)
-    )
+    half = Half(lead=lattice.lead, sigma=SIGMA)
+    found = activated(steer(half, {2: -2e-3}), FIELD, sample_lead(half, lattice))
     assert found.volume == pytest.approx(0.5 * ring(ball_radius(2e-3)), rel=2e-3)
 
 
@@ -227,20 +228,30 @@ class Axisymmetric:
     layer = 0.0
 
     @property
-    def Z(self):
+    def areas(self) -> Floats:
+        return np.array([self.lead.model.area(name) for name in self.contacts])
+
+    @property
+    def Z(self) -> Floats:
         return np.real(self.reference.impedance)
 
-    def field(self, x):
-        at = self.lead.to_lead(x)
+    def potential(self, points: ArrayLike) -> Floats:
+        return self._at(points)[0]
+
+    def field(self, points: ArrayLike) -> Floats:
+        return self._at(points)[1]
+
+    def _at(self, points: ArrayLike) -> tuple[Floats, Floats]:
+        at = self.lead.to_lead(points)
         r = np.hypot(at[:, 0], at[:, 1])
         place, back = np.unique(np.round([r, at[:, 2]], 12), axis=1, return_inverse=True)
-        _, E = self.reference.at(*place)
+        V, E = self.reference.at(*place)
         Er, Ez = np.real(E)[:, :, back.ravel()]
         local = np.stack([Er * at[:, 0] / r, Er * at[:, 1] / r, Ez], axis=-1)
-        return local @ self.lead.frame[:3, :3].T
+        return np.real(V)[:, back.ravel()], local @ self.lead.frame[:3, :3].T
 
 
-def test_case_a_of_the_axisymmetric_reference():
+def test_case_a_of_the_axisymmetric_reference() -> None:
     """Volumes of the finite-element reference on its own field, so that cells alone err."""
     lead = Lead(
         model=lead_model("Medtronic 3389"), tip=np.zeros(3), direction=np.array([0, 0, 1.0])
@@ -254,7 +265,7 @@ def test_case_a_of_the_axisymmetric_reference():
     assert 1e9 * found.volume == pytest.approx(25.734, rel=1e-3)
 
 
-def test_a_volume_must_end_within_the_cells(sampled):
+def test_a_volume_must_end_within_the_cells(sampled: SampledLead) -> None:
     with pytest.raises(InputError, match="larger reach"):
         activated(steer(sampled.response, {2: -30e-3}), FIELD, sampled)
     other = PointSources(lead=sampled.lattice.lead, sigma=SIGMA)
@@ -270,14 +281,14 @@ def test_a_volume_must_end_within_the_cells(sampled):
         FieldCriterion(threshold=-1.0)
 
 
-def test_an_encapsulation_can_be_left_out(sampled):
+def test_an_encapsulation_can_be_left_out(sampled: SampledLead) -> None:
     lead = sampled.lattice.lead
     without = sample_lead(sampled.response, lead_lattice(lead, reach=6e-3, inner=0.5e-3))
     found = activated(steer(sampled.response, {2: -3e-3}), FIELD, without)
     assert found.volume == pytest.approx(ring(ball_radius(3e-3), R + 0.5e-3), rel=3e-4)
 
 
-def test_voxels_hold_the_volume(sampled, tmp_path):
+def test_voxels_hold_the_volume(sampled: SampledLead, tmp_path: Path) -> None:
     found = activated(steer(sampled.response, {2: -3e-3}), FIELD, sampled)
     for voxel, limit in ((0.25e-3, 2e-3), (0.5e-3, 2e-3), (1e-3, 1e-2)):
         grid = grid_around(found, voxel)
@@ -287,7 +298,7 @@ def test_voxels_hold_the_volume(sampled, tmp_path):
         assert parts.sum() * voxel**3 == pytest.approx(found.volume, rel=limit)
     path = tmp_path / "volume.nii.gz"
     write_volume(path, found, grid)
-    image = nib.load(path)
+    image: Any = nib.load(path)
     assert np.abs(image.affine[:3, 3] - 1e3 * grid.affine[:3, 3]).max() < 1e-4
     assert np.abs(np.asarray(image.dataobj) - parts).max() < 1e-6
     with pytest.raises(InputError, match="nii"):
@@ -296,21 +307,21 @@ def test_voxels_hold_the_volume(sampled, tmp_path):
         grid_around(activated(steer(sampled.response, {2: -1e-6}), FIELD, sampled))
 
 
-def test_strength_between_the_cells(sampled):
+def test_strength_between_the_cells(sampled: SampledLead) -> None:
     found = activated(steer(sampled.response, {2: -3e-3}), FIELD, sampled)
     rng = np.random.default_rng(0)
     u = rng.standard_normal((200, 3))
     u /= np.linalg.norm(u, axis=1)[:, None]
-    x = sampled.response.places[1] + 2.5e-3 * u
+    x = places(sampled)[1] + 2.5e-3 * u
     r = ball_radius(3e-3)
     out = sampled.lattice.lead.outside(x) > 0.1e-3
     assert strength_at(found, x[out]) == pytest.approx((r / 2.5e-3) ** 2, rel=5e-3)
-    assert strength_at(found, sampled.response.places[1] + 0.1 * u).tolist() == [0] * 200
+    assert strength_at(found, places(sampled)[1] + 0.1 * u).tolist() == [0] * 200
 
 
-def test_overlap_with_balls(sampled):
+def test_overlap_with_balls(sampled: SampledLead) -> None:
     found = activated(steer(sampled.response, {2: -3e-3}), FIELD, sampled)
-    centre = sampled.response.places[1]
+    centre = places(sampled)[1]
     small = overlap(found, ball_zone(centre, 2e-3, name="small"))
     assert small.common == pytest.approx(ring(2e-3), rel=1e-2)
     assert small.share == pytest.approx(ring(2e-3) / (4 / 3 * np.pi * 8e-9), rel=1e-2)
@@ -326,18 +337,18 @@ def test_overlap_with_balls(sampled):
         ball_zone(centre, 0.0)
 
 
-def test_volumes_of_two_leads_count_once(sampled):
+def test_volumes_of_two_leads_count_once(sampled: SampledLead) -> None:
     s = steer(sampled.response, {2: -3e-3})
     found = activated(s, FIELD, sampled)
-    zone = ball_zone(sampled.response.places[1], 4e-3)
+    zone = ball_zone(places(sampled)[1], 4e-3)
     twice = overlap([found, found], zone)
     assert twice.volume == pytest.approx(found.volume, rel=1e-3)
     assert on_grid([found, found], grid_around(found)).max() == 1
 
 
-def test_zone_of_an_image(sampled, tmp_path):
+def test_zone_of_an_image(sampled: SampledLead, tmp_path: Path) -> None:
     found = activated(steer(sampled.response, {2: -3e-3}), FIELD, sampled)
-    centre = sampled.response.places[1]
+    centre = places(sampled)[1]
     values = np.zeros((20, 20, 20), dtype=np.float32)
     values[10:] = 0.5
     affine = np.diag([0.5, 0.5, 0.5, 1.0])
@@ -354,7 +365,7 @@ def test_zone_of_an_image(sampled, tmp_path):
         image_zone(path)
 
 
-def test_zone_of_a_region(sampled):
+def test_zone_of_a_region(sampled: SampledLead) -> None:
     head = ball(20e-3)
     zone = region_zone(region_ball((0.01, 0.02, 0.03), 2e-3, name="nucleus"), head)
     assert zone.volume == pytest.approx(4 / 3 * np.pi * 8e-9, rel=0.05)
@@ -369,6 +380,6 @@ def test_zone_of_a_region(sampled):
         region_zone(tissue_region("skull"), head, step=0.2e-3)
 
 
-def region_volume(head):
+def region_volume(head: Head) -> float:
     """Return the volume of the skull of a head (m³)."""
     return float(head.mesh.volumes()[head.mesh.labels == head.label_of("skull")].sum())
