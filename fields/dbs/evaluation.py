@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._threads import in_parts
-from rheobase.fields.dbs.grid import LeadGrid, lobatto
+from rheobase.fields.dbs.grid import LeadGrid
+from rheobase.fields.dbs.polynomials import lobatto
 from rheobase.meshes.leads.lead import Lead
 
 Floats = NDArray[np.float64]

@@ -23,6 +23,7 @@ from rheobase._errors import InputError, check_positive
 from rheobase.fields.dbs.breaks import coarser, graded
 from rheobase.fields.dbs.chart import Chart, lead_chart
 from rheobase.fields.dbs.domains import Domain
+from rheobase.fields.dbs.polynomials import lobatto_places
 from rheobase.meshes.leads.lead import Lead
 
 Floats = NDArray[np.float64]
@@ -68,8 +69,8 @@ class LeadGrid:
         From the lead outwards.
     order
         Degree in s, T and theta.
-    n_coated
-        Elements along T inside the encapsulation.
+    encapsulation
+        Thickness of the layer around the lead (m), 0 without; breaks are there.
     """
 
     chart: Chart
@@ -173,6 +174,11 @@ class LeadGrid:
     def n_nodes(self) -> int:
         """Number of nodes."""
         return len(self.nodes)
+
+    @cached_property
+    def coated(self) -> NDArray[np.int64]:
+        """Elements of the encapsulation."""
+        return np.flatnonzero(self.boxes[:, 1, 1] <= self.encapsulation * (1 + 1e-9))
 
     def elements_within(self, distance: float) -> NDArray[np.int64]:
         """Return the elements nearer to the lead's surface than ``distance`` (m, <= reach)."""
@@ -291,21 +297,6 @@ def lead_grid(
     b = np.expm1(np.arange(n + 1) * np.log(GROWTH) / resolution)
     layers.append(Layer(s=s, T=chart.reach + b / b[-1], theta=theta))
     return LeadGrid(chart=chart, layers=_joined(layers), order=order, encapsulation=encapsulation)
-
-
-def lobatto(degree: int) -> Floats:
-    """Return the Gauss-Lobatto points of [-1, 1] for polynomials of a degree."""
-    from numpy.polynomial import legendre
-
-    inner = legendre.legroots(legendre.legder([0.0] * degree + [1.0]))
-    return np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
-
-
-def lobatto_places(breaks: Floats, degree: int) -> Floats:
-    """Return the nodes of elements between breaks, each end once."""
-    x = 0.5 * (lobatto(degree)[:-1] + 1)
-    places = breaks[:-1, None] + np.diff(breaks)[:, None] * x
-    return np.append(places.ravel(), breaks[-1])
 
 
 def _holder(fine: Floats, coarse: Floats) -> NDArray[np.int64]:
