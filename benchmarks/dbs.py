@@ -19,13 +19,13 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.dbs.dielectrics import dielectrics
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.response import unit_responses
-from rheobase.fields.dbs.spectrum import spectral_responses
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.system import assemble
-from rheobase.fields.dbs.volumes import FieldCriterion, activated, sample_lead
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.response import unit_responses
+from rheobase.fields.dbs.solution.system import assemble
+from rheobase.fields.dbs.spectrum.dielectrics import dielectrics
+from rheobase.fields.dbs.spectrum.responses import spectral_responses
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.volumes.activated import FieldCriterion, activated, sample_lead
 from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.meshes.heads.mni152_template import template
 from rheobase.meshes.leads.catalogue import lead_model

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.factor import factorise
-from rheobase.fields.dbs.response import unit_responses
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.volumes import FieldCriterion, activated, sample_lead
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.factor import factorise
+from rheobase.fields.dbs.solution.response import unit_responses
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.volumes.activated import FieldCriterion, activated, sample_lead
 from rheobase.fields.solver import Conductor
 from rheobase.meshes.insertion.bodies import lead
 from rheobase.meshes.insertion.insert import insert

@@ -17,14 +17,14 @@ import dbs
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.dbs.affine import Complexes
-from rheobase.fields.dbs.dielectrics import Constant, dielectrics
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.interface import Interface, interface
-from rheobase.fields.dbs.series import courses
-from rheobase.fields.dbs.spectrum import SpectralResponse, spectral_responses
-from rheobase.fields.dbs.steering import Control
-from rheobase.fields.dbs.system import Encapsulation, LeadSystem, assemble
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.system import Encapsulation, LeadSystem, assemble
+from rheobase.fields.dbs.spectrum.affine import Complexes
+from rheobase.fields.dbs.spectrum.dielectrics import Constant, dielectrics
+from rheobase.fields.dbs.spectrum.interface import Interface, interface
+from rheobase.fields.dbs.spectrum.responses import SpectralResponse, spectral_responses
+from rheobase.fields.dbs.spectrum.series import courses
+from rheobase.fields.dbs.steering.steer import Control
 from rheobase.fields.waveforms.trains import PulseTrain, dbs_pulse
 
 Floats = NDArray[np.float64]

@@ -20,14 +20,14 @@ import numpy as np
 from rheobase._render import render
 from rheobase.dbs_scene import deep_scene
 from rheobase.dbs_views import draw_plane, draw_recruitment, lead_planes
-from rheobase.fields.dbs.domains import head_domain
-from rheobase.fields.dbs.response import unit_responses
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.system import Encapsulation
-from rheobase.fields.dbs.thresholds import field_threshold
-from rheobase.fields.dbs.volumes import FieldCriterion, activated, sample_lead
-from rheobase.fields.dbs.voxels import strength_at
-from rheobase.fields.dbs.zones import overlap, region_zone
+from rheobase.fields.dbs.grid.domains import head_domain
+from rheobase.fields.dbs.solution.response import unit_responses
+from rheobase.fields.dbs.solution.system import Encapsulation
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.volumes.activated import FieldCriterion, activated, sample_lead
+from rheobase.fields.dbs.volumes.thresholds import field_threshold
+from rheobase.fields.dbs.volumes.voxels import strength_at
+from rheobase.fields.dbs.volumes.zones import overlap, region_zone
 from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.head_views import trimmed
 from rheobase.meshes.head import Head

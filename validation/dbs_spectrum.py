@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.dbs.dielectrics import Constant, Dielectric, admittivity, dielectrics
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.interface import Interface, interface
-from rheobase.fields.dbs.spectrum import SpectralResponse, spectral_responses
-from rheobase.fields.dbs.system import ENCAPSULATION, Encapsulation, LeadSystem, assemble
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.system import ENCAPSULATION, Encapsulation, LeadSystem, assemble
+from rheobase.fields.dbs.spectrum.dielectrics import Constant, Dielectric, admittivity, dielectrics
+from rheobase.fields.dbs.spectrum.interface import Interface, interface
+from rheobase.fields.dbs.spectrum.responses import SpectralResponse, spectral_responses
 from rheobase.meshes.dispersion import EPS_0
 from rheobase.meshes.leads.medium import nested_spheres, uniform
 from rheobase.meshes.tissues import tissue

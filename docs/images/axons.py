@@ -6,8 +6,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.response import unit_responses
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.response import unit_responses
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
 from rheobase.meshes.leads.medium import uniform

@@ -10,17 +10,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.dosing import Search, search, therapeutic_window
-from rheobase.fields.dbs.goals import Goal, shares
-from rheobase.fields.dbs.response import LeadResponse, unit_responses
-from rheobase.fields.dbs.steering import Steering, steer
-from rheobase.fields.dbs.strength_duration import field_strength_duration
-from rheobase.fields.dbs.system import Encapsulation
-from rheobase.fields.dbs.thresholds import field_threshold
-from rheobase.fields.dbs.uncertainty import LeadSample, LeadSamples, sample_quantities
-from rheobase.fields.dbs.volumes import FieldCriterion, SampledLead, activated, sample_lead
-from rheobase.fields.dbs.zones import Zone, ball_zone, overlap
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.response import LeadResponse, unit_responses
+from rheobase.fields.dbs.solution.system import Encapsulation
+from rheobase.fields.dbs.steering.dosing import Search, search, therapeutic_window
+from rheobase.fields.dbs.steering.goals import Goal, shares
+from rheobase.fields.dbs.steering.steer import Steering, steer
+from rheobase.fields.dbs.steering.strength_duration import field_strength_duration
+from rheobase.fields.dbs.steering.uncertainty import LeadSample, LeadSamples, sample_quantities
+from rheobase.fields.dbs.volumes.activated import (
+    FieldCriterion,
+    SampledLead,
+    activated,
+    sample_lead,
+)
+from rheobase.fields.dbs.volumes.thresholds import field_threshold
+from rheobase.fields.dbs.volumes.zones import Zone, ball_zone, overlap
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.uncertainty.distributions import normal, uniform
 from rheobase.fields.uncertainty.inputs import (

@@ -6,7 +6,7 @@ next: a rectangle is a rectangle, without samples and without edges. With pieces
     c_n = 1/T sum over pieces of ∫_a^b w(t) exp(-i 2 pi n t / T) dt
 
 is exact for every n, so nothing is aliased. What is left to the one who sums a series is to cut it
-off; see `rheobase.fields.dbs.series`, which leaves the jumps out of the sum.
+off; see `rheobase.fields.dbs.spectrum.series`, which leaves the jumps out of the sum.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rheobase.dbs_views import contact_colour
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.volumes import Activated
-    from rheobase.fields.dbs.zones import Zone
+    from rheobase.fields.dbs.volumes.activated import Activated
+    from rheobase.fields.dbs.volumes.zones import Zone
     from rheobase.meshes.head import Head
     from rheobase.meshes.leads.lead import Lead
 
@@ -121,7 +121,7 @@ def _triangles(grid: Floats) -> Floats:
 
 def volume_surface(volume: Activated) -> Floats:
     """Return triangles of the border of an activated volume (m), shape (n, 3, 3)."""
-    from rheobase.fields.dbs.voxels import on_grid
+    from rheobase.fields.dbs.volumes.voxels import on_grid
     from rheobase.fields.results.nifti import Grid
 
     if not volume.volume > 0:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.evaluation import gradient
-from rheobase.fields.dbs.factor import factorise
-from rheobase.fields.dbs.system import assemble
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.evaluation import gradient
+from rheobase.fields.dbs.solution.factor import factorise
+from rheobase.fields.dbs.solution.system import assemble
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import Lead
 from rheobase.meshes.leads.medium import uniform

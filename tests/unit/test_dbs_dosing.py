@@ -12,14 +12,24 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.dosing import search, therapeutic_window
-from rheobase.fields.dbs.goals import Goal, shares
-from rheobase.fields.dbs.lattice import lead_lattice
-from rheobase.fields.dbs.patterns import allowed, splits
-from rheobase.fields.dbs.point_sources import PointSources
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.strength_duration import field_strength_duration, strength_duration
-from rheobase.fields.dbs.thresholds import (
+from rheobase.fields.dbs.solution.point_sources import PointSources
+from rheobase.fields.dbs.steering.dosing import search, therapeutic_window
+from rheobase.fields.dbs.steering.goals import Goal, shares
+from rheobase.fields.dbs.steering.patterns import allowed, splits
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.steering.strength_duration import (
+    field_strength_duration,
+    strength_duration,
+)
+from rheobase.fields.dbs.steering.uncertainty import LeadSample, moved_lead, sample_quantities
+from rheobase.fields.dbs.volumes.activated import (
+    FieldCriterion,
+    SampledLead,
+    activated,
+    sample_lead,
+)
+from rheobase.fields.dbs.volumes.lattice import lead_lattice
+from rheobase.fields.dbs.volumes.thresholds import (
     SUSPECT,
     field_threshold,
     literature_threshold,
@@ -27,9 +37,7 @@ from rheobase.fields.dbs.thresholds import (
     radius_rule_data,
     radius_rules,
 )
-from rheobase.fields.dbs.uncertainty import LeadSample, moved_lead, sample_quantities
-from rheobase.fields.dbs.volumes import FieldCriterion, SampledLead, activated, sample_lead
-from rheobase.fields.dbs.zones import ball_zone, overlap
+from rheobase.fields.dbs.volumes.zones import ball_zone, overlap
 from rheobase.fields.optimisation.limits import Limits
 from rheobase.fields.uncertainty.distributions import normal, uniform
 from rheobase.fields.uncertainty.inputs import (

@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.breaks import coarser, graded
-from rheobase.fields.dbs.chart import lead_chart
-from rheobase.fields.dbs.domains import Domain, box_domain, ellipsoid_domain, sphere_domain
-from rheobase.fields.dbs.evaluation import gradient, potential
-from rheobase.fields.dbs.response import LeadResponse, unit_responses
-from rheobase.fields.dbs.store import load_response
-from rheobase.fields.dbs.system import ENCAPSULATION, Encapsulation, assemble
+from rheobase.fields.dbs.grid.breaks import coarser, graded
+from rheobase.fields.dbs.grid.chart import lead_chart
+from rheobase.fields.dbs.grid.domains import Domain, box_domain, ellipsoid_domain, sphere_domain
+from rheobase.fields.dbs.solution.evaluation import gradient, potential
+from rheobase.fields.dbs.solution.response import LeadResponse, unit_responses
+from rheobase.fields.dbs.solution.store import load_response
+from rheobase.fields.dbs.solution.system import ENCAPSULATION, Encapsulation, assemble
 from rheobase.meshes.leads.catalogue import custom_lead, lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.leads.medium import nested_spheres, uniform
@@ -55,7 +55,7 @@ def test_breaks() -> None:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_coordinates(domain: Domain) -> None:
-    from rheobase.fields.dbs import _chart_numba as kernel
+    from rheobase.fields.dbs.grid import _chart_numba as kernel
 
     lead = place_lead(LEAD.model, target=[1e-3, 0, 0], direction=[0.2, -0.1, 1], rotation_deg=20)
     chart = lead_chart(lead, domain)

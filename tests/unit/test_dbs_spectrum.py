@@ -13,15 +13,15 @@ from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.linalg import splu
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.affine import lead_affine, weights_of
-from rheobase.fields.dbs.dielectrics import Constant, Dielectric, admittivity, dielectrics
-from rheobase.fields.dbs.interface import Interface, interface, load_interfaces
-from rheobase.fields.dbs.series import courses
-from rheobase.fields.dbs.spectrum import (
+from rheobase.fields.dbs.spectrum.affine import lead_affine, weights_of
+from rheobase.fields.dbs.spectrum.dielectrics import Constant, Dielectric, admittivity, dielectrics
+from rheobase.fields.dbs.spectrum.interface import Interface, interface, load_interfaces
+from rheobase.fields.dbs.spectrum.responses import (
     SpectralResponse,
     load_spectral_points,
     spectral_responses,
 )
+from rheobase.fields.dbs.spectrum.series import courses
 from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.meshes.dispersion import EPS_0
 from rheobase.meshes.tissues import tissue

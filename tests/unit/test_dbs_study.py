@@ -301,7 +301,7 @@ def test_leads_come_from_the_cache(
     around = dbs_solve.surroundings(study, open_head(study.head))
     (lead,) = dbs_solve.place_leads(study, around)
     dbs_solve.solve(study, study.leads[0], lead, around)
-    monkeypatch.setattr("rheobase.fields.dbs.system.assemble", None)  # would be called
+    monkeypatch.setattr("rheobase.fields.dbs.solution.system.assemble", None)  # would be called
     response, _ = dbs_solve.solve(study, study.leads[0], lead, around)
     told = json.loads((folder / "out" / "provenance.json").read_text(encoding="utf-8"))["dbs"]
     assert np.allclose(response.Z, told["leads"][0]["impedance_ohm"], rtol=1e-12)

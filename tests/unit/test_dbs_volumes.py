@@ -12,10 +12,9 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.lattice import lead_lattice, part_of_cube
-from rheobase.fields.dbs.point_sources import PointSources
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.volumes import (
+from rheobase.fields.dbs.solution.point_sources import PointSources
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.volumes.activated import (
     CurvatureCriterion,
     FieldCriterion,
     SampledLead,
@@ -23,8 +22,9 @@ from rheobase.fields.dbs.volumes import (
     sample_lead,
     volume_curve,
 )
-from rheobase.fields.dbs.voxels import grid_around, on_grid, strength_at, write_volume
-from rheobase.fields.dbs.zones import ball_zone, image_zone, overlap, region_zone
+from rheobase.fields.dbs.volumes.lattice import lead_lattice, part_of_cube
+from rheobase.fields.dbs.volumes.voxels import grid_around, on_grid, strength_at, write_volume
+from rheobase.fields.dbs.volumes.zones import ball_zone, image_zone, overlap, region_zone
 from rheobase.meshes.head import Head
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rheobase.fields.dbs.laminate import ISOTROPIC, laminates, normals
+from rheobase.fields.dbs.solution.laminate import ISOTROPIC, laminates, normals
 from rheobase.fields.tensors import components, matrices
 
 

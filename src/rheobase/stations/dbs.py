@@ -30,7 +30,7 @@ def dbs_station(study: DeepStudy, inputs: DeepInputs, head: Head, book: Book) ->
         If a lead leaves the tissue, or a region or a pathway is not in the head; before anything
         is solved.
     """
-    from rheobase.fields.dbs.zones import region_zone
+    from rheobase.fields.dbs.volumes.zones import region_zone
 
     around = surroundings(study, head)
     leads = place_leads(study, around)

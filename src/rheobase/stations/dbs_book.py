@@ -22,7 +22,7 @@ from rheobase.views import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rheobase.fields.dbs.zones import Overlap, Zone
+    from rheobase.fields.dbs.volumes.zones import Overlap, Zone
     from rheobase.stations.book import Book
     from rheobase.stations.dbs_solve import Active, Surroundings
     from rheobase.tables.dbs import DeepStudy
@@ -76,7 +76,7 @@ def write_leads(
     book
         Takes all of it.
     """
-    from rheobase.fields.dbs.zones import overlap
+    from rheobase.fields.dbs.volumes.zones import overlap
 
     with stage("regions"):
         overlaps = {
@@ -267,7 +267,7 @@ def _details(a: Active) -> dict[str, Any]:
 
 def _write_voxels(study: DeepStudy, actives: Sequence[Active], book: Book) -> None:
     """Write |E| and the activated part of voxels around every lead."""
-    from rheobase.fields.dbs.voxels import on_grid
+    from rheobase.fields.dbs.volumes.voxels import on_grid
     from rheobase.fields.results.nifti import Grid, write_image
 
     edge, margin = study.results.voxel_mm * 1e-3, study.results.margin_mm * 1e-3
@@ -316,8 +316,8 @@ def _pictures(
 
 def lead_picture(a: Active, around: Surroundings, zones: Sequence[Zone]) -> Figure:
     """Draw a lead with its field in three planes, and unrolled with its currents."""
-    from rheobase.fields.dbs.volumes import FieldCriterion
-    from rheobase.fields.dbs.voxels import strength_at
+    from rheobase.fields.dbs.volumes.activated import FieldCriterion
+    from rheobase.fields.dbs.volumes.voxels import strength_at
 
     figure = new_figure(15.0, 4.6)
     *panels, unrolled = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.8))

@@ -69,8 +69,8 @@ def open_deep(study: DeepStudy) -> DeepInputs:
 
 def _check_physics(study: DeepStudy) -> None:
     """Refuse interfaces, thresholds and frequencies that are not known."""
-    from rheobase.fields.dbs.dielectrics import admittivity
-    from rheobase.fields.dbs.interface import interface
+    from rheobase.fields.dbs.spectrum.dielectrics import admittivity
+    from rheobase.fields.dbs.spectrum.interface import interface
     from rheobase.meshes.dispersion import load_dispersions
 
     tissue = study.tissue

@@ -15,9 +15,9 @@ from rheobase.stations.dbs_book import write_record
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.goals import Fibres, Goal
-    from rheobase.fields.dbs.volumes import Criterion
-    from rheobase.fields.dbs.zones import Zone
+    from rheobase.fields.dbs.steering.goals import Fibres, Goal
+    from rheobase.fields.dbs.volumes.activated import Criterion
+    from rheobase.fields.dbs.volumes.zones import Zone
     from rheobase.stations.book import Book
     from rheobase.stations.dbs_fibres import Recruited
     from rheobase.stations.dbs_solve import Active
@@ -42,9 +42,9 @@ def search_station(
     InputError
         If a goal is not near the lead.
     """
-    from rheobase.fields.dbs.dosing import search, therapeutic_window
-    from rheobase.fields.dbs.goals import Goal, shares
-    from rheobase.fields.dbs.patterns import splits
+    from rheobase.fields.dbs.steering.dosing import search, therapeutic_window
+    from rheobase.fields.dbs.steering.goals import Goal, shares
+    from rheobase.fields.dbs.steering.patterns import splits
     from rheobase.fields.optimisation.limits import Limits
 
     a = next(x for x in actives if table.lead in {None, x.lead.name})

@@ -14,12 +14,12 @@ from rheobase._files import cache_dir, content_key, keep, package_key
 from rheobase._progress import stage
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.domains import Domain
-    from rheobase.fields.dbs.response import LeadResponse
-    from rheobase.fields.dbs.spectrum import SpectralResponse
-    from rheobase.fields.dbs.steering import Steering
-    from rheobase.fields.dbs.system import Encapsulation, LeadSystem
-    from rheobase.fields.dbs.volumes import Activated, Criterion, SampledLead
+    from rheobase.fields.dbs.grid.domains import Domain
+    from rheobase.fields.dbs.solution.response import LeadResponse
+    from rheobase.fields.dbs.solution.system import Encapsulation, LeadSystem
+    from rheobase.fields.dbs.spectrum.responses import SpectralResponse
+    from rheobase.fields.dbs.steering.steer import Steering
+    from rheobase.fields.dbs.volumes.activated import Activated, Criterion, SampledLead
     from rheobase.meshes.head import Head
     from rheobase.meshes.leads.lead import Lead
     from rheobase.meshes.leads.medium import Medium
@@ -95,8 +95,8 @@ def surroundings(study: DeepStudy, head: Head) -> Surroundings:
     InputError
         If the head's diffusion image does not fit it.
     """
-    from rheobase.fields.dbs.domains import ellipsoid_domain, head_domain
-    from rheobase.fields.dbs.system import Encapsulation
+    from rheobase.fields.dbs.grid.domains import ellipsoid_domain, head_domain
+    from rheobase.fields.dbs.solution.system import Encapsulation
     from rheobase.meshes.leads.medium import from_head
 
     names = {tissue.name for tissue in head.tissues.values()}
@@ -178,9 +178,9 @@ def activate(
     InputError
         If the current has no way back, or the volume goes on beyond the cells around the lead.
     """
-    from rheobase.fields.dbs.lattice import lead_lattice
-    from rheobase.fields.dbs.steering import steer
-    from rheobase.fields.dbs.volumes import activated, sample_lead
+    from rheobase.fields.dbs.steering.steer import steer
+    from rheobase.fields.dbs.volumes.activated import activated, sample_lead
+    from rheobase.fields.dbs.volumes.lattice import lead_lattice
 
     response, spectral = solve(study, table, lead, around)
     setting = table.setting()
@@ -202,9 +202,9 @@ def solve(
     study: DeepStudy, table: LeadTable, lead: Lead, around: Surroundings
 ) -> tuple[LeadResponse, SpectralResponse | None]:
     """Return the unit responses of a lead, and those over frequency in dispersive tissue."""
-    from rheobase.fields.dbs.response import respond
-    from rheobase.fields.dbs.store import load_response
-    from rheobase.fields.dbs.system import assemble
+    from rheobase.fields.dbs.solution.response import respond
+    from rheobase.fields.dbs.solution.store import load_response
+    from rheobase.fields.dbs.solution.system import assemble
 
     path = _cache_path(study, table, lead, around)
     if path.is_file() and not study.tissue.dispersive:
@@ -245,9 +245,9 @@ def _cache_path(study: DeepStudy, table: LeadTable, lead: Lead, around: Surround
 
 
 def _over_frequency(study: DeepStudy, system: LeadSystem) -> SpectralResponse:
-    from rheobase.fields.dbs.dielectrics import dielectrics
-    from rheobase.fields.dbs.interface import interface
-    from rheobase.fields.dbs.spectrum import spectral_responses
+    from rheobase.fields.dbs.spectrum.dielectrics import dielectrics
+    from rheobase.fields.dbs.spectrum.interface import interface
+    from rheobase.fields.dbs.spectrum.responses import spectral_responses
 
     tissue = study.tissue
     return spectral_responses(
@@ -279,8 +279,8 @@ def criterion_of(study: DeepStudy) -> tuple[Criterion, dict[str, Any]]:
     InputError
         If no threshold is known of the pulse width and the diameter.
     """
-    from rheobase.fields.dbs.thresholds import field_threshold
-    from rheobase.fields.dbs.volumes import CurvatureCriterion, FieldCriterion
+    from rheobase.fields.dbs.volumes.activated import CurvatureCriterion, FieldCriterion
+    from rheobase.fields.dbs.volumes.thresholds import field_threshold
     from rheobase.tables.dbs_effect import FIBRE_UM
 
     table = study.volume

@@ -13,9 +13,9 @@ from rheobase.stations.dbs_book import write_record
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.uncertainty import LeadSample
-    from rheobase.fields.dbs.volumes import Criterion
-    from rheobase.fields.dbs.zones import Zone
+    from rheobase.fields.dbs.steering.uncertainty import LeadSample
+    from rheobase.fields.dbs.volumes.activated import Criterion
+    from rheobase.fields.dbs.volumes.zones import Zone
     from rheobase.fields.uncertainty.inputs import Input
     from rheobase.stations.book import Book
     from rheobase.stations.dbs_solve import Active, Surroundings
@@ -50,7 +50,7 @@ def spread_station(
     book: Book,
 ) -> None:
     """Sample every lead over what is not known exactly; tell spread and what it is made of."""
-    from rheobase.fields.dbs.uncertainty import sample_quantities
+    from rheobase.fields.dbs.steering.uncertainty import sample_quantities
     from rheobase.fields.uncertainty.inputs import Inputs
 
     rows, pictures = [], []
@@ -137,11 +137,11 @@ def _evaluate(
     criterion: Criterion,
 ) -> dict[str, float]:
     """Return volume, load and shares of the regions in one sample."""
-    from rheobase.fields.dbs.response import unit_responses
-    from rheobase.fields.dbs.steering import steer
-    from rheobase.fields.dbs.system import Encapsulation
-    from rheobase.fields.dbs.volumes import activated
-    from rheobase.fields.dbs.zones import overlap
+    from rheobase.fields.dbs.solution.response import unit_responses
+    from rheobase.fields.dbs.solution.system import Encapsulation
+    from rheobase.fields.dbs.steering.steer import steer
+    from rheobase.fields.dbs.volumes.activated import activated
+    from rheobase.fields.dbs.volumes.zones import overlap
 
     medium = copy(around.medium)
     medium.tissues = {  # type: ignore[misc]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rheobase._errors import InputError, check_option
 
 if TYPE_CHECKING:
-    from rheobase.fields.dbs.steering import Control
+    from rheobase.fields.dbs.steering.steer import Control
 
 CASE, OFF, FLOAT = "case", "off", "float"
 UNITS = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "µA": 1e-6, "V": 1.0, "mV": 1e-3}
@@ -47,7 +47,7 @@ class Setting:
         InputError
             If the lead has no such contact, or the currents do not sum to 0 with the case.
         """
-        from rheobase.fields.dbs.steering import control
+        from rheobase.fields.dbs.steering.steer import control
 
         for name in self.off:
             check_option("contact", name, contacts, where="steering")

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.fields.dbs.dielectrics import Constant, Dielectric, admittivity
-from rheobase.fields.dbs.interface import Interface
+from rheobase.fields.dbs.spectrum.dielectrics import Constant, Dielectric, admittivity
+from rheobase.fields.dbs.spectrum.interface import Interface
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

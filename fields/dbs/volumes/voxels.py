@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_positive
-from rheobase.fields.dbs.lattice import part_of_cube
-from rheobase.fields.dbs.volumes import Activated, height, strength_of
+from rheobase.fields.dbs.volumes.activated import Activated, height, strength_of
+from rheobase.fields.dbs.volumes.lattice import part_of_cube
 from rheobase.fields.results.nifti import Grid, write_image
 
 Floats = NDArray[np.float64]
@@ -22,7 +22,8 @@ def strength_at(volume: Activated, points: Floats) -> Floats:
     """Return the strength at points of the head (m), shape (n, 3), 1 at threshold: (n,).
 
     It is interpolated between the cells around the lead, linear in
-    `rheobase.fields.dbs.volumes.height`. In the lead it is that of the surface, beyond the cells 0.
+    `rheobase.fields.dbs.volumes.activated.height`. In the lead it is that of the surface, beyond
+    the cells 0.
     """
     found = height_at(volume, points)
     return np.where(np.isfinite(found), strength_of(np.nan_to_num(found), volume.criterion), 0.0)
@@ -151,7 +152,7 @@ def _above(phi: Floats) -> Floats:
 
 
 def height_at(volume: Activated, points: Floats) -> Floats:
-    """Return `rheobase.fields.dbs.volumes.height` at points of the head (m), shape (n, 3): (n,).
+    """Return the height of `rheobase.fields.dbs.volumes.activated` at points (m), (n, 3): (n,).
 
     NaN beyond the cells or outside the tissue.
     """

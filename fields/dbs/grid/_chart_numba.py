@@ -1,6 +1,6 @@
 """Body-fitted coordinates (s, t, theta) around a lead: position, derivatives, inverse (numba).
 
-All in the lead frame. ``c`` holds the constants of `rheobase.fields.dbs.chart.Chart.packed`.
+All in the lead frame. ``c`` holds the constants of `rheobase.fields.dbs.grid.chart.Chart.packed`.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
 from rheobase._progress import stage, track
-from rheobase.fields.dbs.goals import Goal, Pieces, check_goals, pieces_of
-from rheobase.fields.dbs.patterns import Allowed, allowed, splits
-from rheobase.fields.dbs.steering import Steering, UnitResponses, steer
-from rheobase.fields.dbs.volumes import Criterion, SampledLead, sample_lead
-from rheobase.fields.dbs.zones import Zone
+from rheobase.fields.dbs.steering.goals import Goal, Pieces, check_goals, pieces_of
+from rheobase.fields.dbs.steering.patterns import Allowed, allowed, splits
+from rheobase.fields.dbs.steering.steer import Steering, UnitResponses, steer
+from rheobase.fields.dbs.volumes.activated import Criterion, SampledLead, sample_lead
+from rheobase.fields.dbs.volumes.zones import Zone
 from rheobase.fields.optimisation.limits import Limits
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,7 @@ def search(
     ----------
     source
         The lead at cells; or its unit responses, whose field is then taken at those of
-        `rheobase.fields.dbs.lattice.lead_lattice` if a goal is a zone.
+        `rheobase.fields.dbs.volumes.lattice.lead_lattice` if a goal is a zone.
     goals
         What is to be reached and spared, with different names.
     limits
@@ -124,7 +124,7 @@ def search(
     step
         Of the amplitude (A).
     pulse_width, charge_density
-        As for `rheobase.fields.dbs.patterns.allowed`.
+        As for `rheobase.fields.dbs.steering.patterns.allowed`.
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 Electro-quasistatics: -div(kappa grad V) = 0 with the complex conductivity of each tissue and the
 constant-phase interface of each contact, on the mesh of the real problem. The whole spectrum comes
-from a reduced basis (`rheobase.fields.dbs.reduced`); a point or a fibre then needs the values of a
-few basis vectors, whatever the number of harmonics.
+from a reduced basis (`rheobase.fields.dbs.spectrum.reduced`); a point or a fibre then needs the
+values of a few basis vectors, whatever the number of harmonics.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_positive
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.fields.dbs.affine import Complexes, Floats, System, lead_affine
-from rheobase.fields.dbs.dielectrics import Constant, Dielectric, admittivity
-from rheobase.fields.dbs.interface import Interface
-from rheobase.fields.dbs.reduced import Basis, Effort, Reduced
-from rheobase.fields.dbs.series import courses
-from rheobase.fields.dbs.steering import Control, Values, control
+from rheobase.fields.dbs.spectrum.affine import Complexes, Floats, System, lead_affine
+from rheobase.fields.dbs.spectrum.dielectrics import Constant, Dielectric, admittivity
+from rheobase.fields.dbs.spectrum.interface import Interface
+from rheobase.fields.dbs.spectrum.reduced import Basis, Effort, Reduced
+from rheobase.fields.dbs.spectrum.series import courses
+from rheobase.fields.dbs.steering.steer import Control, Values, control
 from rheobase.meshes.dispersion import ColeCole
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class SpectralResponse:
         voltages: Values | None = None,
         case: bool | float = True,
     ) -> Control:
-        """Return a steering of this lead's contacts; see `rheobase.fields.dbs.steering.control`."""
+        """Return a steering of these contacts; see `rheobase.fields.dbs.steering.steer.control`."""
         return control(self.contacts, currents, voltages=voltages, case=case)
 
     def at(self, points: ArrayLike) -> SpectralPoints:
@@ -289,7 +289,7 @@ def spectral_responses(
     system
         The assembled lead.
     dielectrics
-        How tissues conduct, by label (`rheobase.fields.dbs.dielectrics.dielectrics`); the
+        How tissues conduct, by label (`rheobase.fields.dbs.spectrum.dielectrics.dielectrics`); the
         quasi-static conductivity of the system for a label that is not there.
     interface
         Between metal and tissue: one for all contacts, or by contact; None, or a contact that is

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
-from rheobase.fields.dbs.lattice import Lattice
-from rheobase.fields.dbs.volumes import Activated, height
-from rheobase.fields.dbs.voxels import height_at
+from rheobase.fields.dbs.volumes.activated import Activated, height
+from rheobase.fields.dbs.volumes.lattice import Lattice
+from rheobase.fields.dbs.volumes.voxels import height_at
 from rheobase.meshes.head import Head
 from rheobase.meshes.regions.region import Region
 

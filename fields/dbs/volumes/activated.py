@@ -3,12 +3,12 @@
 Both criteria are proportional to the current, so that where and how much is the algebra of fields
 sampled once around the lead (`sample_lead`):
 
-- `FieldCriterion`: |E| at or above a threshold (`rheobase.fields.dbs.thresholds`);
+- `FieldCriterion`: |E| at or above a threshold (`rheobase.fields.dbs.volumes.thresholds`);
 - `CurvatureCriterion`: the activating function, the second derivative of the potential along the
   fibres, or its largest eigenvalue where their directions are not known (Rattay, IEEE Trans Biomed
   Eng 33:974 (1986), doi:10.1109/TBME.1986.325670).
 
-The surface of the volume runs through cells (`rheobase.fields.dbs.lattice`).
+The surface of the volume runs through cells (`rheobase.fields.dbs.volumes.lattice`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
 from rheobase._progress import stage
-from rheobase.fields.dbs.lattice import Lattice, lead_lattice
-from rheobase.fields.dbs.steering import Steering, UnitResponses
+from rheobase.fields.dbs.steering.steer import Steering, UnitResponses
+from rheobase.fields.dbs.volumes.lattice import Lattice, lead_lattice
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ class FieldCriterion:
     Parameters
     ----------
     threshold
-        In V/m; `rheobase.fields.dbs.thresholds.field_threshold` has those of the literature.
+        In V/m; those of the literature: `rheobase.fields.dbs.volumes.thresholds.field_threshold`.
 
     Raises
     ------

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._threads import in_parts
-from rheobase.fields.dbs.grid import LeadGrid
-from rheobase.fields.dbs.polynomials import lobatto
+from rheobase.fields.dbs.grid.layers import LeadGrid
+from rheobase.fields.dbs.grid.polynomials import lobatto
 from rheobase.meshes.leads.lead import Lead
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ def located(grid: LeadGrid, conn: Ints, lead: Lead, points: ArrayLike) -> tuple[
     Parameters
     ----------
     grid, conn, lead
-        Of a `rheobase.fields.dbs.system.LeadSystem`.
+        Of a `rheobase.fields.dbs.solution.system.LeadSystem`.
     points
         Positions (m), head frame, shape (n, 3).
 
@@ -31,7 +31,7 @@ def located(grid: LeadGrid, conn: Ints, lead: Lead, points: ArrayLike) -> tuple[
     weights : ndarray, shape (n, n_functions)
         0 there.
     """
-    from rheobase.fields.dbs import _evaluation_numba as kernel
+    from rheobase.fields.dbs.solution import _evaluation_numba as kernel
 
     element, at = elements_of(grid, conn, lead, points)
     weights = np.zeros((len(element), conn.shape[1]))
@@ -45,7 +45,7 @@ def elements_of(
     grid: LeadGrid, conn: Ints, lead: Lead, points: ArrayLike
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return element (-1: none) and coordinates (s, T, theta) of points, (n,) and (n, 3)."""
-    from rheobase.fields.dbs import _evaluation_numba as kernel
+    from rheobase.fields.dbs.solution import _evaluation_numba as kernel
 
     local = np.ascontiguousarray(lead.to_lead(points))
     element = np.empty(len(local), np.int64)
@@ -62,7 +62,7 @@ def elements_of(
 
 def potential(grid: LeadGrid, conn: Ints, lead: Lead, values: Floats, points: ArrayLike) -> Floats:
     """Return fields with values at the nodes (n_nodes, N) at points (n, 3), shape (N, n)."""
-    from rheobase.fields.dbs import _evaluation_numba as kernel
+    from rheobase.fields.dbs.solution import _evaluation_numba as kernel
 
     points = np.asarray(points, dtype=np.float64)
     out = np.empty((values.shape[1], len(points)))
@@ -77,7 +77,7 @@ def potential(grid: LeadGrid, conn: Ints, lead: Lead, values: Floats, points: Ar
 
 def gradient(grid: LeadGrid, conn: Ints, lead: Lead, values: Floats, points: ArrayLike) -> Floats:
     """Return gradients along the axes of the head at points (n, 3), shape (N, n, 3)."""
-    from rheobase.fields.dbs import _evaluation_numba as kernel
+    from rheobase.fields.dbs.solution import _evaluation_numba as kernel
 
     element, at = elements_of(grid, conn, lead, points)
     out = np.empty((values.shape[1], len(element), 3))

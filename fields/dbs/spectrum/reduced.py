@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.affine import (
+from rheobase.fields.dbs.solution.factor import factorise
+from rheobase.fields.dbs.spectrum.affine import (
     Affine,
     Complexes,
     Floats,
@@ -39,8 +40,7 @@ from rheobase.fields.dbs.affine import (
     real_view,
     weights_of,
 )
-from rheobase.fields.dbs.dielectrics import Constant
-from rheobase.fields.dbs.factor import factorise
+from rheobase.fields.dbs.spectrum.dielectrics import Constant
 
 _PHASES = np.linspace(-np.pi / 2, np.pi / 2, 361)
 _INSIDE = 0.5  # of the band, on a logarithmic scale: where P is taken

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_positive
-from rheobase.fields.dbs.steering import UnitResponses
+from rheobase.fields.dbs.steering.steer import UnitResponses
 from rheobase.fields.optimisation.limits import Limits, whole
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rheobase.fields.dbs._chart_numba import RADIUS, chart, invert
-from rheobase.fields.dbs._elements_numba import _functions, lagrange
+from rheobase.fields.dbs.grid._chart_numba import RADIUS, chart, invert
+from rheobase.fields.dbs.solution._elements_numba import _functions, lagrange
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rheobase.fields.dbs._chart_numba import chart
+from rheobase.fields.dbs.grid._chart_numba import chart
 
 
 @njit(cache=True, nogil=True)

@@ -1,8 +1,9 @@
 """Which tissue the cells of a lead's grid conduct as.
 
 A quadrature point stands for a cell of its element; the tissue is asked for at several places in
-the cell, and a cell of several conducts as a laminate of them (`rheobase.fields.dbs.laminate`). The
-air in an element that is partly tissue conducts as `LEAK` of that tissue.
+the cell, and a cell of several conducts as a laminate of them
+(`rheobase.fields.dbs.solution.laminate`). The air in an element that is partly tissue conducts as
+`LEAK` of that tissue.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.grid import LeadGrid
-from rheobase.fields.dbs.laminate import ISOTROPIC, laminates
-from rheobase.fields.dbs.polynomials import quadrature
+from rheobase.fields.dbs.grid.layers import LeadGrid
+from rheobase.fields.dbs.grid.polynomials import quadrature
+from rheobase.fields.dbs.solution.laminate import ISOTROPIC, laminates
 from rheobase.fields.tensors import components, matrices
 from rheobase.meshes.leads.lead import Lead
 from rheobase.meshes.leads.medium import Medium

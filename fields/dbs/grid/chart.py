@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.domains import Domain
+from rheobase.fields.dbs.grid.domains import Domain
 from rheobase.meshes.leads.lead import Lead
 
 #: Polar angle (rad), seen from the centre of the contacts, of the outermost ray beside the shaft.
@@ -63,7 +63,7 @@ class Chart:
 
     def packed(self) -> NDArray[np.float64]:
         """Return the constants as the kernels take them."""
-        from rheobase.fields.dbs import _chart_numba as kernel
+        from rheobase.fields.dbs.grid import _chart_numba as kernel
 
         c = np.empty(kernel.SIZE)
         c[: kernel.CENTRE] = (
@@ -90,7 +90,7 @@ class Chart:
             In the lead frame.
         density : ndarray, shape (...)
         """
-        from rheobase.fields.dbs._chart_numba import place_all
+        from rheobase.fields.dbs.grid._chart_numba import place_all
 
         flat = np.ascontiguousarray(at, dtype=np.float64).reshape(-1, 3)
         out = np.empty((len(flat), 4))
@@ -100,7 +100,7 @@ class Chart:
 
     def coordinates(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (s, T, theta) of points (n, 3): T < 0 inside the lead, NaN outside the domain."""
-        from rheobase.fields.dbs._chart_numba import invert_all
+        from rheobase.fields.dbs.grid._chart_numba import invert_all
 
         p = np.ascontiguousarray(points, dtype=np.float64)
         out = np.empty((len(p), 3))

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._progress import stage
-from rheobase.fields.dbs.domains import Domain
-from rheobase.fields.dbs.evaluation import gradient, potential
-from rheobase.fields.dbs.factor import factorise
-from rheobase.fields.dbs.grid import LeadGrid
-from rheobase.fields.dbs.system import Encapsulation, LeadSystem, assemble
+from rheobase.fields.dbs.grid.domains import Domain
+from rheobase.fields.dbs.grid.layers import LeadGrid
+from rheobase.fields.dbs.solution.evaluation import gradient, potential
+from rheobase.fields.dbs.solution.factor import factorise
+from rheobase.fields.dbs.solution.system import Encapsulation, LeadSystem, assemble
 from rheobase.meshes.leads.lead import Lead
 from rheobase.meshes.leads.medium import Medium
 
@@ -110,14 +110,14 @@ class LeadResponse:
         return E
 
     def save(self, path: Path) -> None:
-        """Write it to one HDF5 file; `rheobase.fields.dbs.store.load_response` reads it.
+        """Write it to one HDF5 file; `rheobase.fields.dbs.solution.store.load_response` reads it.
 
         Raises
         ------
         InputError
             If the file cannot be written.
         """
-        from rheobase.fields.dbs.store import save_response
+        from rheobase.fields.dbs.solution.store import save_response
 
         save_response(self, path)
 
@@ -137,12 +137,12 @@ def unit_responses(
     Parameters
     ----------
     lead, medium, domain, encapsulation, insulated, resolution, order
-        As in `rheobase.fields.dbs.system.assemble`.
+        As in `rheobase.fields.dbs.solution.system.assemble`.
 
     Raises
     ------
     InputError
-        As `rheobase.fields.dbs.system.assemble`.
+        As `rheobase.fields.dbs.solution.system.assemble`.
     RuntimeError
         If the solutions do not hold what they must.
     """

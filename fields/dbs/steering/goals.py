@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.steering import Steering, UnitResponses
-from rheobase.fields.dbs.volumes import Criterion, SampledLead, parts, sample_lead
-from rheobase.fields.dbs.zones import Zone
+from rheobase.fields.dbs.steering.steer import Steering, UnitResponses
+from rheobase.fields.dbs.volumes.activated import Criterion, SampledLead, parts, sample_lead
+from rheobase.fields.dbs.volumes.zones import Zone
 
 Floats = NDArray[np.float64]
 
@@ -97,8 +97,8 @@ def shares(
     criterion
         What counts as activated in a zone.
     sampled
-        The lead at cells, for a zone; at those of `rheobase.fields.dbs.lattice.lead_lattice` if
-        None.
+        The lead at cells, for a zone; at those of
+        `rheobase.fields.dbs.volumes.lattice.lead_lattice` if None.
 
     Raises
     ------

@@ -3,8 +3,8 @@
     K(kappa) = sum_t kappa_t K_t,    K_t[a, b] = ∫_t grad a . T grad b
 
 kappa_t is the conductivity (or complex admittivity) of tissue t and T its relative tensor; which
-tissue is where, `rheobase.fields.dbs.shares` finds. Elements of air alone, and tissue without a way
-to the return, are left out.
+tissue is where, `rheobase.fields.dbs.solution.shares` finds. Elements of air alone, and tissue
+without a way to the return, are left out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
-from rheobase.fields.dbs.domains import Domain
-from rheobase.fields.dbs.grid import LeadGrid, lead_grid
-from rheobase.fields.dbs.polynomials import lobatto, polynomials, quadrature
-from rheobase.fields.dbs.shares import tissue_shares
+from rheobase.fields.dbs.grid.domains import Domain
+from rheobase.fields.dbs.grid.layers import LeadGrid, lead_grid
+from rheobase.fields.dbs.grid.polynomials import lobatto, polynomials, quadrature
+from rheobase.fields.dbs.solution.shares import tissue_shares
 from rheobase.meshes.leads.lead import Lead, check_lead
 from rheobase.meshes.leads.medium import Medium
 from rheobase.meshes.tissues import Tissue
@@ -171,7 +171,7 @@ class LeadSystem:
         """Assemble with given conductivities on given rows."""
         from scipy.sparse import csr_array
 
-        from rheobase.fields.dbs import _elements_numba as kernel
+        from rheobase.fields.dbs.solution import _elements_numba as kernel
 
         grid = self.grid
         chosen = [self.parts[label] for label in kappa if label in self.parts]
@@ -249,7 +249,7 @@ class LeadSystem:
         """
         from scipy.sparse import csr_array
 
-        from rheobase.fields.dbs.evaluation import located
+        from rheobase.fields.dbs.solution.evaluation import located
 
         rows, weights = located(self.grid, self.conn, self.lead, points)
         lost = rows[:, 0] < 0
@@ -280,13 +280,13 @@ def assemble(
     medium
         The tissue around it.
     domain
-        Where the grid ends and the current returns (`rheobase.fields.dbs.domains`).
+        Where the grid ends and the current returns (`rheobase.fields.dbs.grid.domains`).
     encapsulation
         The layer of scar around the lead, none if None.
     insulated
         Contacts that do not exist: the lead is insulating there.
     resolution
-        Of `rheobase.fields.dbs.grid.lead_grid`.
+        Of `rheobase.fields.dbs.grid.layers.lead_grid`.
     order
         Degree of the elements in s, T and theta; that of the grid if None.
 

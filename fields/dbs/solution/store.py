@@ -11,10 +11,10 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase._files import whole_file
-from rheobase.fields.dbs.chart import Chart
-from rheobase.fields.dbs.domains import Domain
-from rheobase.fields.dbs.grid import Layer, LeadGrid
-from rheobase.fields.dbs.response import LeadResponse, ResponseReport
+from rheobase.fields.dbs.grid.chart import Chart
+from rheobase.fields.dbs.grid.domains import Domain
+from rheobase.fields.dbs.grid.layers import Layer, LeadGrid
+from rheobase.fields.dbs.solution.response import LeadResponse, ResponseReport
 from rheobase.meshes.leads.lead import Lead
 from rheobase.meshes.leads.model import Contact, LeadModel
 

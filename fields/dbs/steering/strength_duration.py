@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.thresholds import field_threshold, table_ranges
+from rheobase.fields.dbs.volumes.thresholds import field_threshold, table_ranges
 
 Floats = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
 """The body-fitted grid: layers of hexahedra around a lead, finest at the rims of its contacts.
 
-Elements are boxes in the coordinates of `rheobase.fields.dbs.chart`. A layer is a range of T with
-its own breaks in s and theta; those of the next layer outwards are some of its own, so that the
-fine elements at the rims do not go on to the far field. Where two layers meet, the functions of the
+Elements are boxes in the coordinates of `rheobase.fields.dbs.grid.chart`. A layer is a range of T
+with its own breaks in s and theta; those of the next layer outwards are some of its own, so that
+the fine elements at the rims do not go on to the far field. Where two layers meet, the functions of the
 inner one that do not vanish on the common face are those of the outer one: the field is continuous
 and no node hangs.
 
@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
-from rheobase.fields.dbs.breaks import coarser, graded
-from rheobase.fields.dbs.chart import Chart, lead_chart
-from rheobase.fields.dbs.domains import Domain
-from rheobase.fields.dbs.polynomials import lobatto_places
+from rheobase.fields.dbs.grid.breaks import coarser, graded
+from rheobase.fields.dbs.grid.chart import Chart, lead_chart
+from rheobase.fields.dbs.grid.domains import Domain
+from rheobase.fields.dbs.grid.polynomials import lobatto_places
 from rheobase.meshes.leads.lead import Lead
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""The grid that fits a lead: domains, coordinates, layers of elements."""

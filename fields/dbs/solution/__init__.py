@@ -1,0 +1,1 @@
+"""Matrices of a lead in its tissue, their solution, and the unit responses."""

@@ -1,0 +1,1 @@
+"""Frequency: complex tissue, contact interfaces, the reduced basis, courses in time."""

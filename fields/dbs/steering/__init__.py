@@ -1,0 +1,1 @@
+"""Currents of contacts: control, patterns, dosing, strength-duration, uncertainty."""

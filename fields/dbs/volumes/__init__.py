@@ -1,0 +1,1 @@
+"""What a field activates: volumes below the cell, thresholds, zones, voxels."""
