@@ -260,12 +260,11 @@ def lead_grid(
         cap = np.where(s < chart.arc, chart.arc / (CAP * resolution), largest)
         return cap + np.maximum(s - s_high - 2 * R, 0.0) * (0.8 / resolution)
 
-    # where the coordinates have a kink
-    kinks = [
-        k
-        for k in (chart.arc, chart.arc + chart.z_stretch - R)
-        if np.abs(np.subtract(rims, k)).min() > 1e-3 * R
-    ]
+    # where the coordinates have a kink, or the rim that is there: breaks of all layers
+    kinks = []
+    for kink in (chart.arc, chart.arc + chart.z_stretch - R):
+        rim = min(rims, key=lambda s: abs(s - kink))
+        kinks.append(rim if abs(rim - kink) < 1e-3 * R else kink)
     s = graded([0.0, *rims, *kinks, chart.s_top], rims, first=first, ratio=ratio, cap=s_cap)
     kept = sorted({0.0, encapsulation, chart.reach})
     t = graded(
