@@ -1,11 +1,12 @@
 """A lead in a grounded sphere by an axisymmetric hp finite-element method: a reference.
 
 A cylinder with a hemispherical end stands on the axis of a sphere and leaves it at the top; its
-contacts are full rings. The potential obeys div(kappa grad V) = 0 in the half-plane (r, z) with the
-weight 2 pi r. At the rims of the contacts it goes like the square root of the distance, so that
-elements shrink geometrically towards the rims while the order is high: the error falls
-exponentially with the order (Guo & Babuska, Comput Mech 1:21 (1986), doi:10.1007/BF00298636).
-Unknowns inside the elements are eliminated. Nothing is shared with `rheobase.fields`.
+contacts are full rings or cover its tip. The potential obeys div(kappa grad V) = 0 in the
+half-plane (r, z) with the weight 2 pi r. At the rims of the contacts it goes like the square root
+of the distance, so that elements shrink geometrically towards the rims while the order is high: the
+error falls exponentially with the order (Guo & Babuska, Comput Mech 1:21 (1986),
+doi:10.1007/BF00298636). Unknowns inside the elements are eliminated. Nothing is shared with
+`rheobase.fields`.
 """
 
 from __future__ import annotations
@@ -163,8 +164,7 @@ class Reference:
         """Return the elements that lie on a contact."""
         z = self.mesh.curves(0.5 * (self.mesh.a[1:] + self.mesh.a[:-1]))[0][0, 1]
         low, high = self.setting.contacts[contact]
-        on = (self.mesh.a[:-1] > -1e-12) & (z > low) & (z < high)
-        return np.flatnonzero(on) * self.rows
+        return np.flatnonzero((z > low) & (z < high)) * self.rows
 
     def _on_lead(self, strip: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the nodes on the lead's side of elements, shape (m, order + 1)."""
@@ -174,8 +174,8 @@ class Reference:
     def _contact_matrices(self, strip: NDArray[np.int64]) -> Floats:
         """Return the integrals of (U - V)² over a contact's elements; U comes first."""
         x, w, value, _ = self._rule
-        _, A, _, _ = self._points(strip, x, np.array([-1.0]))
-        weight = 2 * np.pi * self.setting.lead_radius * np.abs(A[1]) * w
+        P, A, _, _ = self._points(strip, x, np.array([-1.0]))
+        weight = 2 * np.pi * P[0] * np.hypot(*A) * w
         jump = np.insert(-value, 0, 1.0, axis=1)
         matrices: Floats = np.einsum("eq,qa,qb->eab", weight, jump, jump)
         return matrices

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.polynomial import Legendre
 from numpy.typing import NDArray
 
+from rheobase._errors import InputError
+
 Floats = NDArray[np.float64]
 #: Width (m) of the elements' first layer where there is no encapsulation.
 NEAR = 0.25e-3
@@ -24,8 +26,9 @@ class Setting:
     Parameters
     ----------
     contacts
-        (lower, upper) end of each ring, above the hemisphere, increasing, not touching. A contact
-        that carries no current floats; one that is left out is insulating.
+        (lower, upper) end of each along the axis, increasing, not touching. One from 0 covers the
+        tip; ends may lie on the hemisphere. A contact that carries no current floats; one that is
+        left out is insulating.
     lead_radius
         Radius of shaft and hemisphere.
     sphere_radius, sphere_centre
@@ -40,6 +43,11 @@ class Setting:
         Its conductivity (S/m).
     interface
         Admittance of the contacts' surfaces (S/m²), real or complex; ideal contacts if None.
+
+    Raises
+    ------
+    InputError
+        If contacts overlap, are empty or lie outside the sphere, or a plane meets the hemisphere.
     """
 
     contacts: tuple[tuple[float, float], ...]
@@ -51,6 +59,21 @@ class Setting:
     encapsulation: float = 0.0
     kappa_encapsulation: complex = 0.2
     interface: complex | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the mesh can follow contacts and planes."""
+        ends = np.array([z for c in self.contacts for z in c])
+        top = self.sphere_centre + 0.9 * self.sphere_radius
+        if not (ends.size and ends[0] >= 0 and (np.diff(ends) > 0).all() and ends[-1] < top):
+            raise InputError(
+                f"expected contacts one above the other from 0 to {top:g} m, got {self.contacts}: "
+                "axisymmetric reference"
+            )
+        if not all(self.lead_radius < z < top for z in self.planes):
+            raise InputError(
+                f"expected planes on the shaft, {self.lead_radius:g} to {top:g} m, got "
+                f"{self.planes}: axisymmetric reference"
+            )
 
 
 class Mesh:
@@ -79,28 +102,39 @@ class Mesh:
         self.start = float(np.arccos(rise))
         self.end = self.start - float(np.arcsin(s.lead_radius / s.sphere_radius))
         shrink = ratio ** np.arange(levels + 1)
-        rims: list[float] = [s.lead_radius, *(z for c in s.contacts for z in c)]
-        rims.append(2 * rims[-1] - rims[-2])
-        marks = [*rims, *s.planes]
-        for low, rim, high in zip(rims[:-2], rims[1:-1], rims[2:], strict=True):
-            marks += [*(rim - (rim - low) / 2 * shrink), *(rim + (high - rim) / 2 * shrink)]
-        top, size = float(rims[-1]), float(rims[-1] - rims[-2])
-        crown = s.sphere_centre + 0.9 * s.sphere_radius
+        seam = 0.5 * np.pi * s.lead_radius  # lengths along the lead, from the tip; here it is shaft
+        marks: list[float] = [*np.linspace(0, seam, 4), *(self._arc(z) for z in s.planes)]
+        rims = [self._arc(z) for c in s.contacts for z in c]
+        stops = sorted({0.0, seam, *rims})
+        last, crown = stops[-1], self._arc(s.sphere_centre + 0.9 * s.sphere_radius)
+        stops.append(min(2 * last - stops[-2], 0.5 * (last + crown)))
+        for low, rim, high in zip(stops[:-2], stops[1:-1], stops[2:], strict=True):
+            marks.append(rim)
+            if rim in rims:
+                marks += [*(rim - (rim - low) / 2 * shrink), *(rim + (high - rim) / 2 * shrink)]
+        marks.append(stops[-1])
+        top, size = stops[-1], stops[-1] - last
         while top + size < crown:  # above the last contact elements grow
             top += size
             size *= 1.6
             marks.append(top)
-        z = np.unique(np.round(np.array([m for m in marks if m > s.lead_radius]), 12))
+        arc = np.unique(np.round(marks, 12))
+        cap = arc[arc < seam - 1e-12] / s.lead_radius - np.pi / 2
+        z = arc[arc > seam + 1e-12] - seam + s.lead_radius
         heights = self.start - np.arccos((z - s.sphere_centre) / s.sphere_radius)
-        last = heights[-1]
-        crest: Floats = last + (self.end - last) * np.array([0.5, 1.0])
+        crest: Floats = heights[-1] + (self.end - heights[-1]) * np.array([0.5, 1.0])
         self.taper = float(crest[0])  # from here on the first layer narrows to nothing
-        self.a = np.concatenate([np.linspace(-np.pi / 2, 0, 4), heights, crest])
+        self.a = np.concatenate([cap, [0.0], heights, crest])
         reach = s.sphere_radius
         steps = [0.0]
         while (more := steps[-1] + max(self.width, 0.6 * steps[-1])) < 0.75 * reach:
             steps.append(more)
         self.b = np.concatenate([[0.0], shrink[::-1], 1 + np.array([*steps[1:], reach]) / reach])
+
+    def _arc(self, z: float) -> float:
+        """Return the length along the lead from the tip to a height (m)."""
+        R = self.setting.lead_radius
+        return float(R * np.arccos(1 - z / R)) if z < R else 0.5 * np.pi * R + z - R
 
     def curves(self, a: Floats) -> tuple[Floats, Floats]:
         """Return lead, end of the first layer and sphere at ``a``, and d/da: (3, 2, ...)."""

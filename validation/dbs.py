@@ -1,8 +1,9 @@
 """A stimulating lead against known numbers, an independent solver and closed forms.
 
-The lead is a Medtronic 3389 on the axis of a grounded sphere. What is known beforehand is in
-``data/dbs_axisymmetric.toml``; for floating contacts, an encapsulation and layered tissue the
-reference is `rheobase.validation.axisymmetric`, which shares no code with `rheobase.fields.dbs`.
+The lead, a Medtronic 3389 or one whose tip is a contact, lies on the axis of a grounded sphere.
+What is known beforehand is in ``data/dbs_axisymmetric.toml``; for tips, floating contacts, an
+encapsulation and layered tissue the reference is `rheobase.validation.axisymmetric`, which shares
+no code with `rheobase.fields.dbs`.
 Elements follow the lead, its contacts and its encapsulation, but not the boundaries of tissues:
 rows of layered tissue, whose boundary lies between two contacts, have wider limits of their own.
 """
@@ -19,11 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.dbs.domains import sphere_domain
-from rheobase.fields.dbs.response import LeadResponse, unit_responses
-from rheobase.fields.dbs.steering import steer
-from rheobase.fields.dbs.system import Encapsulation
-from rheobase.fields.dbs.volumes import FieldCriterion, SampledLead, activated, sample_lead
+from rheobase.fields.dbs.grid.domains import sphere_domain
+from rheobase.fields.dbs.solution.response import LeadResponse, unit_responses
+from rheobase.fields.dbs.solution.system import Encapsulation
+from rheobase.fields.dbs.steering.steer import steer
+from rheobase.fields.dbs.volumes.activated import (
+    FieldCriterion,
+    SampledLead,
+    activated,
+    sample_lead,
+)
 from rheobase.meshes.leads.catalogue import custom_lead, lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.leads.medium import ImageMedium, Medium, nested_spheres, uniform
@@ -39,6 +45,8 @@ PLANE = 5.25e-3  # between contacts 2 and 3
 SCAR = (0.2e-3, 0.05)  # thickness (m) and conductivity (S/m)
 THRESHOLD, TIMES = 200.0, (1, 2, 3)  # V/m; multiples of the currents
 SOURCE = "independent axisymmetric hp solution"
+POINT = "point at the centre of a grounded sphere: V = I/(4 pi sigma) (1/r - 1/R)"
+WIRES = (0.1e-3, 0.05e-3)  # radii of thin wires (m)
 FACTS = "dbs_axisymmetric.toml: axisymmetric hp solution, order up to 8"
 
 
@@ -62,6 +70,8 @@ class Scene:
         Currents (A) by contact, to look at volumes and fields.
     slack
         Factor on the limits: more than 1 where tissues meet inside elements.
+    model
+        The lead.
     """
 
     name: str
@@ -71,6 +81,12 @@ class Scene:
     scar: bool = False
     steerings: tuple[Mapping[int, float], ...] = ()
     slack: float = 1.0
+    model: str = "Medtronic 3389"
+
+    @property
+    def lead(self) -> Lead:
+        """The lead with its tip at the origin, upright."""
+        return place_lead(lead_model(self.model), target=(0, 0, 0), direction=(0, 0, 1))
 
 
 def layered() -> Medium:
@@ -83,6 +99,7 @@ def layered() -> Medium:
     )
 
 
+TIP = "Abbott ActiveTip 6146"
 ONE = ({2: 1e-3},)
 BIPOLAR = {2: 1e-3, 1: -1e-3}
 SCENES = {
@@ -116,6 +133,14 @@ SCENES = {
         steerings=(*ONE, {3: 1e-3}),
         slack=4.0,
     ),
+    "tip": Scene(
+        name=f"{TIP}, contact 1 covers the tip, homogeneous",
+        present=(1, 2, 3, 4),
+        setting={},
+        medium=lambda: uniform(SIGMA),
+        steerings=({1: 1e-3}, BIPOLAR),
+        model=TIP,
+    ),
 }
 
 
@@ -128,17 +153,13 @@ def facts() -> Mapping[str, Any]:
 
 
 @cache
-def lead_3389() -> Lead:
-    """Return the lead with its tip at the origin, upright."""
-    return place_lead(lead_model("Medtronic 3389"), target=(0, 0, 0), direction=(0, 0, 1))
-
-
-@cache
 def reference(key: str) -> Reference:
     """Return the independent solution of a scene (to about 1e-5)."""
-    scene, model = SCENES[key], lead_3389().model
+    scene = SCENES[key]
+    model = scene.lead.model
     contacts = tuple(model.contact(k).z for k in scene.present)
-    return Reference(Setting(contacts=contacts, **scene.setting), order=5, levels=4)
+    setting = Setting(contacts=contacts, lead_radius=model.radius, **scene.setting)
+    return Reference(setting, order=5, levels=4)
 
 
 @cache
@@ -146,7 +167,7 @@ def response(key: str) -> LeadResponse:
     """Return ours."""
     scene = SCENES[key]
     return unit_responses(
-        lead_3389(),
+        scene.lead,
         scene.medium(),
         sphere_domain(REACH, (0, 0, MIDDLE)),
         encapsulation=Encapsulation(thickness=SCAR[0], tissue=SCAR[1]) if scene.scar else None,
@@ -280,7 +301,7 @@ def field() -> list[Row]:
     error = np.abs(V / [p["V_V"] for p in points] - 1)
     rows.append(_median(case, f"V at the {len(r)} places of case A", error, FACTS))
     for key, scene in SCENES.items():
-        at = around()
+        at = around(scene.lead.model.radius)
         distance = np.hypot(at[:, 0], at[:, 1])
         for steering in scene.steerings:
             amps = currents(key, steering)
@@ -294,10 +315,10 @@ def field() -> list[Row]:
     return rows
 
 
-def around(count: int = 4000) -> Floats:
+def around(radius: float, count: int = 4000) -> Floats:
     """Return places around the contacts (m), evenly in the logarithm of the distance."""
     rng = np.random.default_rng(6)
-    distance = lead_3389().model.radius + np.geomspace(0.25e-3, 12e-3, count)
+    distance = radius + np.geomspace(0.25e-3, 12e-3, count)
     angle, z = rng.uniform(0, 2 * np.pi, count), rng.uniform(1e-3, 10e-3, count)
     return np.column_stack([distance * np.cos(angle), distance * np.sin(angle), z])
 
@@ -338,10 +359,11 @@ def point_source() -> list[Row]:
             inside = len(radii) > 1 and r < radii[0]  # a boundary inside elements, contrast 20
             limit = 5e-2 if inside else 1e-2
             rows.append(row(case, what, error, 0.0, limit=limit, source=coulomb))
+    rows += _wires(case, way)
     Z = [
         float(
             unit_responses(
-                lead_3389(),
+                SCENES["A"].lead,
                 uniform(SIGMA),
                 sphere_domain(reach, (0, 0, MIDDLE)),
                 insulated=(1, 3, 4),
@@ -361,6 +383,28 @@ def point_source() -> list[Row]:
             source=coulomb,
         )
     )
+    return rows
+
+
+def _wires(case: str, way: Floats) -> list[Row]:
+    """Compare the potential far from thin wires, whose tips are contacts, with that of a point."""
+    far, errors, rows = 10e-3, [], []  # 100 radii and more
+    for radius in WIRES:
+        size_mm = 1e3 * radius
+        wire = custom_lead("wire", diameter_mm=2 * size_mm, layout="tip", tip_contact_mm=size_mm)
+        middle = (0.0, 0.0, radius)
+        made = unit_responses(
+            place_lead(wire, target=(0, 0, 0), direction=(0, 0, 1)),
+            uniform(SIGMA),
+            sphere_domain(REACH, middle),
+        )
+        V, exact = made.potential(middle + far * way)[0], shells((REACH,), (SIGMA,), far)
+        errors.append(float(np.sqrt(np.mean((V / exact - 1) ** 2))))
+        what = f"tip of a wire of {size_mm:g} mm radius: V at {far * 1e3:g} mm, relative L2"
+        rows.append(row(case, what, errors[-1], 0.0, limit=1e-2, source=POINT))
+    order = float(np.log(errors[0] / errors[-1]) / np.log(WIRES[0] / WIRES[-1]))
+    what = f"order of these errors in the radius, {1e3 * WIRES[0]:g} to {1e3 * WIRES[-1]:g} mm"
+    rows.append(row(case, what, order, 1.0, limit=0.1, source="shaft: a dipole, first order"))
     return rows
 
 

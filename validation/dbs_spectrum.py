@@ -20,7 +20,7 @@ from rheobase.meshes.tissues import tissue
 from rheobase.validation.axisymmetric import Reference
 from rheobase.validation.axisymmetric_mesh import Setting
 from rheobase.validation.case import Row
-from rheobase.validation.dbs import MIDDLE, REACH, SCAR, SIGMA, SOURCE, lead_3389, row
+from rheobase.validation.dbs import MIDDLE, REACH, SCAR, SCENES, SIGMA, SOURCE, row
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -38,7 +38,7 @@ def spectrum() -> list[Row]:
 @cache
 def _uniform(resolution: float, scar: bool) -> LeadSystem:
     return assemble(
-        lead_3389(),
+        SCENES["A"].lead,
         uniform(SIGMA),
         sphere_domain(REACH, (0, 0, MIDDLE)),
         encapsulation=Encapsulation(thickness=SCAR[0], tissue=SCAR[1]) if scar else None,
@@ -55,7 +55,7 @@ def _independent() -> list[Row]:
         ENCAPSULATION: Constant(sigma=SCAR[1], eps_r=EPS_SCAR),
     }
     ours = spectral_responses(_uniform(0.7, True), dielectrics=laws, interface=metal, band=BAND)
-    model = lead_3389().model
+    model = SCENES["A"].lead.model
     contacts = tuple(c.z for c in model.contacts)
     area = model.area("1")
     r, z = np.linspace(1.2e-3, 6e-3, 25), np.linspace(2e-3, 9e-3, 25)
@@ -116,7 +116,7 @@ def _direct() -> list[Row]:
         (3e-3, 8e-3, REACH), [tissue(name) for name in names], (2e-3, 0.0, 3e-3)
     )
     system = assemble(
-        lead_3389(),
+        SCENES["A"].lead,
         medium,
         sphere_domain(REACH, (0, 0, MIDDLE)),
         encapsulation=Encapsulation(thickness=SCAR[0], tissue=tissue("grey_matter")),
@@ -124,7 +124,7 @@ def _direct() -> list[Row]:
     )
     laws, metal = dielectrics(system.tissues), interface("day 1")
     ours = spectral_responses(system, dielectrics=laws, interface=metal, band=BAND)
-    lead = lead_3389()
+    lead = SCENES["A"].lead
     rng = np.random.default_rng(2)
     points = np.array([0, 0, MIDDLE]) + rng.uniform(-8e-3, 8e-3, (300, 3))
     points = points[lead.outside(points) > SCAR[0]]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from rheobase._errors import InputError
 from rheobase.validation.axisymmetric import Reference
 from rheobase.validation.axisymmetric_mesh import Setting
 from rheobase.validation.case import Row
@@ -90,6 +91,42 @@ def test_interface_adds_its_resistance(reference: Reference) -> None:
     left = complex(weak.impedance[0, 0] - 1 / (1j * area))
     assert abs(left.imag) < 1e-2 * left.real  # the current is even: no phase of its own
     assert reference.impedance[0, 0] < left.real < 1.1 * reference.impedance[0, 0]
+
+
+R = ALONE.lead_radius
+TIPS = (((0.0, 2 * R),), ((0.0, R),), ((0.0, 0.5 * R),), ((0.3 * R, 0.7 * R), (2 * R, 3 * R)))
+
+
+@pytest.mark.parametrize("contacts", TIPS)
+def test_contacts_on_the_tip(contacts: tuple[tuple[float, float], ...]) -> None:
+    coarse, fine = (
+        Reference(Setting(contacts=contacts), order=p, levels=n) for p, n in ((4, 3), (6, 5))
+    )
+    assert coarse.impedance == pytest.approx(fine.impedance, rel=2e-4)
+
+
+def test_interface_on_the_tip() -> None:
+    tip = ((0.0, 2 * R),)
+    ideal, weak = (
+        Reference(Setting(contacts=tip, interface=g), order=4, levels=3) for g in (None, 1.0)
+    )
+    area = 4 * np.pi * R**2  # hemisphere and one radius of the shaft
+    left = weak.impedance[0, 0] - 1 / area
+    assert ideal.impedance[0, 0] < left < 1.2 * ideal.impedance[0, 0]
+
+
+def test_impossible_settings_are_refused() -> None:
+    for contacts in (
+        ((-1e-4, 1e-3),),
+        ((2e-3, 1e-3),),
+        ((1e-3, 3e-3), (2e-3, 4e-3)),
+        ((0, 1.0),),
+        (),
+    ):
+        with pytest.raises(InputError, match="one above the other"):
+            Setting(contacts=contacts)
+    with pytest.raises(InputError, match="planes on the shaft"):
+        Setting(contacts=RINGS, planes=(0.5 * R,), kappa=(0.1, 0.2))
 
 
 def test_shells() -> None:

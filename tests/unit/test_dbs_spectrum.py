@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gamma
 from pathlib import Path
 
@@ -204,6 +204,18 @@ def test_area_scales_the_interface() -> None:
         Z = load_interfaces()[name].impedance(f, 6e-6)
         assert abs(Z) == pytest.approx(size, rel=1e-5)
         assert np.angle(Z, deg=True) == pytest.approx(-90 * load_interfaces()[name].alpha)
+
+
+def test_a_measured_interface_scales_with_the_contact(box: Slab) -> None:
+    area = {name: float(mass.sum()) for name, mass in box.surface.items()}
+    whole = Interface(k=50.0, alpha=0.5)
+    for measured in (area["2"], 3 * area["2"]):
+        on = Interface(k=50.0, alpha=0.5, area=measured)
+        same = replace(whole, k=50.0 * measured / area["2"])
+        found = lead_affine(box, {}, {"2": on}).coupling[on]
+        expected = lead_affine(box, {}, {"2": same}).coupling[same]
+        known = same.admittance(1e3) * expected.toarray()
+        assert np.allclose(on.admittance(1e3) * found.toarray(), known, rtol=1e-12)
 
 
 def test_uniform_tissue_has_one_transfer(box: Slab) -> None:

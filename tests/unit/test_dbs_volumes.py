@@ -215,6 +215,11 @@ def test_nothing_is_activated_outside_the_tissue(sampled: SampledLead) -> None:
     half = Half(lead=lattice.lead, sigma=SIGMA)
     found = activated(steer(half, {2: -2e-3}), FIELD, sample_lead(half, lattice))
     assert found.volume == pytest.approx(0.5 * ring(ball_radius(2e-3)), rel=2e-3)
+    tissue = np.isfinite(found.strength)
+    assert 0.4 < tissue.mean() < 0.6
+    assert found.sampled.volumes[tissue] == pytest.approx(lattice.volumes[tissue], rel=1e-12)
+    assert not found.sampled.volumes[~tissue].any()
+    assert not found.cells[~tissue].any()
 
 
 @dataclass
