@@ -36,8 +36,13 @@ def markdown_table(rows: Iterable[Row]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{r.case}` | {r.quantity} | {r.value:.6g} | {r.reference:.6g} | {r.unit} "
-        f"| {r.error:.2e} | {r.limit:.1e} | {'yes' if r.passed else '**no**'} | {r.source} |"
+        f"| `{r.case}` | {_text(r.quantity)} | {r.value:.6g} | {r.reference:.6g} | {r.unit} "
+        f"| {r.error:.2e} | {r.limit:.1e} | {'yes' if r.passed else '**no**'} | {_text(r.source)} |"
         for r in rows
     ]
     return "\n".join(lines)
+
+
+def _text(words: str) -> str:
+    """Return words as they stand in a cell of a Markdown table."""
+    return words.replace("|", r"\|")

@@ -2,9 +2,9 @@
 
 Elements are boxes in the coordinates of `rheobase.fields.dbs.grid.chart`. A layer is a range of T
 with its own breaks in s and theta; those of the next layer outwards are some of its own, so that
-the fine elements at the rims do not go on to the far field. Where two layers meet, the functions of the
-inner one that do not vanish on the common face are those of the outer one: the field is continuous
-and no node hangs.
+the fine elements at the rims do not go on to the far field. Where two layers meet, the functions of
+the inner one that do not vanish on the common face are those of the outer one: the field is
+continuous and no node hangs.
 
 Functions are polynomials in (s, T, theta), of their own degree in each, through Gauss-Lobatto
 points. Nodes on the axis below the tip are one for all theta.
