@@ -119,12 +119,7 @@ class Lead:
     def surface(self, z: ArrayLike, theta: ArrayLike, off: float = 0.0) -> Floats:
         """Return points at heights and angles, ``off`` (m) from the surface, shape (n, 3)."""
         z, theta = np.broadcast_arrays(np.atleast_1d(z), np.atleast_1d(theta))
-        R = self.model.radius
-        polar = np.minimum(self.model.arc_of(z) / R, 0.5 * np.pi)
-        rho = (R + off) * np.sin(polar)
-        height = np.where(z < R, R - (R + off) * np.cos(polar), z)
-        local = np.stack([rho * np.cos(theta), rho * np.sin(theta), height], axis=1)
-        return self.to_head(local)
+        return self.to_head(self.model.place(self.model.arc_of(z), off, theta))
 
     def contact_centre(self, contact: str | int) -> Floats:
         """Return the middle of a contact (m), shape (3,): of a segment on the surface.

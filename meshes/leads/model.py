@@ -194,6 +194,23 @@ class LeadModel:
         cap = R * np.arccos(1.0 - np.clip(z, 0.0, R) / R)
         return np.asarray(np.where(z <= R, cap, 0.5 * np.pi * R + z - R))
 
+    def place(self, s: ArrayLike, t: ArrayLike, theta: ArrayLike) -> Floats:
+        """Return points of the lead frame (m) at profile coordinates, shape (..., 3).
+
+        Parameters
+        ----------
+        s, t, theta
+            Way along the surface from the middle of the tip (m), distance from the surface (m),
+            angle from x towards y (rad); shapes that broadcast.
+        """
+        R, s = self.radius, np.asarray(s, dtype=np.float64)
+        quarter = 0.5 * np.pi * R
+        polar = np.minimum(s / R, 0.5 * np.pi)
+        far = R + np.asarray(t, dtype=np.float64)
+        rho = far * np.sin(polar)
+        z = R - far * np.cos(polar) + np.maximum(s - quarter, 0.0)
+        return np.stack(np.broadcast_arrays(rho * np.cos(theta), rho * np.sin(theta), z), axis=-1)
+
 
 def _check_row(row: tuple[Contact, ...], where: str) -> None:
     """Refuse segments of one height that overlap or touch."""

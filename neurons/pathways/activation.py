@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -289,16 +288,3 @@ class PathwayActivation:
     def fates(self) -> dict[str, int]:
         """Number of axons by fate."""
         return {f.name.lower(): int((self.fate == f).sum()) for f in Fate}
-
-
-def recruitment_curves(
-    activations: Sequence[PathwayActivation], amplitudes: ArrayLike
-) -> xr.DataArray:
-    """Return the percentages of several pathways, dims (pathway, polarity, amplitude)."""
-    import xarray as xr
-
-    if not activations:
-        raise InputError("expected the activation of a pathway, got none")
-    names = [a.name for a in activations]
-    each = [a.percent(amplitudes).drop_attrs() for a in activations]
-    return xr.concat(each, "pathway").assign_coords(pathway=names).assign_attrs(units="%")

@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.solution.point_sources import PointSources
 from rheobase.fields.dbs.steering.dosing import search, therapeutic_window
 from rheobase.fields.dbs.steering.goals import Goal, shares
 from rheobase.fields.dbs.steering.patterns import allowed, splits
@@ -53,6 +52,7 @@ from rheobase.neurons.pathways.activation import PathwayModel, pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import place_axons
 from rheobase.neurons.pathways.sampled import sample_axons
+from rheobase.validation.point_sources import PointSources
 
 Floats = NDArray[np.float64]
 

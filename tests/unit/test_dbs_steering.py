@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.solution.point_sources import PointSources
 from rheobase.fields.dbs.steering.steer import control, safety_limits, steer
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
+from rheobase.validation.point_sources import PointSources
 
 
 @pytest.fixture(scope="module")

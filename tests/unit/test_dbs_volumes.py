@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.fields.dbs.solution.point_sources import PointSources
 from rheobase.fields.dbs.steering.steer import steer
 from rheobase.fields.dbs.volumes.activated import (
     CurvatureCriterion,
@@ -33,6 +32,7 @@ from rheobase.meshes.regions.region import tissue_region
 from rheobase.validation.axisymmetric import Reference
 from rheobase.validation.axisymmetric_mesh import Setting
 from rheobase.validation.leadfield import ball
+from rheobase.validation.point_sources import PointSources
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,6 @@ from rheobase.neurons.morphology import Floats
 from rheobase.neurons.mrg_stimulus import Courses
 from rheobase.neurons.pathways.activation import (
     pathway_model,
-    recruitment_curves,
     thresholds_over_time,
 )
 from rheobase.neurons.pathways.bundle import bundle
@@ -164,9 +163,9 @@ def test_linear_against_the_double_cable() -> None:
     both = full.activation(patterns[0], unit="mA")
     assert both.threshold[0] == pytest.approx(b[0], rel=2e-3)
     assert (both.threshold[1] > 3 * both.threshold[0]).all()
-    curves = recruitment_curves([both], [0.5, 5.0])
-    assert curves.dims == ("pathway", "polarity", "amplitude")
-    assert curves.sel(polarity="as given").values[0, 1] == 100.0
+    curves = both.percent([0.5, 5.0])
+    assert curves.dims == ("polarity", "amplitude")
+    assert curves.sel(polarity="as given").values[1] == 100.0
 
 
 def test_potentials_over_time() -> None:

@@ -180,10 +180,6 @@ class LeadGrid:
         """Elements of the encapsulation."""
         return np.flatnonzero(self.boxes[:, 1, 1] <= self.encapsulation * (1 + 1e-9))
 
-    def elements_within(self, distance: float) -> NDArray[np.int64]:
-        """Return the elements nearer to the lead's surface than ``distance`` (m, <= reach)."""
-        return np.flatnonzero(self.boxes[:, 1, 0] < distance)
-
     def lattice(
         self, elements: NDArray[np.integer], u: ArrayLike, v: ArrayLike, w: ArrayLike
     ) -> tuple[Floats, Floats]:

@@ -77,7 +77,7 @@ class Lattice:
     def points(self) -> Floats:
         """Middles of the cells in the head (m), shape (n, 3), theta fastest."""
         s, t, theta = np.meshgrid(*self.middles, indexing="ij")
-        points: Floats = self.lead.to_head(shell_points(self._radius, s, t, theta).reshape(-1, 3))
+        points: Floats = self.lead.to_head(self.lead.model.place(s, t, theta).reshape(-1, 3))
         return points
 
     @cached_property
@@ -110,7 +110,7 @@ class Lattice:
         found = []
         for part in product(places, repeat=3):
             at = [x[:-1] + a * np.diff(x) for x, a in zip(edges, part, strict=True)]
-            local = shell_points(self._radius, *np.meshgrid(*at, indexing="ij"))
+            local = self.lead.model.place(*np.meshgrid(*at, indexing="ij"))
             found.append(self.lead.to_head(local.reshape(-1, 3)))
         return found
 
@@ -338,24 +338,6 @@ def lead_lattice(
         theta=np.linspace(0, 2 * np.pi, sectors + 1),
         layers=layers,
     )
-
-
-def shell_points(radius: float, s: Floats, t: Floats, theta: Floats) -> Floats:
-    """Return points (m) of the lead frame at profile coordinates, shape (..., 3).
-
-    Parameters
-    ----------
-    radius
-        Of the lead (m).
-    s, t, theta
-        Way along the profile from the middle of the tip (m), distance from the surface (m), angle
-        from x towards y (rad), one shape.
-    """
-    polar = np.minimum(s / radius, 0.5 * np.pi)
-    far = radius + t
-    r = far * np.sin(polar)
-    z = radius - far * np.cos(polar) + np.maximum(s - 0.5 * np.pi * radius, 0.0)
-    return np.stack([r * np.cos(theta), r * np.sin(theta), z], axis=-1)
 
 
 def part_of_cube(centre: Floats, slope: Floats) -> Floats:
