@@ -14,8 +14,10 @@ from rheobase.fields.dbs.grid.chart import lead_chart
 from rheobase.fields.dbs.grid.domains import Domain, box_domain, ellipsoid_domain, sphere_domain
 from rheobase.fields.dbs.solution.evaluation import gradient, potential
 from rheobase.fields.dbs.solution.response import LeadResponse, unit_responses
+from rheobase.fields.dbs.solution.shares import tissue_shares
 from rheobase.fields.dbs.solution.store import load_response
 from rheobase.fields.dbs.solution.system import ENCAPSULATION, Encapsulation, assemble
+from rheobase.fields.tensors import matrices
 from rheobase.meshes.leads.catalogue import custom_lead, lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.leads.medium import nested_spheres, uniform
@@ -258,6 +260,16 @@ def test_several_tissues() -> None:
     b = np.random.default_rng(5).normal(size=system.n)
     parts = np.sum([system.sigma[k] * (system.stiffness[k] @ b) for k in system.parts], axis=0)
     np.testing.assert_allclose(K @ b, parts, atol=1e-12 * np.abs(parts).max())
+
+
+def test_air_in_elements_with_tissue_conducts_a_little() -> None:
+    system = assemble(LEAD, uniform(0.2), BALL, resolution=COARSE)
+    medium = nested_spheres([0.02], [0.2], centre=[0, 0, 4.25e-3])
+    some, tensors = tissue_shares(system.grid, LEAD, medium)[1]
+    assert len(some) < system.grid.n_elements  # those of air alone are left out
+    share = np.linalg.eigvalsh(matrices(tensors.astype(np.float64)))
+    assert share.min() == pytest.approx(1e-4, rel=1e-4)
+    assert share.max() == pytest.approx(1.0, rel=1e-6)
 
 
 def test_a_thick_encapsulation_is_all_there() -> None:

@@ -25,7 +25,7 @@ from rheobase.fields.dbs.volumes.lattice import lead_lattice, part_of_cube
 from rheobase.fields.dbs.volumes.voxels import grid_around, on_grid, strength_at, write_volume
 from rheobase.fields.dbs.volumes.zones import ball_zone, image_zone, overlap, region_zone
 from rheobase.meshes.head import Head
-from rheobase.meshes.leads.catalogue import lead_model
+from rheobase.meshes.leads.catalogue import custom_lead, lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.regions.region import ball as region_ball
 from rheobase.meshes.regions.region import tissue_region
@@ -90,6 +90,25 @@ def test_cells_fill_the_shell_around_the_lead(sampled: SampledLead) -> None:
     assert lattice.volumes.sum() == pytest.approx(shell, rel=1e-12)
     assert model.radius == pytest.approx(R)
     assert (lattice.lead.outside(lattice.points) > 0).all()
+
+
+def test_planes_across_the_cap() -> None:
+    """Cells on the cap widen towards its rim and away from it: the means of a height show it."""
+    model = custom_lead("tip", diameter_mm=2e3 * R, layout="tip", tip_contact_mm=1.5)
+    lead = Lead(model=model, tip=np.zeros(3), direction=np.array([0.0, 0.0, 1.0]))
+    lattice = lead_lattice(lead, reach=1.5 * R)
+
+    def below(z: float, radius: float) -> float:
+        """Return the volume of a ball, the tip's middle its own, below a height."""
+        h = max(z - R + radius, 0.0)
+        return float(np.pi * h**2 * (radius - h / 3))
+
+    heights = np.linspace(0.05, 0.95, 19) * R
+    part = [lattice.part_above(z - lattice.points[:, 2]) @ lattice.volumes for z in heights]
+    exact = [below(z, R + lattice.t[-1]) - below(z, R) for z in heights]
+    error = np.array(part) / exact - 1
+    assert abs(error.mean()) < 3e-4
+    assert np.abs(error).max() < 2e-3
 
 
 @pytest.mark.parametrize("name", ["NeuroPace DL-344-10", "DIXI D08-18AM", "FHC WU rat"])

@@ -95,6 +95,18 @@ def test_separate_gives_the_same_thresholds() -> None:
     assert found.amplitude == pytest.approx(direct.amplitude, rel=1e-3)
 
 
+def test_ends_in_a_uniform_field() -> None:
+    # only the ends feel it: the last node where the fibre ends, the one before it where the
+    # potential is all that goes on; longer fibres and the other way round are the same
+    V = [sign * AXON.compartments(n) for n in (15, 21) for sign in (-1.0, 1.0)]
+    active, passive = (mrg_thresholds(AXON, V, 100e-6, ends=e) for e in ("active", "passive"))
+    assert active.amplitude == pytest.approx(np.full(4, active.amplitude[0]), rel=2e-3)
+    assert passive.amplitude == pytest.approx(np.full(4, passive.amplitude[0]), rel=5e-3)
+    assert active.site.tolist() == [14, 0, 20, 0]
+    assert (passive.amplitude > 1.8 * active.amplitude).all()
+    assert np.isfinite(passive.amplitude).all()
+
+
 def test_no_spike_is_infinite() -> None:
     found = mrg_thresholds(AXON, [np.zeros(331), cathode()], 100e-6)
     assert np.isinf(found.amplitude[0])
