@@ -1,0 +1,1 @@
+"""Focused ultrasound: media, sources, pressure, heat."""
