@@ -1,0 +1,1 @@
+"""Grids of columns of elements: polynomials, and layers that follow interfaces."""
