@@ -278,7 +278,7 @@ class FieldBasis:
         """Return the place of the source called ``name``."""
         return self.names.index(check_option("source", name, self.names))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the basis to one HDF5 file; it appears only when complete.
 
         Raises
@@ -312,7 +312,7 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
 _ARRAYS = ("E", "potential", "split_of_tet", "split_node", "split_label")
 
 
-def load_basis(path: Path) -> FieldBasis:
+def load_basis(path: Path | str) -> FieldBasis:
     """Read a basis that `FieldBasis.save` wrote.
 
     Raises

@@ -204,7 +204,7 @@ class Recruitment:
             attrs={"mode": self.mode, "notes": "; ".join(self.notes)},
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write `to_xarray` as NetCDF; the file is whole or absent.
 
         Raises

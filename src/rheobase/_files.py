@@ -21,7 +21,7 @@ CHUNK = 32_768
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside ``path``; it takes the name only when the block succeeds.
 
     An error, an interrupt or a full disk leaves the old file, or none, never a half-written one.
@@ -31,6 +31,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     InputError
         If the folder cannot be written to or the disk is full.
     """
+    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)

@@ -325,8 +325,8 @@ def test_bad_input(tmp_path: Path) -> None:
 
 
 def test_file(response: LeadResponse, tmp_path: Path) -> None:
-    response.save(tmp_path / "lead.h5")
-    again = load_response(tmp_path / "lead.h5")
+    response.save(str(tmp_path / "lead.h5"))
+    again = load_response(str(tmp_path / "lead.h5"))
     points = np.random.default_rng(4).normal(size=(20, 3)) * 5e-3
     np.testing.assert_array_equal(again.field(points), response.field(points))
     np.testing.assert_array_equal(again.Z, response.Z)

@@ -109,8 +109,8 @@ class LeadResponse:
         np.negative(E, out=E)
         return E
 
-    def save(self, path: Path) -> None:
-        """Write it to one HDF5 file; `rheobase.fields.dbs.solution.store.load_response` reads it.
+    def save(self, path: Path | str) -> None:
+        """Write it to one HDF5 file; `rheobase.fields.dbs.load_response` reads it.
 
         Raises
         ------

@@ -24,7 +24,7 @@ ARRAYS = ("conn", "values", "Z")
 LENGTHS = ("radius", "reach", "z_stretch", "z_top", "z_centre")
 
 
-def save_response(response: LeadResponse, path: Path) -> None:
+def save_response(response: LeadResponse, path: Path | str) -> None:
     """Write the unit responses of a lead to one file; it appears only when complete.
 
     Raises
@@ -69,7 +69,7 @@ def save_response(response: LeadResponse, path: Path) -> None:
                 file.create_dataset(f"layers/{i}/{axis}", data=getattr(layer, axis))
 
 
-def load_response(path: Path) -> LeadResponse:
+def load_response(path: Path | str) -> LeadResponse:
     """Read what `save_response` wrote.
 
     Raises
