@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -211,5 +212,6 @@ def draw_cortex(
         if render(drawn, file):
             panel.imshow(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
         else:
-            panel.text(0.5, 0.5, CURE, ha="center", wrap=True, transform=panel.transAxes)
+            words = {"ha": "center", "va": "center", "fontsize": 7, "transform": panel.transAxes}
+            panel.text(0.5, 0.5, fill(CURE, 32), **words)
     return ScalarMappable(Normalize(0.0, limit), "viridis")

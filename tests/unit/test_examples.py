@@ -18,6 +18,7 @@ from rheobase.meshes.heads.sphere import shell_sheet
 from rheobase.meshes.spaces import Affine, Registration
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.filterwarnings("error:constrained_layout:UserWarning")
 
 
 @pytest.fixture(scope="module")
