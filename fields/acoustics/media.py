@@ -86,7 +86,7 @@ class Fluid:
         46.052
         """
         check_positive("frequency (Hz)", frequency)
-        loss = decibels_per_cm * 100.0 * NEPER_PER_DB
+        loss = float(decibels_per_cm * 100.0 * NEPER_PER_DB)
         return cls(
             name=name,
             sound_speed=sound_speed,
