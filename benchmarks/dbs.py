@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -32,6 +33,8 @@ from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import Lead, place_lead
 from rheobase.meshes.leads.medium import ImageMedium, from_image, uniform
 from rheobase.meshes.tissues import tissue
+from rheobase.validation.axisymmetric import Reference
+from rheobase.validation.axisymmetric_mesh import Setting
 
 Floats = NDArray[np.float64]
 
@@ -125,6 +128,21 @@ def eight() -> str:
     return f"{made.report.unknowns:,} unknowns, impedances {Z} ohm"
 
 
+def tip() -> str:
+    """Solve for that lead in the image moved by half a voxel, and its tip in uniform tissue."""
+    half = 0.5e-3 * nibabel.load(IMAGE).affine[:3, :3].sum(axis=1)
+    here = lead("Boston Scientific Cartesia DB-2202")
+    moved = replace(here, tip=here.tip - half)  # the lead in place of the image
+    made = unit_responses(moved, brain(IMAGE), sphere_domain(REACH, TARGET - half))
+    Z = ", ".join(f"{z:.1f}" for z in np.diag(made.Z))
+    alone = place_lead(here.model, target=(0, 0, 0), direction=(0, 0, 1))
+    ball = sphere_domain(REACH, (0, 0, CONTACT))
+    one = unit_responses(alone, uniform(0.2), ball, insulated=here.model.names[1:]).Z[0, 0]
+    setting = Setting(contacts=(here.model.contact(1).z,), lead_radius=here.model.radius)
+    exact = Reference(setting, order=7, levels=5).impedance[0, 0].real
+    return f"half a voxel off {Z} ohm; tip in 0.2 S/m {one:.2f} ohm, exact {exact:.2f}"
+
+
 def pathway() -> str:
     """Compute the time courses of all fibres' points from all harmonics up to the cutoff."""
     lines = fibres()
@@ -145,7 +163,7 @@ def pathway() -> str:
     )
 
 
-CASES = {f.__name__: f for f in (sphere, volume, eight, pathway)}
+CASES = {f.__name__: f for f in (sphere, volume, eight, tip, pathway)}
 IMAGE = Path(tempfile.gettempdir()) / "rheobase_dbs_benchmark.nii.gz"
 
 
