@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option, check_positive
+from rheobase.fields.heat.phases import Phase
 
 RAMPS = {"linear": 1 / 3, "cosine": 3 / 8}
 """Mean square of each shape of ramp: t/T, and (1 - cos(pi t/T))/2."""
@@ -26,23 +27,6 @@ _HELD = {
     "duration": "train_duration",
 }  # what each time must hold
 _SLACK = 1e-9  # of an interval: what rounding may take from a whole number of them
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phase:
-    """A stretch of time in which the heating power is constant.
-
-    Parameters
-    ----------
-    start, end
-        Limits (s).
-    power
-        Mean of the squared envelope, 0 to 1.
-    """
-
-    start: float
-    end: float
-    power: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

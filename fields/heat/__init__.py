@@ -1,0 +1,1 @@
+"""Heat in tissue: Pennes' equation on a mesh, thermal dose."""
