@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_positive
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.tissue_labels import LabelOption, image_tissues, relabelled
+from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.regions.parcels import LabelImage
 from rheobase.meshes.spaces import checked
 from rheobase.meshes.tissues import Tissue
@@ -78,9 +79,14 @@ class HeadMedium:
             self._rows = np.append(tensors.rows(len(head.mesh.tets)), np.int32(-1))
 
     @property
+    def mesh(self) -> TetMesh:
+        """The mesh."""
+        return self._locator.mesh
+
+    @property
     def bounds(self) -> Floats:
         """See `Medium`."""
-        nodes = self._locator.mesh.nodes
+        nodes = self.mesh.nodes
         return np.stack([nodes.min(axis=0), nodes.max(axis=0)])
 
     def labels(self, points: ArrayLike) -> Labels:
