@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option, check_positive
+from rheobase.neurons.gating import transition_rate
 from rheobase.neurons.morphology import Floats
 
 Sizes = Literal["published", "interpolated"]
@@ -216,17 +217,7 @@ def gate_rates(v: NDArray[np.float64]) -> tuple[Floats, Floats]:
     warm = data["common"]["temperature_C"]
     steady, rate = np.empty((len(v), 4)), np.empty((len(v), 4))
     for k, gate in enumerate(data["gates"][name] for name in "mhps"):
-        alpha, beta = (_rate(v, **gate[side]) for side in ("alpha", "beta"))
+        alpha, beta = (transition_rate(v, **gate[side]) for side in ("alpha", "beta"))
         steady[:, k] = alpha / (alpha + beta)
         rate[:, k] = gate["q10"] ** ((warm - gate["reference_C"]) / 10) * (alpha + beta)
     return steady, rate
-
-
-def _rate(v: Floats, *, form: str, A: float, B: float, C: float) -> Floats:
-    x = (v + B) / C
-    if form == "sigmoid":
-        return A / (1 + np.exp(-x))
-    near = np.abs(x) < 1e-6
-    safe = np.where(near, 1.0, x)
-    out: Floats = A * C * np.where(near, 1.0, safe / -np.expm1(-safe))
-    return out

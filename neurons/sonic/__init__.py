@@ -1,0 +1,1 @@
+"""Neurons under ultrasound by intramembrane cavitation: sonophore, effective rates, thresholds."""
