@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Protocol, TypeIs
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,7 @@ BLUR = 0.8
 EDGE = (6.0 * np.sqrt(2.0)) ** (1 / 3)
 
 
+@runtime_checkable
 class Anatomy(Protocol):
     """A head as a beam sees it."""
 
@@ -248,13 +249,8 @@ def anatomy_of(
         return LabelAnatomy(source, detail=mesh_detail(source), fluids=fluids)
     if isinstance(source, ImageMedium):
         return ImageAnatomy(source, corners, fluids)
-    if not is_anatomy(source):
+    if not isinstance(source, Anatomy):
         return LabelAnatomy(source, detail=0.0, fluids=fluids)
     if fluids:
         raise InputError("expected no fluids beside an image that has its own")
     return source
-
-
-def is_anatomy(source: Medium | Anatomy) -> TypeIs[Anatomy]:
-    """Return whether it tells of sound itself."""
-    return hasattr(source, "sound")

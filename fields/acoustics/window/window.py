@@ -95,8 +95,8 @@ class WindowMaterial:
     def materials(self, points: ArrayLike, frequency: float) -> tuple[Floats, Floats, Floats]:
         """Return sound speed (m/s), density (kg/m³) and loss (Np/m) at points of the beam frame.
 
-        Where the layers describe the head, it is layered between its smooth surfaces; elsewhere,
-        and behind the skull, points have what the head has there (`Anatomy`).
+        Where the layers describe the head, it is layered between its smooth surfaces; elsewhere
+        a point is of the kind that the head has there (`Anatomy`), and so is bone behind the skull.
 
         Parameters
         ----------
@@ -124,15 +124,20 @@ class WindowMaterial:
         within = layer == len(self.layers.surfaces)
         there = to_head(self.frame, p)
         kind = self.anatomy.kinds(there)
-        take = ~self.conforming(x, y)
+        beside = ~self.conforming(x, y)
         # bone behind the skull, unless it is the skull's own border
         margin = APART * self.anatomy.detail
-        take |= within & (kind >= Kind.COMPACT) & (z > self.layers.surfaces[-1](x, y) + margin)
-        if self.inside == "labels":
-            soft = (int(Kind.SOFT), int(Kind.BRAIN))
-            take |= np.isin(layer_kind, soft) & np.isin(kind, soft)
+        behind = within & (z > self.layers.surfaces[-1](x, y) + margin)
+        bone = kind >= Kind.COMPACT
+        take = (beside | behind) & bone
         if self.anatomy.graded:
-            take |= layer_kind >= Kind.COMPACT
+            take |= ~beside & (layer_kind >= Kind.COMPACT)
+        soft = (kind == Kind.SOFT) | (kind == Kind.BRAIN)
+        if self.inside == "labels":
+            take |= soft & (beside | (layer_kind == Kind.SOFT) | (layer_kind == Kind.BRAIN))
+        for one in (Kind.OUTSIDE, Kind.SOFT, Kind.BRAIN):
+            if one in self.kinds:
+                out[beside & (kind == one)] = table[self.kinds.index(one)]
         own = self.anatomy.sound(there[take], frequency, within[take])
         out[take] = np.where(np.isfinite(own), own, out[take])
         return out
@@ -179,7 +184,7 @@ def beam_window(
         Standard deviation of the smoothing (m); an edge of the tetrahedra of bone, or three voxels,
         if None.
     spacing
-        Of the rays (m); the size of the head's elements if None, within 24 to 160 rays a width.
+        Of the rays (m); a third of the smoothing if None, within 24 to 160 rays a width.
     least
         Least thickness of a layer (m); 0.3 mm or 0.15 of the skull's thickness if None.
     fluids
@@ -206,7 +211,7 @@ def beam_window(
     smoothing = anatomy.smoothing if smoothing is None else smoothing
     if spacing is None:
         wide = 2.0 * max(half)
-        spacing = float(np.clip(anatomy.detail or wide / EXACT, wide / MOST, wide / FEWEST))
+        spacing = float(np.clip(smoothing / 3 or wide / EXACT, wide / MOST, wide / FEWEST))
     check_positive("spacing of rays (m)", spacing)
     step = 0.5 * anatomy.detail or (ends[1] - ends[0]) / STEPS
     x, y = (np.linspace(-h, h, max(round(2 * h / spacing), 4) + 1) for h in half)
