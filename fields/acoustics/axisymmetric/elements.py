@@ -1,4 +1,4 @@
-"""Matrices of a layer of elements, its interior eliminated down to its two faces."""
+"""Matrices of a layer of elements, what is inside each element eliminated."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def layer_matrices(grid: AxialGrid, layer: int, wavenumber: complex, density: fl
     in_z = base * s_r / s_z * half / z_t
     mass = base * s_r * s_z * z_t * half
 
-    def term(left_z: Floats, right_z: Floats, left_r: Floats, right_r: Floats, w: Complexes) -> Complexes:
+    def term(
+        left_z: Floats, right_z: Floats, left_r: Floats, right_r: Floats, w: Complexes
+    ) -> Complexes:
         of_r = np.einsum("qi,qk->qik", left_r, right_r).reshape(m, n * n)
         of_z = np.einsum("qj,ql->jlq", left_z, right_z).reshape(n * n, m)
         out: Complexes = (of_z @ (w @ of_r)).reshape(-1, n, n, n, n)  # (c, j, l, i, k)
@@ -66,77 +68,56 @@ class Layout:
     inner, rim
         Local numbers (of n * n, z first) of an element's own unknowns and of those it shares.
     shared
-        Number of each of ``rim`` in the layer, (n_columns, len(rim)): upright edges, then the
-        lower face, then the upper one.
-    edges, face
-        Count of unknowns inside upright edges and on one face.
+        Number of each of ``rim`` in the layer, (n_columns, len(rim)): the lower face, then upright
+        edges, then the upper face.
+    face, edges
+        Count of unknowns on one face and inside upright edges.
     """
 
     inner: Ints
     rim: Ints
     shared: Ints
-    edges: int
     face: int
+    edges: int
 
 
 def layout(order: int, columns: int) -> Layout:
     """Return the layout of layers of elements."""
     n = order + 1
     local = np.arange(n * n).reshape(n, n)
-    rim = np.concatenate([local[1:-1, 0], local[1:-1, -1], local[0], local[-1]])
     edges, face = (columns + 1) * (order - 1), columns * order + 1
     c = np.arange(columns)[:, None]
-    upright = c * (order - 1) + np.arange(2 * (order - 1))
-    along = edges + c * order + np.arange(n)
+    along = c * order + np.arange(n)
+    upright = face + c * (order - 1) + np.arange(2 * (order - 1))
     return Layout(
         inner=local[1:-1, 1:-1].ravel(),
-        rim=rim,
-        shared=np.concatenate([upright, along, along + face], axis=1),
-        edges=edges,
+        rim=np.concatenate([local[0], local[1:-1, 0], local[1:-1, -1], local[-1]]),
+        shared=np.concatenate([along, upright, along + face + edges], axis=1),
         face=face,
+        edges=edges,
     )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Condensed:
-    """A layer of elements as seen from its two faces.
+    """A layer of elements without the unknowns inside them.
 
     Attributes
     ----------
-    matrix
-        Matrix of its lower and upper face, (2 face, 2 face).
-    load
-        Loads seen there, (2 face, n_loads).
-    inner, upright
-        What unknowns inside elements, (n_columns, n_inner, n_rim + n_loads), and inside upright
-        edges, (edges, 2 face + n_loads), answer to those around them and to the loads.
-    layout
-        Where they stand.
+    matrix, load
+        Of the unknowns that elements share, (n, n) and (n, n_loads).
+    inner
+        What the others answer to those around them and to the loads, for `recover`,
+        (n_columns, n_inner, n_rim + n_loads).
     """
 
     matrix: Complexes
     load: Complexes
     inner: Complexes
-    upright: Complexes
-    layout: Layout
-
-    def recover(self, faces: Complexes) -> Complexes:
-        """Return the values at the nodes of each element from those at the two faces.
-
-        (2 face, n_loads) -> (n_columns, n_local, n_loads).
-        """
-        where = self.layout
-        n_faces, n_rim = len(faces), len(where.rim)
-        edges = self.upright[:, n_faces:] - self.upright[:, :n_faces] @ faces
-        rim = np.concatenate([edges, faces])[where.shared]
-        out = np.empty((len(rim), n_rim + len(where.inner), faces.shape[1]), complex)
-        out[:, where.rim] = rim
-        out[:, where.inner] = self.inner[..., n_rim:] - self.inner[..., :n_rim] @ rim
-        return out
 
 
 def condense(matrices: Complexes, loads: Complexes, where: Layout) -> Condensed:
-    """Eliminate what is inside elements, then inside their upright edges.
+    """Eliminate what is inside elements.
 
     Parameters
     ----------
@@ -147,22 +128,36 @@ def condense(matrices: Complexes, loads: Complexes, where: Layout) -> Condensed:
     where
         The layout.
     """
-    columns, n_local = loads.shape[:2]
+    columns, n_local, n_loads = loads.shape
     full = np.concatenate([matrices.reshape(columns, n_local, n_local), loads], axis=2)
-    outer = np.concatenate([where.rim, np.arange(n_local, full.shape[2])])
+    outer = np.concatenate([where.rim, np.arange(n_local, n_local + n_loads)])
     inside, rim = full[:, where.inner], full[:, where.rim]
     inner = np.linalg.solve(inside[:, :, where.inner], inside[:, :, outer])
     rim = rim[:, :, outer] - rim[:, :, where.inner] @ inner
-    n = where.edges + 2 * where.face
-    total = np.zeros((n, n + loads.shape[2]), complex)
-    extra = np.broadcast_to(np.arange(n, total.shape[1]), (columns, loads.shape[2]))
+    n = 2 * where.face + where.edges
+    total: Complexes = np.zeros((n, n + n_loads), complex)
+    extra = np.broadcast_to(np.arange(n, n + n_loads), (columns, n_loads))
     across = np.concatenate([where.shared, extra], axis=1)
     for some in (slice(0, None, 2), slice(1, None, 2)):  # columns that share no unknown
         total[where.shared[some][:, :, None], across[some][:, None, :]] += rim[some]
-    e = where.edges
-    upright = np.linalg.solve(total[:e, :e], total[:e, e:])
-    faces = total[e:, e:] - total[e:, :e] @ upright
-    m = 2 * where.face
-    return Condensed(
-        matrix=faces[:, :m], load=faces[:, m:], inner=inner, upright=upright, layout=where
-    )
+    return Condensed(matrix=total[:, :n], load=total[:, n:], inner=inner)
+
+
+def recover(inner: Complexes, shared: Complexes, where: Layout) -> Complexes:
+    """Return the values at the nodes of each element, (n_columns, n * n, n_loads).
+
+    Parameters
+    ----------
+    inner
+        Of the layer's `Condensed`.
+    shared
+        Values of the unknowns that elements share, (n, n_loads).
+    where
+        The layout.
+    """
+    n_rim = len(where.rim)
+    rim = shared[where.shared]
+    out = np.empty((len(rim), n_rim + len(where.inner), shared.shape[1]), complex)
+    out[:, where.rim] = rim
+    out[:, where.inner] = inner[..., n_rim:] - inner[..., :n_rim] @ rim
+    return out

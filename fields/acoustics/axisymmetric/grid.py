@@ -19,16 +19,17 @@ Ints = NDArray[np.intp]
 
 #: Thickness of the absorbing rims in wavelengths, and how much they take off a wave that goes
 #: straight in and back (nepers).
-RIM, RIM_LOSS = 1.5, 16.0
+RIM, RIM_LOSS = 2.0, 24.0
 #: Power of the distance into a rim by which the stretch grows.
 RIM_POWER = 2
+STRENGTH = (RIM_POWER + 1) * RIM_LOSS / (4.0 * np.pi * RIM)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rim:
-    """Complex stretch x + int (s - 1) dx of a coordinate outside a range: a perfectly matched layer.
+    """Complex stretch of a coordinate outside a range: a perfectly matched layer.
 
-    s = 1 - i strength (d / width)^2 at a distance d outside (Berenger 1994, DOI
+    s = 1 - i a (d / width)^2 at a distance d outside (Berenger 1994, DOI
     10.1006/jcph.1994.1159, in the stretched coordinates of Chew & Weedon 1994, DOI
     10.1002/mop.4650071304).
     """
@@ -37,20 +38,16 @@ class Rim:
     high: float
     width_low: float
     width_high: float
-    strength_low: float
-    strength_high: float
 
     def stretch(self, x: Floats) -> tuple[Complexes, Complexes]:
         """Return the stretched coordinate and s = its derivative."""
-        below = np.maximum(self.low - x, 0.0) / max(self.width_low, 1e-300)
+        below = np.maximum(self.low - x, 0.0) / self.width_low
         above = np.maximum(x - self.high, 0.0) / self.width_high
         n = RIM_POWER
-        s = 1.0 - 1j * (self.strength_low * below**n + self.strength_high * above**n)
-        shift = (
-            self.strength_high * self.width_high * above ** (n + 1)
-            - self.strength_low * self.width_low * below ** (n + 1)
-        ) / (n + 1)
-        return x - 1j * shift, s
+        shift = self.width_high * above ** (n + 1) - self.width_low * below ** (n + 1)
+        far = x - 1j * STRENGTH / (n + 1) * shift
+        slope = 1.0 - 1j * STRENGTH * (below**n + above**n)
+        return far.astype(np.complex128), slope.astype(np.complex128)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +89,30 @@ class AxialGrid:
         """Number of layers."""
         return len(self.faces) - 1
 
+    @property
+    def inner_columns(self) -> int:
+        """Number of columns within the radius."""
+        return int(np.searchsorted(self.breaks, self.radius * (1.0 + 1e-9))) - 1
+
+    @property
+    def inner_layers(self) -> tuple[int, int]:
+        """First layer within the depth range and the one after its last."""
+        axis = self.faces[:, 0]
+        slack = 1e-9 * (self.depth[1] - self.depth[0])
+        first = int(np.searchsorted(axis, self.depth[0] - slack))
+        return first, int(np.searchsorted(axis, self.depth[1] - slack))
+
+    def kind(self, layer: int) -> tuple[int, float] | None:
+        """Return region and thickness of a flat layer in the depth range, whose matrices they fix.
+
+        None for other layers.
+        """
+        low, high = self.faces[layer : layer + 2]
+        first, last = self.inner_layers
+        if not first <= layer < last or np.ptp(low) or np.ptp(high):
+            return None
+        return int(self.region[layer]), round(float(high[0] - low[0]), 12)
+
     def locate(self, r: ArrayLike, z: ArrayLike) -> tuple[Ints, Ints, Floats, Floats]:
         """Return layer, column and local coordinates in [-1, 1]^2 (in r, in z) of points (n,)."""
         r, z = np.asarray(r, dtype=float), np.asarray(z, dtype=float)
@@ -101,9 +122,7 @@ class AxialGrid:
         nodes = column[:, None] * self.order + np.arange(self.order + 1)
         heights = np.einsum("kpn,pn->kp", self.faces[:, nodes], lagrange(self.order, x))
         layer = np.clip((heights <= z).sum(axis=0) - 1, 0, self.layers - 1)
-        low, high = (
-            np.take_along_axis(heights, (layer + i)[None], axis=0)[0] for i in (0, 1)
-        )
+        low, high = (np.take_along_axis(heights, (layer + i)[None], axis=0)[0] for i in (0, 1))
         return layer, column, x, 2.0 * (z - low) / (high - low) - 1.0
 
 
@@ -115,6 +134,7 @@ def axial_grid(
     radius: float,
     order: int,
     per_wavelength: float,
+    ahead: float,
 ) -> AxialGrid:
     """Return a grid whose faces are the medium's interfaces.
 
@@ -130,6 +150,8 @@ def axial_grid(
         Order of the elements.
     per_wavelength
         Points a wavelength.
+    ahead
+        z of a plane in the first fluid at which elements end, where there is room for it.
 
     Raises
     ------
@@ -145,46 +167,37 @@ def axial_grid(
     nodes = nodes_of(breaks, order)
     inside = np.minimum(nodes, radius)
     heights = medium.heights(inside, 0.0)
+    medium.check(inside, 0.0)
     _check_round(medium, inside, heights, size.min())
-    layers = layer_faces(heights, depth, size)
-    ends = []
-    for wave, thick, sign, start in (
-        (waves[0], size[0], -1.0, depth[0]),
-        (waves[-1], size[-1], 1.0, depth[1]),
-    ):
-        n = ceil(round(RIM * wave / thick, 9))
-        ends.append(start + sign * RIM * wave * np.arange(1, n + 1)[:, None] / n + 0.0 * nodes)
-    strength = (RIM_POWER + 1) * RIM_LOSS / (4.0 * np.pi * RIM)
+    room = 0.25 * size[0]
+    if depth[0] + room < ahead < (heights[0].min() if len(heights) else depth[1]) - room:
+        level = np.full((1, len(nodes)), ahead)
+        layers = layer_faces(np.concatenate([level, heights]), depth, np.append(size[0], size))
+        region = np.maximum(layers.region - 1, 0)
+    else:
+        layers = layer_faces(heights, depth, size)
+        region = layers.region
+    front = depth[0] - _rim_planes(waves[0], size[0], len(nodes))[::-1]
+    back = depth[1] + _rim_planes(waves[-1], size[-1], len(nodes))
+    regions = (np.zeros(len(front), np.intp), region, np.full(len(back), len(waves) - 1))
     return AxialGrid(
         order=order,
         breaks=breaks,
-        faces=np.concatenate([ends[0][::-1], layers.faces, ends[1]]),
-        region=np.concatenate(
-            [
-                np.zeros(len(ends[0]), np.intp),
-                layers.region,
-                np.full(len(ends[1]), len(waves) - 1),
-            ]
-        ),
+        faces=np.concatenate([front, layers.faces, back]),
+        region=np.concatenate(regions),
         radius=radius,
         depth=depth,
-        rim_r=Rim(
-            low=0.0,
-            high=radius,
-            width_low=0.0,
-            width_high=rim,
-            strength_low=0.0,
-            strength_high=strength,
-        ),
+        rim_r=Rim(low=0.0, high=radius, width_low=rim, width_high=rim),
         rim_z=Rim(
-            low=depth[0],
-            high=depth[1],
-            width_low=RIM * waves[0],
-            width_high=RIM * waves[-1],
-            strength_low=strength,
-            strength_high=strength,
+            low=depth[0], high=depth[1], width_low=RIM * waves[0], width_high=RIM * waves[-1]
         ),
     )
+
+
+def _rim_planes(wave: float, thickness: float, nodes: int) -> Floats:
+    """Return the distances of the planes in a rim from where it begins, (n, nodes)."""
+    n = ceil(round(RIM * wave / thickness, 9))
+    return np.repeat(RIM * wave * np.arange(1, n + 1)[:, None] / n, nodes, axis=1)
 
 
 def _check_round(medium: LayeredMedium, r: Floats, heights: Floats, size: float) -> None:

@@ -43,7 +43,9 @@ def gll(order: int) -> tuple[Floats, Floats]:
             inner, legendre.legder(slope)
         )
     nodes = 0.5 * (nodes - nodes[::-1])
-    weights = 2.0 / (order * (order + 1) * legendre.legval(nodes, top) ** 2)
+    weights = np.asarray(
+        2.0 / (order * (order + 1) * legendre.legval(nodes, top) ** 2), dtype=np.float64
+    )
     nodes.flags.writeable = weights.flags.writeable = False
     return nodes, weights
 
@@ -51,7 +53,7 @@ def gll(order: int) -> tuple[Floats, Floats]:
 @cache
 def _to_legendre(order: int) -> Floats:
     """Return the matrix from values at the nodes to Legendre coefficients."""
-    return np.linalg.inv(legendre.legvander(gll(order)[0], order))
+    return np.asarray(np.linalg.inv(legendre.legvander(gll(order)[0], order)), dtype=np.float64)
 
 
 def lagrange(order: int, x: ArrayLike) -> Floats:
