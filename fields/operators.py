@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.fields.native import library
 from rheobase.meshes.mesh import TetMesh
 
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 def _library() -> ctypes.CDLL:
     import rheobase.fields
 
-    folders = [Path(p) for p in rheobase.fields.__path__]
-    for folder in folders:
-        if (folder / "_forms.so").exists():
-            return ctypes.CDLL(str(folder / "_forms.so"))
-    raise RuntimeError(
-        f"the compiled forms are missing from {', '.join(map(str, folders))}: install the package "
-        "again ('./run python -V' in a checkout)"
-    )
+    return library(rheobase.fields.__path__, "_forms.so")
 
 
 def _pointer(name: str) -> int:

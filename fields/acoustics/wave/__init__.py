@@ -1,0 +1,1 @@
+"""Waves in a window of columns: explicit spectral elements, steady or pulsed."""
