@@ -57,6 +57,9 @@ class Anatomy(Protocol):
     detail: float
     """Size of the least thing it tells of (m): edges of tetrahedra or voxels; 0 where exact."""
 
+    gap: float
+    """Widest gap in bone along a ray (m) that belongs to the bone."""
+
     smoothing: float
     """Standard deviation (m) of a smoothing that takes away steps and facets, not anatomy."""
 
@@ -68,6 +71,18 @@ class Anatomy(Protocol):
 
     def kinds(self, points: Floats) -> Kinds:
         """Return the `Kind` at points of the head (m), shape (n,)."""
+        ...
+
+    def edge(self, points: Floats, inward: Floats) -> Floats:
+        """Return how far along ``inward`` bone begins from points where `kinds` has it begin (m).
+
+        Parameters
+        ----------
+        points
+            Head coordinates (m), shape (n, 3).
+        inward
+            Unit vector from them into the bone, shape (3,).
+        """
         ...
 
     def fluid(self, kind: Kind, points: Floats) -> Fluid | None:
@@ -116,7 +131,7 @@ class LabelAnatomy:
         self, medium: Medium, *, detail: float, fluids: Mapping[str, Fluid] | None = None
     ) -> None:
         self.medium = medium
-        self.detail = detail
+        self.detail = self.gap = detail
         self.smoothing = SMOOTHING_MESH * detail
         self.graded = False
         self.notes: tuple[str, ...] = ()
@@ -152,6 +167,10 @@ class LabelAnatomy:
     def kinds(self, points: Floats) -> Kinds:
         """See `Anatomy`."""
         return self._kind[self.medium.labels(points)]
+
+    def edge(self, points: Floats, inward: Floats) -> Floats:
+        """See `Anatomy`: labels begin where they begin."""
+        return np.zeros(len(points))
 
     def fluid(self, kind: Kind, points: Floats) -> Fluid | None:
         """See `Anatomy`: that of the most frequent tissue whose fluid is known."""

@@ -76,8 +76,7 @@ def cast(
     """Cast a ray from each lateral place.
 
     The skull of a ray is the bone before the first brain it meets, the first bone where the anatomy
-    does not tell brain from other soft tissue; gaps in bone that are less than three steps wide
-    are bone.
+    does not tell brain from other soft tissue; narrow gaps in bone (`Anatomy.gap`) are bone.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def _cast(
     points[..., 2] = z
     kinds = anatomy.kinds(to_head(frame, points.reshape(-1, 3))).reshape(n, m)
     within = kinds != Kind.OUTSIDE
-    bone = _closed(kinds >= Kind.COMPACT)
+    bone = _closed(kinds >= Kind.COMPACT, round(anatomy.gap / (z[1] - z[0])))
     starts = bone & ~np.pad(bone, ((0, 0), (1, 0)))[:, :-1]
     run = np.cumsum(starts, axis=1)
     brain = kinds == Kind.BRAIN
@@ -143,6 +142,10 @@ def _cast(
 
     skin = at(within, lambda kind: kind != Kind.OUTSIDE, False)
     outer, inner = at(skull, is_bone, False), at(skull, is_bone, True)
+    found = np.isfinite(outer)
+    for surface, sign in ((outer, 1.0), (inner, -1.0)):
+        there = to_head(frame, np.column_stack([places, surface])[found])
+        surface[found] += sign * anatomy.edge(there, sign * frame[:3, 2])
     whole = np.isfinite(outer) & ~open_end
     beyond = bone & (run > to_brain[:, None])
     end = m - 1 - within[:, ::-1].argmax(axis=1)
@@ -167,13 +170,14 @@ def _cast(
     }
 
 
-def _closed(bone: Bools) -> Bools:
-    """Return bone with gaps of up to two places along each ray filled."""
-    filled = bone.copy()
-    for gap in (1, 2):
-        between = bone[:, : -gap - 1] & bone[:, gap + 1 :]
-        for k in range(1, gap + 1):
-            filled[:, k : k + between.shape[1]] |= between
+def _closed(bone: Bools, gap: int) -> Bools:
+    """Return bone with gaps of up to ``gap`` places along each ray filled."""
+    m = bone.shape[1]
+    place = np.arange(m, dtype=np.int32)
+    before = np.maximum.accumulate(np.where(bone, place, -m - gap - 1), axis=1)
+    after = np.where(bone, place, 2 * m + gap + 1)[:, ::-1]
+    after = np.minimum.accumulate(after, axis=1)[:, ::-1]
+    filled: Bools = after - before <= gap + 1
     return filled
 
 
