@@ -95,7 +95,7 @@ def focus_metrics(
         the side of the lattice, or the lattice cuts the focus.
     """
     axes, A, inside = _checked(x, y, z, pressure, mask)
-    at = np.unravel_index(np.where(inside, A, -1.0).argmax(), A.shape)
+    at = _largest(A, inside)
     if not A[at] > 0:
         raise InputError("the pressure is 0 everywhere: focus")
     for axis, i in enumerate(at):
@@ -210,7 +210,7 @@ def difference(
     if not deep.any() or not A[:, :, deep].any():
         raise InputError(f"expected a reference other than 0 beyond z = {beyond:g} m: difference")
     a, b = A[:, :, deep], B[:, :, deep]
-    peaks = [np.unravel_index(np.where(inside, f, -1.0).argmax(), f.shape) for f in (A, B)]
+    peaks = [_largest(f, inside) for f in (A, B)]
     first, second = (np.array([axes[c][p[c]] for c in range(3)]) for p in peaks)
     return Difference(
         l2=float(np.linalg.norm(b - a) / np.linalg.norm(a)),
@@ -244,7 +244,12 @@ def _checked(
     return axes, A, inside
 
 
-def _line(at: tuple[Any, ...], axis: int) -> tuple[Any, ...]:
+def _largest(A: Floats, inside: Bools) -> tuple[int, ...]:
+    """Return the index of the largest sample inside a mask."""
+    return tuple(int(i) for i in np.unravel_index(np.where(inside, A, -1.0).argmax(), A.shape))
+
+
+def _line(at: tuple[int, ...], axis: int) -> tuple[Any, ...]:
     """Return the index of the line of the lattice through ``at`` along ``axis``."""
     return tuple(slice(None) if a == axis else i for a, i in enumerate(at))
 
@@ -279,7 +284,7 @@ def _width(x: Floats, f: Floats, i: int, level: float) -> float:
 
 
 def _component(
-    axes: list[Floats], A: Floats, at: tuple[Any, ...], level: float
+    axes: list[Floats], A: Floats, at: tuple[int, ...], level: float
 ) -> tuple[float, Floats]:
     """Return volume (m³) and centroid (m) of the component above a level that holds a sample."""
     from scipy.interpolate import CubicSpline
@@ -301,7 +306,7 @@ def _component(
         fine.append(new)
     high = np.greater_equal(values, level)
     parts, _ = label(high)
-    centre = tuple((int(i) - s.start) * each for i, s in zip(at, grown, strict=True))
+    centre = tuple((i - s.start) * each for i, s in zip(at, grown, strict=True))
     values[high & (parts != parts[centre])] = level  # of other components: nothing
     volume, moment = _above(fine, values - level)
     return (float("nan") if cut else volume), moment / volume

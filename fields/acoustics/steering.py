@@ -98,9 +98,8 @@ def focus_at(
         As for `delays`, or if an amplitude is not finite and >= 0.
     """
     late = delays(transducer, point, fluid=fluid)
-    return _amplitudes(apodisation, transducer.n_elements) * np.exp(
-        -2j * pi * transducer.frequency * late
-    )
+    phase: Complexes = np.exp(-2j * pi * transducer.frequency * late)
+    return _amplitudes(apodisation, transducer.n_elements) * phase
 
 
 def transfers(source: Source, pressure: ArrayLike, *, flow: complex) -> Complexes:
@@ -278,7 +277,7 @@ def steering_map(
         raise InputError(
             f"expected finite drives of shape {(len(wanted), len(G))}, got {u.shape}: steering map"
         )
-    field = np.abs(u @ G)
+    field: Floats = np.abs(np.dot(u, G))
     top = field.argmax(axis=1)
     rows = np.arange(len(wanted))
     return SteeringMap(

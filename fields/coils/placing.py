@@ -114,9 +114,9 @@ def scalp_pose(
     check_option("space", space, get_args(Space), where=where)
     if position is not None:
         where = f"{where} at {position if isinstance(position, str) else np.asarray(position)}"
-        point = _point(head, position, space, where)
+        point = head_point(head, position, space, where)
     else:
-        point, _ = scalp.nearest(_target(head, scalp, target, space, where))
+        point, _ = scalp.nearest(inner_point(head, scalp, target, space, where))
     frame = scalp.frame(point, where=where, radius=NORMAL_RADIUS)
     if handle_towards is None:
         angle = HANDLE_DEG if handle_angle_deg is None else handle_angle_deg
@@ -125,7 +125,7 @@ def scalp_pose(
         outwards = -frame.right if point[0] < -1e-3 else frame.right
         handle = -np.cos(np.deg2rad(angle)) * frame.front + np.sin(np.deg2rad(angle)) * outwards
     else:
-        towards = _point(head, handle_towards, space, where) - frame.origin
+        towards = head_point(head, handle_towards, space, where) - frame.origin
         handle = towards - (towards @ frame.normal) * frame.normal
         size = float(np.linalg.norm(handle))
         if size < 1e-3:
@@ -139,7 +139,7 @@ def scalp_pose(
     return pose
 
 
-def _point(head: Head, place: str | ArrayLike, space: Space, where: str) -> NDArray[np.float64]:
+def head_point(head: Head, place: str | ArrayLike, space: Space, where: str) -> NDArray[np.float64]:
     """Return a 10-10 position or a point (m) in the space of the head, shape (3,)."""
     if isinstance(place, str):
         return head.position(place)
@@ -149,14 +149,14 @@ def _point(head: Head, place: str | ArrayLike, space: Space, where: str) -> NDAr
     return head.from_mni(point[None])[0] if space == "MNI" else point
 
 
-def _target(
+def inner_point(
     head: Head, scalp: Scalp, target: ArrayLike | None, space: Space, where: str
 ) -> NDArray[np.float64]:
     """Return a point (m) in the space of the head, checked to be inside it."""
     if isinstance(target, str) or target is None:
         raise InputError(f"expected the coordinates of a target, got {target!r}: {where}")
-    point = _point(head, target, space, where)
-    if not _rise(point[None], scalp, np.eye(4))[0] > 0:
+    point = head_point(head, target, space, where)
+    if not rise_along(point[None], scalp, np.eye(4))[0] > 0:
         raise InputError(
             f"expected a target inside the head, got {(1e3 * point).round(1).tolist()} mm: {where}"
         )
@@ -224,7 +224,7 @@ def check_clear(coil: Coil, scalp: Scalp) -> None:
 def overlap(coil: Coil, scalp: Scalp) -> float:
     """Return how far (m) a coil must move along its axis to leave the head, 0 if it is outside."""
     points = np.concatenate([coil.outline, coil.elements])
-    return float(_rise(points, scalp, coil.pose).max(initial=0.0))
+    return float(rise_along(points, scalp, coil.pose).max(initial=0.0))
 
 
 def clearance(coil: Coil, scalp: Scalp) -> float:
@@ -236,7 +236,7 @@ def clearance(coil: Coil, scalp: Scalp) -> float:
     return float(np.linalg.norm(points - foot, axis=1).min())
 
 
-def _rise(
+def rise_along(
     points: NDArray[np.float64], scalp: Scalp, pose: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return how far (m) each point inside the scalp is from leaving it along the pose's +z."""

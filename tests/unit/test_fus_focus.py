@@ -7,18 +7,19 @@ from rheobase._errors import InputError
 from rheobase.fields.acoustics.focus import _tetrahedron, difference, focus_metrics, transmission
 from rheobase.fields.acoustics.media import Fluid
 
+Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 WIDTHS = np.array([3.0, 3.5, 9.0]) * 1e-3
 
 
 def gaussian(
     step: float, centre: np.ndarray, half: tuple[float, ...] = (0.006, 0.006, 0.016)
-) -> tuple[list[np.ndarray], np.ndarray]:
-    axes = [np.arange(-int(h / step), int(h / step) + 1) * step for h in half]
+) -> tuple[Axes, np.ndarray]:
+    x, y, z = (np.arange(-int(h / step), int(h / step) + 1) * step for h in half)
     parts = [
         np.exp(-4 * np.log(2) * ((x - c) / w) ** 2)
-        for x, c, w in zip(axes, centre, WIDTHS, strict=True)
+        for x, c, w in zip((x, y, z), centre, WIDTHS, strict=True)
     ]
-    return axes, 1e5 * np.exp(0.7j) * np.einsum("i,j,k->ijk", *parts)
+    return (x, y, z), 1e5 * np.exp(0.7j) * np.einsum("i,j,k->ijk", *parts)
 
 
 @pytest.mark.parametrize("step", [5e-4, 1e-3])

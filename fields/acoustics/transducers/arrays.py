@@ -70,7 +70,7 @@ def element_array(
         shape = Ring(outer_radius=0.5 * diameter, curvature_radius=curvature_radius)
     else:
         shape = Rectangle(width=size[0], height=size[1])
-    gap = _nearest(at)
+    gap = nearest_pair(at)
     if gap < 2 * shape.outer_radius * (1 - 1e-9):
         raise InputError(
             f"elements overlap: two are {1e3 * gap:.2f} mm apart and "
@@ -169,12 +169,13 @@ def _hexagonal(n: int) -> tuple[Floats, Floats]:
     """Return the n points of a hexagonal lattice that are nearest to one of them."""
     reach = int(sqrt(n)) + 2
     i, j = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
-    u, v = (i + 0.5 * j).ravel(), (sqrt(0.75) * j).ravel()
+    lattice: Floats = np.stack([i + 0.5 * j, sqrt(0.75) * j]).reshape(2, -1)
+    u, v = lattice
     order = np.lexsort((np.arctan2(v, u), (u * u + v * v).round(9)))[:n]
     return u[order], v[order]
 
 
-def _nearest(points: Floats) -> float:
+def nearest_pair(points: Floats) -> float:
     """Return the smallest distance between two points (m), infinite for one."""
     from scipy.spatial import cKDTree
 

@@ -16,7 +16,6 @@ from rheobase._errors import InputError, check_positive
 from rheobase.fields.acoustics.media import WATER, Fluid
 from rheobase.fields.acoustics.transducers.elements import Ring, Shape
 from rheobase.fields.acoustics.transducers.source import Source
-from rheobase.fields.coils.coil import checked_pose
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -122,7 +121,7 @@ class Transducer:
         """Points (m) over the faces and on the rims, in the beam frame, shape (n, 3)."""
         coarse = max(OUTLINE_SPACING, self.areas.sum() ** 0.5 / 50)
         faces = [np.vstack([s.rim(), s.facets(coarse).points]) for s in self.shapes]
-        return np.concatenate(list(self._to_beam(faces, self.positions)))
+        return np.concatenate(self._to_beam(faces, self.positions))
 
     def source(
         self,
@@ -168,8 +167,8 @@ class Transducer:
             )
         spacing = fluid.wavelength(self.frequency) / per_wavelength
         facets = [s.facets(spacing) for s in self.shapes]
-        points = list(self._to_beam([f.points for f in facets], self.positions))
-        normals = list(self._to_beam([f.normals for f in facets], np.zeros((self.n_elements, 3))))
+        points = self._to_beam([f.points for f in facets], self.positions)
+        normals = self._to_beam([f.normals for f in facets], np.zeros((self.n_elements, 3)))
         each = len(facets) > 1
         area = [facets[i if each else 0].area for i in range(self.n_elements)]
         element = np.repeat(np.arange(self.n_elements), [len(a) for a in area])
@@ -181,22 +180,15 @@ class Transducer:
             element=element,
         )
 
-    def placed(self, frame: ArrayLike, *notes: str) -> Transducer:
-        """Return the transducer with another frame, from the beam's to the head's, shape (4, 4).
+    def with_notes(self, *notes: str) -> Transducer:
+        """Return the transducer with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
-        Raises
-        ------
-        InputError
-            If ``frame`` is not a rotation and a shift.
-        """
-        pose = checked_pose(frame, where=f"transducer {self.name!r}")
-        return replace(self, frame=pose, notes=(*self.notes, *notes))
-
-    def _to_beam(self, local: list[Floats], shifts: Floats) -> Floats | list[Floats]:
+    def _to_beam(self, local: list[Floats], shifts: Floats) -> list[Floats]:
         """Return points of the shapes in the beam frame, one array an element."""
         turns = np.stack([self.along, np.cross(self.normals, self.along), self.normals], axis=1)
         if len(local) == 1:
-            return np.einsum("pk,ekc->epc", local[0], turns) + shifts[:, None]
+            return list(np.einsum("pk,ekc->epc", local[0], turns) + shifts[:, None])
         return [p @ turn + shift for p, turn, shift in zip(local, turns, shifts, strict=True)]
 
 
