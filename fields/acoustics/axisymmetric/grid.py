@@ -171,19 +171,20 @@ def axial_grid(
     _check_round(medium, inside, heights, size.min())
     room = 0.25 * size[0]
     if depth[0] + room < ahead < (heights[0].min() if len(heights) else depth[1]) - room:
-        level = np.full((1, len(nodes)), ahead)
-        layers = layer_faces(np.concatenate([level, heights]), depth, np.append(size[0], size))
-        region = np.maximum(layers.region - 1, 0)
+        first = layer_faces(heights[:0], (depth[0], ahead), size[:1])
+        rest = layer_faces(heights, (ahead, depth[1]), size)
+        faces = np.concatenate([first.faces, rest.faces[1:]])
+        region = np.append(first.region, rest.region)
     else:
         layers = layer_faces(heights, depth, size)
-        region = layers.region
+        faces, region = layers.faces, layers.region
     front = depth[0] - _rim_planes(waves[0], size[0], len(nodes))[::-1]
     back = depth[1] + _rim_planes(waves[-1], size[-1], len(nodes))
     regions = (np.zeros(len(front), np.intp), region, np.full(len(back), len(waves) - 1))
     return AxialGrid(
         order=order,
         breaks=breaks,
-        faces=np.concatenate([front, layers.faces, back]),
+        faces=np.concatenate([front, faces, back]),
         region=np.concatenate(regions),
         radius=radius,
         depth=depth,

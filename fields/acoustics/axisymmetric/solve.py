@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from math import factorial, pi
+from math import ceil, factorial, pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from rheobase.fields.acoustics.axisymmetric.elements import (
     layout,
     recover,
 )
-from rheobase.fields.acoustics.axisymmetric.grid import AxialGrid, axial_grid
+from rheobase.fields.acoustics.axisymmetric.grid import RIM, AxialGrid, axial_grid
 from rheobase.fields.acoustics.axisymmetric.loads import RingLoads, ring_loads
 from rheobase.fields.acoustics.axisymmetric.pressure import AxialPressure, AxialReport
 from rheobase.fields.acoustics.axisymmetric.source import AxialSource
@@ -86,6 +86,14 @@ def solve_axisymmetric(
     error = _check_resolution(medium, frequency, depth, order, per_wavelength)
     _check_source(medium, source, depth, radius)
     wave = medium.fluids[0].wavelength(frequency)
+    shortest = min(fluid.wavelength(frequency) for fluid in medium.fluids)
+    _check_memory(
+        radius / shortest,
+        (depth[1] - depth[0]) / shortest,
+        order,
+        per_wavelength,
+        len(source.rings),
+    )
     rim = float(source.depth(source.rings).max())
     grid = axial_grid(
         medium,
@@ -96,7 +104,6 @@ def solve_axisymmetric(
         per_wavelength=per_wavelength,
         ahead=rim + CLEAR * wave * np.isfinite(source.radius_of_curvature),
     )
-    _check_memory(grid, len(source.rings))
     loads = ring_loads(grid, source)
     unit = _solve(grid, medium, loads, len(source.rings), frequency)
     unknowns = (grid.layers * order + 1) * (grid.columns * order + 1)
@@ -204,19 +211,22 @@ def _check_source(
             )
 
 
-def _check_memory(grid: AxialGrid, rings: int) -> None:
-    """Refuse what would not fit in memory."""
-    face = grid.columns * grid.order + 1
-    nodes = grid.layers * grid.columns * (grid.order + 1) ** 2
-    edges = (grid.columns + 1) * (grid.order - 1)
-    inner = grid.columns * (4 * grid.order + rings) * (grid.order - 1) ** 2
-    size = 16 * (grid.layers * ((edges + face) * (face + rings) + inner) + 2 * rings * nodes)
+def _check_memory(
+    radius: float, path: float, order: int, per_wavelength: float, rings: int
+) -> None:
+    """Refuse what would not fit in memory; radius and path in wavelengths."""
+    columns, layers = (
+        ceil((length + n * RIM) * per_wavelength / order) for length, n in ((radius, 1), (path, 2))
+    )
+    face, edges = columns * order + 1, (columns + 1) * (order - 1)
+    nodes = layers * columns * (order + 1) ** 2
+    inner = columns * (4 * order + rings) * (order - 1) ** 2
+    size = 16 * (layers * ((edges + face) * (face + rings) + inner) + 2 * rings * nodes)
     free = _free_memory()
     if size > free:
         raise InputError(
-            f"{grid.columns} x {grid.layers} elements of order {grid.order} take about "
-            f"{size / 1e9:.1f} GB, there are {free / 1e9:.1f} GB: use a smaller radius or depth, "
-            "or fewer points a wavelength"
+            f"{columns} x {layers} elements of order {order} take about {size / 1e9:.1f} GB, there "
+            f"are {free / 1e9:.1f} GB: use a smaller radius or depth, or fewer points a wavelength"
         )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
+from rheobase.fields.acoustics.transducers.elements import Ring
+from rheobase.fields.acoustics.transducers.transducer import Transducer
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -146,4 +148,44 @@ def disc(*, diameter: float, velocity: complex, vertex: float = 0.0) -> AxialSou
     check_positive("the diameter of a disc (m)", diameter)
     return AxialSource(
         rings=np.array([[0.0, 0.5 * diameter]]), velocity=np.array([velocity]), vertex=vertex
+    )
+
+
+def axial_source(transducer: Transducer, velocity: ArrayLike) -> AxialSource:
+    """Return a transducer whose elements are rings of one bowl or disc round about its axis.
+
+    Parameters
+    ----------
+    transducer
+        One whose elements all are rings on its axis, going outwards.
+    velocity
+        Normal velocity (m/s), one number or one an element.
+
+    Raises
+    ------
+    InputError
+        If an element is no such ring, naming the first.
+    """
+    n = transducer.n_elements
+    shapes = transducer.shapes if len(transducer.shapes) == n else transducer.shapes * n
+    first = shapes[0]
+    for i, shape in enumerate(shapes):
+        if not (
+            isinstance(shape, Ring)
+            and isinstance(first, Ring)
+            and np.isclose(shape.curvature_radius, first.curvature_radius)
+            and np.allclose(transducer.positions[i], transducer.positions[0])
+            and np.allclose(transducer.positions[i, :2], 0.0)
+            and np.allclose(transducer.normals[i], (0.0, 0.0, 1.0))
+        ):
+            raise InputError(
+                f"element {i + 1} of transducer {transducer.name!r} is not a ring of one bowl or "
+                "disc round about the beam axis; use the three-dimensional solver"
+            )
+    rings = [s for s in shapes if isinstance(s, Ring)]
+    return AxialSource(
+        rings=np.array([[ring.inner_radius, ring.outer_radius] for ring in rings]),
+        velocity=np.broadcast_to(np.asarray(velocity, dtype=complex), n),
+        radius_of_curvature=rings[0].curvature_radius,
+        vertex=float(transducer.positions[0, 2]),
     )
