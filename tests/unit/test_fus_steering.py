@@ -7,7 +7,13 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.fields.acoustics.media import Fluid
-from rheobase.fields.acoustics.rayleigh import pressure, unit_responses
+from rheobase.fields.acoustics.plane import plane_source
+from rheobase.fields.acoustics.rayleigh import (
+    back_propagate,
+    normal_velocity,
+    pressure,
+    unit_responses,
+)
 from rheobase.fields.acoustics.steering import (
     Conjugation,
     delays,
@@ -126,3 +132,29 @@ def test_bad_steering() -> None:
         transfers(source, np.full(len(source.area), np.nan), flow=1.0)
     with pytest.raises(InputError, match="no element reaches"):
         Conjugation(np.zeros(4, complex))
+
+
+def test_plane_and_back_propagation_are_adjoint() -> None:
+    """A screen on a plane: the way to the target and the way back give the same transfers."""
+    few = spherical_array(
+        7, curvature_radius=0.05, aperture=0.03, element_diameter=0.006, frequency=FREQUENCY
+    )
+    source = few.source(velocity=1.0, fluid=LOSSY)
+    plane = plane_source(source, 0.015, half_width=0.02, frequency=FREQUENCY, fluid=LOSSY).source
+    screen = np.exp(2j * np.cos(300 * plane.points[:, 0]) * np.sin(200 * plane.points[:, 1]))
+    target = np.array([0.002, 0.001, 0.045])
+    there = []
+    for e in range(7):
+        one = source.driven(np.eye(7)[e])
+        u = normal_velocity(one, plane.points, plane.normal, frequency=FREQUENCY, fluid=LOSSY)
+        there.append(
+            pressure(plane.driven(u * screen), target, frequency=FREQUENCY, fluid=LOSSY)[0]
+        )
+    r = np.linalg.norm(plane.points - target, axis=1)
+    p = point_source(r, flow=1e-6, layer=Layer(*LOSSY.at(FREQUENCY)), frequency=FREQUENCY)
+    back = back_propagate(plane, p * screen, source.points, frequency=FREQUENCY, fluid=LOSSY)
+    conjugation = Conjugation(transfers(source, back, flow=1e-6))
+    assert np.abs(conjugation.transfer / there - 1).max() < 1e-9
+    gains = [abs(u @ there) for u in (conjugation.drive(), focus_at(few, target, fluid=LOSSY))]
+    assert gains[0] == pytest.approx(conjugation.gain, rel=1e-9)
+    assert gains[1] < 0.9 * gains[0]
