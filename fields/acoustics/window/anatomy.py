@@ -42,6 +42,9 @@ KINDS = {
     "water": Kind.OUTSIDE,
 }
 
+#: Soft tissues that other soft tissues stand back for: something unknown of them is an error.
+NEEDED = ("scalp", "skin")
+
 #: Smoothing over the size of a mesh's elements, and of an image's voxels.
 SMOOTHING_MESH, SMOOTHING_IMAGE = 1.0, 3.0
 #: Width of the Gaussian over a label image's voxels, over their longest edge (`ImageAnatomy`).
@@ -137,32 +140,31 @@ class LabelAnatomy:
         self.notes: tuple[str, ...] = ()
         own = dict(fluids or {})
         names = {t.name for t in medium.tissues.values()}
-        if unknown := sorted(set(own) - names):
+        if others := sorted(set(own) - names):
             raise InputError(
                 f"expected fluids for tissues of the head ({', '.join(sorted(names))}), got "
-                f"{', '.join(unknown)}"
+                f"{', '.join(others)}"
             )
         self._kind = np.zeros(max(medium.tissues) + 1, np.int8)
-        self._fluids: dict[int, Fluid | None] = {}
+        self._fluids: dict[int, Fluid] = {}
+        unknown = []
         for label, tissue in medium.tissues.items():
-            self._kind[label] = KINDS.get(tissue.name, Kind.SOFT)
-            self._fluids[label] = own.get(tissue.name) or self._known(tissue)
+            kind = KINDS.get(tissue.name, Kind.SOFT)
+            self._kind[label] = kind
+            fluid = WATER if kind == Kind.OUTSIDE else own.get(tissue.name) or _fluid(tissue, kind)
+            if fluid is not None:
+                self._fluids[label] = fluid
+            else:
+                unknown.append(tissue.name)
+        if unknown:
+            self.notes += (
+                f"sound is not fully known of {', '.join(sorted(unknown))}: taken as the soft "
+                "tissue around",
+            )
         if not (self._kind >= Kind.COMPACT).any():
             raise InputError(
                 f"expected a head with bone, its tissues are {', '.join(sorted(names))}"
             )
-
-    def _known(self, tissue: Tissue) -> Fluid | None:
-        """Return the fluid of a tissue; None and a note if something is unknown of a soft one."""
-        if KINDS.get(tissue.name) == Kind.OUTSIDE:
-            return WATER
-        try:
-            return fluid_of(tissue)
-        except InputError as error:
-            if tissue.name in KINDS:
-                raise
-            self.notes += (f"{error}: taken as the soft tissue around it",)
-            return None
 
     def kinds(self, points: Floats) -> Kinds:
         """See `Anatomy`."""
@@ -186,9 +188,18 @@ class LabelAnatomy:
         table = np.full((len(self._kind), 4), np.nan)
         table[0] = values_of(WATER, frequency)
         for label, fluid in self._fluids.items():
-            if fluid is not None:
-                table[label] = values_of(fluid, frequency)
+            table[label] = values_of(fluid, frequency)
         return table[self.medium.labels(points)]
+
+
+def _fluid(tissue: Tissue, kind: Kind) -> Fluid | None:
+    """Return the fluid of a tissue; None if something is unknown of one that is only soft."""
+    try:
+        return fluid_of(tissue)
+    except InputError:
+        if kind != Kind.SOFT or tissue.name in NEEDED:
+            raise
+        return None
 
 
 class ImageAnatomy(LabelAnatomy):

@@ -17,9 +17,9 @@ class WindowReport:
     detail, smoothing
         Size of the head's elements, and standard deviation of the smoothing (m).
     change
-        Root mean square change of each surface by smoothing (m).
+        Root mean square change of each surface by smoothing (m), where layers describe the head.
     thickness
-        Of the skull along the beam (m): least, 5 %, median, 95 %, most.
+        There, of the skull along the beam (m): least, 5 %, median, 95 %, most.
     thickness_kept
         Mean thickness after smoothing over that before.
     incidence

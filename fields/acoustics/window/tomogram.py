@@ -26,7 +26,7 @@ GAP = 6e-3
 #: Most Hounsfield units that an image has (16 bits with metal), and fewest voxels of bone.
 MOST, FEWEST = 40_000.0, 100
 #: Standard deviation of the smoothing, in voxels: grey values place surfaces between them.
-SMOOTHING = 1.5
+SMOOTHING = 3.0
 #: Reach over which an edge of bone is placed half-way between its inside and outside (m, in voxels
 #: at least): as far as tables of the skull are thick.
 REACH, REACH_VOXELS = 1.5e-3, 2.0

@@ -286,14 +286,15 @@ def _judge(
     before = layers.fluids[first_bone - 1].sound_speed
     ratio = before / layers.fluids[first_bone].sound_speed
     critical = float(np.degrees(np.arcsin(min(ratio, 1.0))))
-    raw = (heights.raw["inner"] - heights.raw["outer"])[bone]
-    thickness = (heights.smooth["inner"] - heights.smooth["outer"])[bone]
+    good = described if described.any() else bone
+    raw = (heights.raw["inner"] - heights.raw["outer"])[good]
+    thickness = (heights.smooth["inner"] - heights.smooth["outer"])[good]
     angle = angles[0][bone]
     return described, WindowReport(
         rays=rays.hit.size,
         detail=anatomy.detail,
         smoothing=smoothing,
-        change={k: float(np.sqrt(np.nanmean(d**2))) for k, d in away.items()},
+        change={k: float(np.sqrt((d[good] ** 2).mean())) for k, d in away.items()},
         thickness=_five(thickness),
         thickness_kept=float(thickness.mean() / raw.mean()),
         incidence=(float(np.median(angle)), float(np.quantile(angle, 0.95)), float(angle.max())),
