@@ -96,7 +96,7 @@ def package_key(package: str) -> str:
             if entry.is_dir():
                 if entry.name != "__pycache__":
                     pending.append(entry)
-            elif entry.name.endswith((".py", ".csv", ".toml")):
+            elif entry.name.endswith((".py", ".csv", ".toml", ".c", ".h")):
                 parts += [entry.name, entry.read_bytes()]
     return content_key(*parts)
 

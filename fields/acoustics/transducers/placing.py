@@ -94,7 +94,7 @@ def place_transducer(
             )
         distance = transducer.curvature_radius
     check_positive(f"distance (m) of {where}", distance)
-    frame = _frame(way / length, rotation_deg)
+    frame = beam_frame(way / length, rotation_deg)
     frame[:3, 3] = goal - distance * frame[:3, 2]
     placed = replace(transducer, frame=frame)
     check_placed(placed, surface)
@@ -151,8 +151,8 @@ def to_scalp(scalp: Scalp, origin: Floats, direction: Floats) -> float:
     return float(t[hit].min()) if hit.any() else inf
 
 
-def _frame(axis: Floats, rotation_deg: float) -> Floats:
-    """Return the rotation from the beam to the head with z along ``axis``, shape (4, 4)."""
+def beam_frame(axis: Floats, rotation_deg: float) -> Floats:
+    """Return the rotation from the beam to the head with z along a unit vector, shape (4, 4)."""
     right = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     x = right - (right @ axis) * axis
     x /= np.linalg.norm(x)
