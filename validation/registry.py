@@ -9,7 +9,7 @@ from rheobase._errors import check_option
 from rheobase._progress import stage
 from rheobase.validation.case import Row
 
-CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
+CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument" here
     "sphere-tdcs": "sphere:tdcs",
     "sphere-tms-far": "sphere_tms:far",
     "sphere-tms-near": "sphere_tms:near",
@@ -40,7 +40,11 @@ CASES: dict[str, str] = {  # id: "module:function" under rheobase.validation
     "dbs-point-source": "dbs:point_source",
     "dbs-admittance-symmetry": "dbs:admittance_symmetry",
     "dbs-spectrum": "dbs_spectrum:spectrum",
+    "pennes-uniform": "heat:uniform",
+    "pennes-gaussian": "heat:gaussian",
+    "cem43": "heat:dose",
 }
+CASES |= {f"itrusst-bm{n}-sc{s}": f"itrusst:rows:bm{n}-sc{s}" for n in range(1, 7) for s in (1, 2)}
 
 
 def run_cases(names: Iterable[str] = ()) -> Iterator[Row]:
@@ -53,8 +57,8 @@ def run_cases(names: Iterable[str] = ()) -> Iterator[Row]:
     """
     chosen = [check_option("validation case", n, CASES) for n in names] or list(CASES)
     for name in chosen:
-        module, function = CASES[name].split(":")
+        module, function, *arguments = CASES[name].split(":")
         case = getattr(import_module(f"rheobase.validation.{module}"), function)
         with stage(f"validate {name}"):
-            rows: list[Row] = case()
+            rows: list[Row] = case(*arguments)
         yield from rows
