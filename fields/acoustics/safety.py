@@ -25,6 +25,7 @@ from rheobase.fields.heat.result import Heating
 
 Verdict = Literal["below", "above", "no level"]
 Place = tuple[float, float, float]
+_NO_GROUP = "no level of its own"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,8 +220,8 @@ def safety_table(
     rows += _intensities(peaks, sonication)
     notes = [
         "linear acoustics: the peak negative pressure is the amplitude",
-        "levels of non-significant risk (ITRUSST consensus 2025), not limits of safety; they assume "
-        "no contrast agents and no special vulnerability",
+        "levels of non-significant risk (ITRUSST consensus 2025), not limits of safety; they "
+        "assume no contrast agents and no special vulnerability",
     ]
     if power is not None and beam_area is not None:
         check_positive("power", power)
@@ -235,9 +236,9 @@ def safety_table(
         rows += hot + dose
         met = [any(row.verdict == "below" for row in hot), _all(r.verdict for r in dose) == "below"]
         thermal = "below" if any(met) else "above"
-        if bare := [row.tissue for row in dose if row.level is None]:
+        if bare := [row.tissue for row in dose if row.remark == _NO_GROUP]:
             notes.append(
-                f"no level of dose is known for {', '.join(bare)}: left out of the verdict"
+                f"the strictest level of dose, that of brain, is used for {', '.join(bare)}"
             )
     return SafetyTable(rows=tuple(rows), mechanical=mechanical, thermal=thermal, notes=tuple(notes))
 
@@ -341,8 +342,9 @@ def _thermal(
             tissue=name,
             value=found.cem43,
             unit="min",
-            level=levels[f"CEM43 {groups[name]}"] if name in groups else None,
+            level=levels[f"CEM43 {groups.get(name, 'brain')}"],
             at=found.cem43_at,
+            remark="" if name in groups else _NO_GROUP,
         )
         for name, found in tissues.items()
     ]

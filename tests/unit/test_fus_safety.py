@@ -104,7 +104,7 @@ def test_ripple_of_averaged_pulses_counts() -> None:
     assert table.thermal == "above"
 
 
-def test_tissues_without_a_level_of_dose_are_not_judged() -> None:
+def test_the_strictest_level_of_dose_holds_for_other_tissues() -> None:
     table = safety_table({"grey_matter": BRAIN}, PULSES, heating(3.0, 500.0, tissue="eye"))
     assert table.thermal == "above"
     assert any("eye" in note for note in table.notes)
