@@ -74,7 +74,7 @@ def run(
                 trace[steps // every - 1, 0] = t
                 trace[steps // every - 1, 1] = Q
             if rising:
-                if Q > highest:
+                if highest < Q:
                     highest = Q
                     when = t
                 if highest - Q >= prominence:
@@ -85,11 +85,11 @@ def run(
                             return count, steps
                     rising = False
                     lowest = Q
-                elif Q < lowest:
+                elif lowest > Q:
                     lowest = Q
                     highest = Q
             else:
-                if Q < lowest:
+                if lowest > Q:
                     lowest = Q
                 if Q - lowest >= prominence:
                     rising = True

@@ -42,7 +42,7 @@ _TIME = np.array([0.0, 0.386, 0.21, 0.63, 1.0, 1.0])
 _SLOPE = np.array([0.25, -0.1043, 0.1035, -0.03620000000000023, 0.0, 0.0])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _forces(p, Q, Z, n):
     """Return curvature, gas pressure, and the pressure without sound and viscosity."""
     a2 = p[0] * p[0]
@@ -57,7 +57,7 @@ def _forces(p, Q, Z, n):
     return curvature, gas, still
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _slopes(p, Q, sound, U, Z, n):
     """Return the time derivatives of U and n; that of Z is U."""
     curvature, gas, still = _forces(p, Q, Z, n)
@@ -84,8 +84,8 @@ def rest_deflection(p, Q, sound):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out, n_out):
-    """Advance ``y`` from ``t`` to ``end`` and sample Z and n at ``times`` in between.
+def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out):
+    """Advance ``y`` from ``t`` to ``end`` and sample Z at ``times`` in between.
 
     Returns the last step and the number of steps taken; 0 steps where it did not get there.
     """
@@ -127,11 +127,10 @@ def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out, n_out):
         J02 = p[7] / volume * bent / p[10]
         J21 = p[14] * (2.0 * Zc * (p[15] - gas / p[16]) - spread * gas_Z / p[16])
         J22 = -p[14] * spread * p[7] / (volume * p[16])
-        if Z < p[2]:
+        if p[2] > Z:
             J01 = 0.0
             J21 = 0.0
         turned = -sound_rate * bent / p[10]  # partial derivative of dU/dt by time
-        U0, n0 = _slopes(p, Q, sound, U, Z, n)
 
         w = 1.0 / (h * _GAMMA)
         c = 1.0 / (w - J22)
@@ -149,11 +148,8 @@ def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out, n_out):
                     g[m] = y[m] + k[4, m]
                     for j in range(4):
                         g[m] += _A[4, j] * k[j, m]
-            if i == 0:
-                fU, fn = U0, n0
-            else:
-                here = -amplitude * np.sin(omega * (t + _TIME[i] * h))
-                fU, fn = _slopes(p, Q, here, g[0], g[1], g[2])
+            here = -amplitude * np.sin(omega * (t + _TIME[i] * h))
+            fU, fn = _slopes(p, Q, here, g[0], g[1], g[2])
             r0 = fU + h * _SLOPE[i] * turned
             r1 = g[0]
             r2 = fn
@@ -176,19 +172,12 @@ def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out, n_out):
             U1 = g[0] + k[5, 0]
             Z1 = g[1] + k[5, 1]
             n1 = g[2] + k[5, 2]
-            f1 = 0.0
-            ready = False
             while sample < times.shape[0] and times[sample] <= new_t:
-                if not ready:
-                    sound1 = -amplitude * np.sin(omega * new_t)
-                    f1 = _slopes(p, Q, sound1, U1, Z1, n1)[1]
-                    ready = True
                 s = (times[sample] - t) / h
                 q = 1.0 - s
                 b0 = q * q * (1.0 + 2.0 * s)
                 b1 = s * s * (1.0 + 2.0 * q)
                 Z_out[sample] = b0 * Z + b1 * Z1 + h * s * q * (q * U - s * U1)
-                n_out[sample] = b0 * n + b1 * n1 + h * s * q * (q * n0 - s * f1)
                 sample += 1
             y[0] = U1
             y[1] = Z1
@@ -200,13 +189,28 @@ def march(p, Q, amplitude, omega, y, t, end, h, tolerance, times, Z_out, n_out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _change(now, before):
+    """Return the rms change of samples since ``before`` over their range, and update ``before``."""
+    low = now[0]
+    high = now[0]
+    total = 0.0
+    for i in range(now.shape[0]):
+        low = min(low, now[i])
+        high = max(high, now[i])
+        total += (now[i] - before[i]) ** 2
+        before[i] = now[i]
+    return np.sqrt(total / now.shape[0]) / (high - low)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def steady_cycle(p, Q, amplitude, frequency, samples, cycles, change, tolerance, Z, work):
     """Fill ``Z`` (samples,) with the deflection over a cycle once cycles repeat.
 
     The sound starts with its rarefaction at t = 0, from the deflection balanced a thousandth of a
     cycle later. Cycles repeat when the root mean square of the difference between two of them is
-    below ``change`` of the range, for Z and n. Returns cycles and steps; 0 cycles if integration
-    failed, minus the cycles if they did not repeat.
+    below ``change`` of the range of Z, and the gas at their ends differs by less than that share.
+    Returns cycles and steps; 0 cycles if integration failed, minus the cycles if they did not
+    repeat.
     """
     period = 1.0 / frequency
     omega = 2.0 * np.pi * frequency
@@ -215,31 +219,22 @@ def steady_cycle(p, Q, amplitude, frequency, samples, cycles, change, tolerance,
     y[1] = rest_deflection(p, Q, -amplitude * np.sin(omega * 1e-3 * period))
     y[2] = p[8]
     before = work[0]
-    n = work[1]
-    n_before = work[2]
-    times = work[3]
+    times = work[1]
     h = 1e-4 * period
+    held = 0.0
     steps = 0
     for cycle in range(cycles):
         for i in range(samples):
             times[i] = (i + 1) * period / samples
         times[samples - 1] = period
-        h, took = march(p, Q, amplitude, omega, y, 0.0, period, h, tolerance, times, Z, n)
+        h, took = march(p, Q, amplitude, omega, y, 0.0, period, h, tolerance, times, Z)
         steps += took
         if took == 0:
             return 0, steps
-        if cycle > 0:
-            dZ = 0.0
-            dn = 0.0
-            for i in range(samples):
-                dZ += (Z[i] - before[i]) ** 2
-                dn += (n[i] - n_before[i]) ** 2
-            near_Z = np.sqrt(dZ / samples) <= change * (Z.max() - Z.min())
-            near_n = np.sqrt(dn / samples) <= change * (n.max() - n.min())
-            if near_Z and near_n:
-                return cycle + 1, steps
-        before[:] = Z
-        n_before[:] = n
+        near = abs(y[2] - held) <= change * y[2]
+        if _change(Z, before) <= change and near and cycle > 0:
+            return cycle + 1, steps
+        held = y[2]
     return -cycles, steps
 
 
@@ -250,10 +245,10 @@ def steady_cycles(p, Q, amplitude, frequency, cycles, change, tolerance, Z):
     Returns cycles and steps of each, (m, 2).
     """
     m, samples = Z.shape
-    work = np.empty((4, samples))
+    work = np.empty((2, samples))
     told = np.empty((m, 2), np.int64)
     for i in range(m):
-        told[i] = steady_cycle(
+        told[i, 0], told[i, 1] = steady_cycle(
             p, Q[i], amplitude[i], frequency, samples, cycles, change, tolerance, Z[i], work
         )
     return told

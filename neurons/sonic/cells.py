@@ -83,7 +83,7 @@ class SonicCell:
         return out
 
     def current(self, potential: ArrayLike, state: Floats) -> Floats:
-        """Return the ionic current (A/m²), outward positive, at a potential (V) and gates (g, …)."""
+        """Return the ionic current (A/m²), outward > 0, at a potential (V) and gates (g, …)."""
         V = np.asarray(potential, dtype=np.float64)
         total = np.zeros_like(V)
         for g, E, w in zip(self.conductance, self.reversal, self.power, strict=True):

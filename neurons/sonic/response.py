@@ -15,10 +15,11 @@ from rheobase.neurons.morphology import Floats
 from rheobase.neurons.sonic.cells import sonic_cell
 from rheobase.neurons.sonic.lookup import EffectiveTable, effective_table
 
-STEP = 10e-6  # s
+STEP = 25e-6  # s
 PEAK = 3e-5  # C/m², least charge at the top of a spike
 PROMINENCE = 20e-5  # C/m², least rise to it and fall from it
 _FINE = 10  # points of the kernel's table in a step of charge
+_LOWEST, _RATIO = 2e3, 1.25  # of the pressures tried for a threshold (Pa)
 _MOST = 20_000  # spikes kept
 
 
@@ -102,7 +103,9 @@ def respond(
             f"{sonication.frequency:g} Hz"
         )
     if not (step > 0 and after >= 0 and (course is None or course > 0)):
-        raise InputError(f"step and course must be > 0 s and after >= 0 s: response of {table.cell}")
+        raise InputError(
+            f"step and course must be > 0 s and after >= 0 s: response of {table.cell}"
+        )
     cell = sonic_cell(table.cell)
     pulse, interval, train, _, _ = sonication.times
     pause = interval - pulse
@@ -148,9 +151,9 @@ def threshold_pressure(
 ) -> float:
     """Return the least peak pressure (Pa) at which a cell fires once in a train, inf if none does.
 
-    Pressures of the table are tried from below; the first one that fires and the one before it
-    bracket the threshold, which is then bisected. What fires at the threshold may be silent at
-    higher pressures (depolarisation block).
+    Pressures are tried from 2 kPa upwards, a quarter more each time, to the top of the table; the
+    first one that fires and the one before it bracket the threshold, which is then bisected. What
+    fires at the threshold may be silent at higher pressures (depolarisation block).
 
     Parameters
     ----------
@@ -177,13 +180,12 @@ def threshold_pressure(
     def fires(amplitude: float) -> bool:
         return len(respond(table, sonication, amplitude, after=after, most=1).spikes) > 0
 
-    low = 0.0
-    for high in table.amplitudes[1:].tolist():
-        if fires(high):
-            break
-        low = high
-    else:
-        return inf
+    low, top = 0.0, float(table.amplitudes[-1])
+    high = min(_LOWEST, top)
+    while not fires(high):
+        if high == top:
+            return inf
+        low, high = high, min(_RATIO * high, top)
     while high - low > tolerance * high:
         middle = 0.5 * (low + high)
         low, high = (low, middle) if fires(middle) else (middle, high)
@@ -211,13 +213,11 @@ def _kernel_tables(table: EffectiveTable, amplitude: float, dts: Floats) -> Any:
     fine = np.linspace(Q[0], Q[-1], _FINE * (len(Q) - 1) + 1)
     potential, slope, steady, left = [], [], [], []
     for at, dt in zip((amplitude, 0.0), dts, strict=True):
-        row = table.at(at)
-        V = np.interp(fine, Q, row.potential[0])
-        up, down = (
-            np.stack([np.interp(fine, Q, r) for r in x[0]]) for x in (row.opening, row.closing)
-        )
+        V, up, down = table.at(at, fine)
         potential.append(V)
         slope.append(np.gradient(V, fine))
         steady.append(up / (up + down))
         left.append(np.exp(-0.5 * dt * (up + down)))
-    return (fine[0], fine[1] - fine[0]), tuple(np.stack(x) for x in (potential, slope, steady, left))
+    return (fine[0], fine[1] - fine[0]), tuple(
+        np.stack(x) for x in (potential, slope, steady, left)
+    )

@@ -90,7 +90,7 @@ class Sonophore:
         return out
 
     def parameters(self) -> Floats:
-        """Return what the kernel needs, in SI, shape (20,); see ``_sonophore_numba``."""
+        """Return what the kernel needs, in SI, shape (18,); see ``_sonophore_numba``."""
         c = sonic_data()["sonophore"]
         thermal = GAS_CONSTANT * c["temperature_K"]
         length, scale, m, n = self.fit
