@@ -101,7 +101,9 @@ def test_rings_add_up_to_the_bowl() -> None:
     np.testing.assert_allclose(
         solved.driven(drive).sample(r, z), np.tensordot(drive, responses, 1), rtol=1e-9
     )
-    alone = AxialSource(rings=rings.rings[1:2], velocity=np.array([0.02j]), radius_of_curvature=30e-3)
+    alone = AxialSource(
+        rings=rings.rings[1:2], velocity=np.array([0.02j]), radius_of_curvature=30e-3
+    )
     one = solve_axisymmetric(OPEN, alone, F, **BOX)
     np.testing.assert_allclose(one.sample(r, z), 0.02j * responses[1], atol=1e-4 * scale)
 

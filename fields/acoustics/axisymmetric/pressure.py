@@ -156,7 +156,9 @@ class AxialPressure:
     def on_lattice(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Complexes:
         """Return the pressure on a lattice of lines x, y, z (m): (nx, ny, nz) Pa."""
         x, y, z = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (x, y, z))
-        return self.sample(np.hypot(x[:, None], y)[..., None], z)
+        far = np.hypot(x[:, None], y)
+        r, place = np.unique(far.round(12), return_inverse=True)
+        return self.sample(r[:, None], z)[place.reshape(far.shape)]
 
     @cached_property
     def _values(self) -> Complexes:
