@@ -92,103 +92,130 @@ def scatter(
 
 @njit(cache=True, nogil=True)
 def lump(
-    out: Any, faces: Any, order: int, orders: Any, first: Any, weights: Any, area: float,
-    value: Any, at: Any, values: Any,
+    out: Any, strides: Any, faces: Any, order: int, orders: Any, first: Any, weights: Any,
+    area: float, value: Any, at: Any, values: Any,
 ) -> None:  # fmt: skip
     """Add the integrals of a coefficient times each basis function, by Gauss-Lobatto points.
 
     ``value`` is that of elements (L, Ey, Ex); where ``at`` (same shape) is not -1 the values of
-    the element's nodes begin there in ``values``. ``area`` is hx hy / 4.
+    the element's nodes begin there in ``values``. ``area`` is hx hy / 4. In a line of ``out`` the
+    node i of the element f is at f strides[0] + i strides[1], the last one being node 0 of the
+    next element.
     """
+    s_element, s_local = strides
     for layer in range(len(orders)):
         n = orders[layer]
-        for e in range(value.shape[1]):
-            for f in range(value.shape[2]):
-                start = at[layer, e, f]
-                one = value[layer, e, f]
+        for k in range(n + 1):
+            plane = first[layer] + k
+            for e in range(value.shape[1]):
                 for j in range(order + 1):
                     y = e * order + j
+                    at_row = 0.5 * area * weights[n, k] * weights[order, j]
                     for i in range(order + 1):
-                        x = f * order + i
-                        half = 0.5 * (faces[layer + 1, y, x] - faces[layer, y, x])
-                        base = weights[order, j] * weights[order, i] * area * half
-                        for k in range(n + 1):
-                            if start >= 0:
-                                node = (k * (order + 1) + j) * (order + 1) + i
-                                one = values[start + node]
-                            out[first[layer] + k, y, x] += base * weights[n, k] * one
+                        weight = at_row * weights[order, i]
+                        offset = i * s_local if i < order else s_element
+                        node = (k * (order + 1) + j) * (order + 1) + i
+                        for f in range(value.shape[2]):
+                            x = f * order + i
+                            thick = faces[layer + 1, y, x] - faces[layer, y, x]
+                            start = at[layer, e, f]
+                            one = value[layer, e, f] if start < 0 else values[start + node]
+                            out[plane, y, f * s_element + offset] += weight * thick * one
 
 
 @njit(cache=True, nogil=True)
-def lump_sides(
-    out: Any, faces: Any, order: int, orders: Any, first: Any, weights: Any,
+def lump_rim(
+    out: Any, strides: Any, faces: Any, order: int, orders: Any, first: Any, weights: Any,
     half_x: float, half_y: float, value: Any,
 ) -> None:  # fmt: skip
-    """Add the integrals over the four lateral sides of a coefficient of the elements."""
+    """Add the integrals over the six outer sides of a coefficient of the elements."""
+    s_element, s_local = strides
     layers, ey, ex = value.shape
     for layer in range(layers):
         n = orders[layer]
         for side in range(2):
             f, x = (0, 0) if side == 0 else (ex - 1, ex * order)
+            place = 0 if side == 0 else ex * s_element
             for e in range(ey):
                 for j in range(order + 1):
                     y = e * order + j
                     half = 0.5 * (faces[layer + 1, y, x] - faces[layer, y, x])
                     for k in range(n + 1):
                         w = weights[order, j] * weights[n, k] * half_y * half
-                        out[first[layer] + k, y, x] += w * value[layer, e, f]
+                        out[first[layer] + k, y, place] += w * value[layer, e, f]
             e, y = (0, 0) if side == 0 else (ey - 1, ey * order)
             for f in range(ex):
                 for i in range(order + 1):
                     x = f * order + i
+                    place = f * s_element + i * s_local if i < order else (f + 1) * s_element
                     half = 0.5 * (faces[layer + 1, y, x] - faces[layer, y, x])
                     for k in range(n + 1):
                         w = weights[order, i] * weights[n, k] * half_x * half
-                        out[first[layer] + k, y, x] += w * value[layer, e, f]
+                        out[first[layer] + k, y, place] += w * value[layer, e, f]
+    for side in range(2):
+        layer, plane = (0, 0) if side == 0 else (layers - 1, first[layers])
+        for e in range(ey):
+            for j in range(order + 1):
+                for f in range(ex):
+                    for i in range(order + 1):
+                        place = f * s_element + i * s_local if i < order else (f + 1) * s_element
+                        w = weights[order, i] * weights[order, j] * half_x * half_y
+                        out[plane, e * order + j, place] += w * value[layer, e, f]
 
 
 @njit(cache=True, nogil=True)
 def fill_metric(
-    out: Any, begin: Any, lanes: int, faces: Any, along_x: Any, along_y: Any, order: int,
-    orders: Any, weights: Any, nodes: Any, area: float, lightness: Any, at: Any, values: Any,
+    out: Any, begin: Any, lanes: int, faces: Any, order: int, orders: Any, weights: Any,
+    nodes: Any, slopes: Any, area: float, lightness: Any, at: Any, values: Any,
 ) -> None:  # fmt: skip
     """Fill the blocks of `_wave_row.h`: S, A, B and T at the nodes of elements that are no boxes.
 
     With z's slopes z_xi, z_eta, z_zeta: A = z_xi / z_zeta, B = z_eta / z_zeta,
     S = weight hx hy / 4 z_zeta / density and T = S / z_zeta^2. ``begin`` (L, Ey, blocks) is where
     a block starts, -1 for boxes; ``lightness`` is 1 / density of elements, ``at`` and ``values``
-    as in `lump`.
+    as in `lump`; ``slopes`` (N + 1, N + 1) differentiates along a line of nodes.
     """
+    m = order + 1
+    along_x, along_y = np.empty((2, m, m, lanes)), np.empty((2, m, m, lanes))
+    halves = np.empty((m, m, lanes))
     for layer in range(len(orders)):
         n = orders[layer]
-        for e in range(lightness.shape[1]):
-            for f in range(lightness.shape[2]):
-                start = begin[layer, e, f // lanes]
+        for e in range(begin.shape[1]):
+            for block in range(begin.shape[2]):
+                start = begin[layer, e, block]
                 if start < 0:
                     continue
-                lane = start + f % lanes
-                one = lightness[layer, e, f]
-                for j in range(order + 1):
-                    y = e * order + j
-                    for i in range(order + 1):
-                        half = 0.5 * (
-                            faces[layer + 1, y, f * order + i] - faces[layer, y, f * order + i]
-                        )
-                        base = weights[order, j] * weights[order, i] * area * half
-                        for k in range(n + 1):
-                            part = 0.5 * (1.0 + nodes[n, k])
-                            node = (k * (order + 1) + j) * (order + 1) + i
-                            if at[layer, e, f] >= 0:
-                                one = values[at[layer, e, f] + node]
-                            to = lane + node * 4 * lanes
-                            s = base * weights[n, k] * one
-                            slope_x = (1 - part) * along_x[layer, e, j, f, i] + part * along_x[
-                                layer + 1, e, j, f, i
-                            ]
-                            slope_y = (1 - part) * along_y[layer, e, j, f, i] + part * along_y[
-                                layer + 1, e, j, f, i
-                            ]
-                            out[to] = s
-                            out[to + lanes] = slope_x / half
-                            out[to + 2 * lanes] = slope_y / half
-                            out[to + 3 * lanes] = s / half**2
+                f0 = block * lanes
+                width = min(lanes, lightness.shape[2] - f0)
+                for j in range(m):
+                    for i in range(m):
+                        for lane in range(width):
+                            y0, x0 = e * order, (f0 + lane) * order
+                            halves[j, i, lane] = 0.5 * (
+                                faces[layer + 1, y0 + j, x0 + i] - faces[layer, y0 + j, x0 + i]
+                            )
+                            for side in range(2):
+                                dx, dy = 0.0, 0.0
+                                for near in range(m):
+                                    dx += slopes[i, near] * faces[layer + side, y0 + j, x0 + near]
+                                    dy += slopes[j, near] * faces[layer + side, y0 + near, x0 + i]
+                                along_x[side, j, i, lane] = dx
+                                along_y[side, j, i, lane] = dy
+                for k in range(n + 1):
+                    part = 0.5 * (1.0 + nodes[n, k])
+                    for j in range(m):
+                        for i in range(m):
+                            node = (k * m + j) * m + i
+                            to = start + node * 4 * lanes
+                            weight = weights[order, j] * weights[order, i] * weights[n, k] * area
+                            for lane in range(width):
+                                f, half = f0 + lane, halves[j, i, lane]
+                                first = at[layer, e, f]
+                                one = lightness[layer, e, f] if first < 0 else values[first + node]
+                                s = weight * half * one
+                                sx = along_x[0, j, i, lane], along_x[1, j, i, lane]
+                                sy = along_y[0, j, i, lane], along_y[1, j, i, lane]
+                                out[to + lane] = s
+                                out[to + lanes + lane] = (sx[0] + part * (sx[1] - sx[0])) / half
+                                out[to + 2 * lanes + lane] = (sy[0] + part * (sy[1] - sy[0])) / half
+                                out[to + 3 * lanes + lane] = s / half**2

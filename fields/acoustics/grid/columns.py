@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase.fields.acoustics.grid.gll import differentiation, lagrange, nodes_of
+from rheobase.fields.acoustics.grid.gll import gll, lagrange, nodes_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -55,7 +55,7 @@ class ColumnGrid:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Nodes along z, y and x."""
-        return int(self.first[-1]) + 1, *self.faces.shape[1:]  # type: ignore[return-value]
+        return int(self.first[-1]) + 1, *self.faces.shape[1:]
 
     @property
     def size(self) -> int:
@@ -72,34 +72,63 @@ class ColumnGrid:
         """Size of the elements along x and y (m)."""
         return float(self.x[1] - self.x[0]), float(self.y[1] - self.y[0])
 
-    @cached_property
-    def depths(self) -> Floats:
-        """Height of every node (m), shape (nz, ny, nx)."""
-        z = np.empty(self.shape)
-        for layer, n in enumerate(self.orders):
-            part = nodes_of([0.0, 1.0], int(n))[:, None, None]
-            low, high = self.faces[layer], self.faces[layer + 1]
-            z[self.first[layer] : self.first[layer + 1] + 1] = low + part * (high - low)
+    def depths(self, planes: NDArray[np.intp] | None = None) -> Floats:
+        """Return the height of the nodes (m), shape (nz, ny, nx), or of some planes of them."""
+        if planes is None:
+            planes = np.arange(self.shape[0])
+        layer = np.minimum(np.searchsorted(self.first, planes, "right") - 1, len(self.orders) - 1)
+        part = np.concatenate(
+            [*(nodes_of([0.0, 1.0], n)[:-1] for n in self.orders.tolist()), [1.0]]
+        )[planes]
+        low, high = self.faces[layer], self.faces[layer + 1]
+        z: Floats = low + part[:, None, None] * (high - low)
         return z
 
-    def points(self) -> Floats:
-        """Return all nodes (m) in the beam frame, shape (nz * ny * nx, 3), x fastest."""
+    def points(
+        self,
+        planes: NDArray[np.intp] | None = None,
+        rows: slice = slice(None),
+        columns: slice = slice(None),
+    ) -> Floats:
+        """Return the nodes (m) of the beam frame, shape (nz, ny, nx, 3), or of a part of them."""
         x, y = self.lateral_nodes
-        z = self.depths
+        z = self.depths(planes)[:, rows, columns]
         out = np.empty((*z.shape, 3))
-        out[..., 0], out[..., 1], out[..., 2] = x, y[:, None], z
-        return out.reshape(-1, 3)
+        out[..., 0], out[..., 1], out[..., 2] = x[columns], y[rows, None], z
+        return out
 
-    def slopes(self) -> tuple[Floats, Floats]:
-        """Return dz/dxi and dz/deta of the faces by element (m), shapes (L+1, Ey, N+1, Ex, N+1)."""
-        N, (_, ey, ex) = self.order, self.elements
-        at = np.arange(ey)[:, None] * N + np.arange(N + 1)
-        across = np.arange(ex)[:, None] * N + np.arange(N + 1)
-        local = self.faces[:, at][:, :, :, across]  # (L+1, Ey, N+1, Ex, N+1)
-        D = differentiation(N)
-        along_x = np.einsum("im,lejfm->lejfi", D, local)
-        along_y = np.einsum("jm,lemfi->lejfi", D, local)
-        return along_x, along_y
+    def element_points(
+        self,
+        layer: int,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        where: tuple[Floats, Floats, Floats] | None = None,
+    ) -> Floats:
+        """Return points of elements of a layer (m), shape (elements, points, 3), x fastest.
+
+        Parameters
+        ----------
+        layer, rows, columns
+            The elements, by layer, row along y and place along x.
+        where
+            Own coordinates (-1 … 1) of the points along z, y and x; those of the nodes by default.
+        """
+        N, n = self.order, int(self.orders[layer])
+        at = where or (gll(n)[0], gll(N)[0], gll(N)[0])
+        local = self.faces[layer : layer + 2][
+            :,
+            (rows[:, None] * N + np.arange(N + 1))[:, :, None],
+            (columns[:, None] * N + np.arange(N + 1))[:, None, :],
+        ]
+        across, along = lagrange(N, at[1]), lagrange(N, at[2])
+        low, high = np.einsum("jm,il,feml->feji", across, along, local)[:, :, None]
+        part = 0.5 * (1.0 + at[0])[:, None, None]
+        out = np.empty((len(rows), len(at[0]), len(at[1]), len(at[2]), 3))
+        out[..., 2] = low + part * (high - low)
+        hx, hy = self.spacing
+        out[..., 0] = (self.x[columns][:, None] + 0.5 * hx * (1.0 + at[2]))[:, None, None, :]
+        out[..., 1] = (self.y[rows][:, None] + 0.5 * hy * (1.0 + at[1]))[:, None, :, None]
+        return out.reshape(len(rows), -1, 3)
 
     def locate(self, points: ArrayLike) -> Located:
         """Find the elements that hold points of the beam frame.
@@ -153,10 +182,11 @@ class Located:
         """Return nodal values (nz, ny, nx) at the points, NaN outside, shape (n,)."""
         from rheobase.fields.acoustics.grid._columns_numba import sample
 
-        return sample(
+        found: NDArray[np.complex128] = sample(
             values, self.grid.order, self.grid.orders, self.grid.first, self.layer,
             self.ix, self.iy, self.bx, self.by, self.bz,
         )  # fmt: skip
+        return found
 
     def scatter(self, strength: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Return the sum of strengths times basis functions at the nodes, shape (nz, ny, nx)."""

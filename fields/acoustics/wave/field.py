@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase.fields.acoustics.media import Floats
-from rheobase.fields.acoustics.wave.kernel import lumped
+from rheobase.fields.acoustics.wave.tables import lumped
 from rheobase.fields.acoustics.wave.window import AcousticWindow
 
 Complex = NDArray[np.complex128]
@@ -33,6 +33,16 @@ class PressureField:
     window: AcousticWindow
     phasor: NDArray[np.complex64]
     report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def frequency(self) -> float:
+        """Frequency (Hz)."""
+        return self.window.frequency
+
+    @property
+    def frame(self) -> Floats:
+        """Beam frame to head frame, shape (4, 4)."""
+        return self.window.frame
 
     def sample(self, points: ArrayLike, *, head: bool = False) -> Complex:
         """Return P (Pa) at points (m) of the beam frame, or the head's; NaN outside, shape (n,)."""
@@ -58,8 +68,9 @@ class PressureField:
         of Gauss-Lobatto quadrature.
         """
         window = self.window
-        points = window.grid.points()
-        inside = ((points >= window.low) & (points <= window.high)).all(axis=1)
-        power = (self.absorbing * np.abs(self.phasor) ** 2).reshape(-1)
-        keep = inside & (power > 0.0)
-        return window.to_head(points[keep]), power[keep]
+        planes, rows, columns = window.inner
+        part = np.s_[planes, rows, columns]
+        power = (self.absorbing[part] * np.abs(self.phasor[part]) ** 2).reshape(-1)
+        points = window.grid.points(np.arange(planes.start, planes.stop), rows, columns)
+        keep = power > 0.0
+        return window.to_head(points.reshape(-1, 3)[keep]), power[keep]

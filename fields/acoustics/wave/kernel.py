@@ -1,24 +1,34 @@
-"""The compiled wave kernel, and the arrays it works on."""
+"""The compiled wave kernel bound to a window."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase.fields.acoustics.grid.gll import differentiation, gll
+from rheobase._errors import InputError
+from rheobase._memory import free_memory
 from rheobase.fields.acoustics.media import Floats
+from rheobase.fields.acoustics.wave.tables import (
+    MOST,
+    Singles,
+    aligned,
+    blocks,
+    diagonals,
+    packing_of,
+    tables,
+)
 from rheobase.fields.acoustics.wave.window import AcousticWindow
 from rheobase.fields.native import library
 
-Singles = NDArray[np.float32]
-MOST = 7  # highest order; tables of orders have MOST + 1 columns
-LINE = 64  # bytes of a cache line
+#: Steps of Lanczos' method for the largest eigenvalue, and what is added to what they find.
+LANCZOS, MARGIN = 24, 0.01
+#: Arrays of packed nodes that a solution holds: two pressures, two of the step, mass, damping,
+#: and two of the phasor.
+PACKED = 8
 
 
 class _Wave(ctypes.Structure):
@@ -64,47 +74,39 @@ def threads() -> int:
     return int(asked) if asked.isdigit() and int(asked) else len(os.sched_getaffinity(0))
 
 
-def aligned(shape: tuple[int, ...]) -> Singles:
-    """Return zeros at the start of a cache line."""
-    size = int(np.prod(shape)) * 4
-    raw = np.zeros(size + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    return raw[start : start + size].view(np.float32).reshape(shape)
+def memory_needed(window: AcousticWindow) -> int:
+    """Return the bytes that the arrays of a solution take."""
+    grid, width = window.grid, lanes()
+    packing = packing_of(window, width)
+    plane = 4 * int(np.prod(packing.shape[1:]))
+    faces, materials = grid.faces.nbytes, 6 * 8 * int(np.prod(grid.elements))
+    sums = (MOST + 2) * plane * min(threads(), len(grid.orders))
+    metric = 4 * blocks(window, width)[2]
+    mixed = 2 * window.materials.nodal.nbytes
+    phasor = 8 * grid.size
+    return PACKED * plane * packing.shape[0] + faces + materials + sums + metric + mixed + phasor
 
 
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """How nodes (nz, ny, nx) lie in the kernel: [z][y][local x][element], padded."""
+def check_memory(window: AcousticWindow) -> int:
+    """Return the bytes a solution takes, or refuse it where they are not free.
 
-    shape: tuple[int, int, int]
-    order: int
-    pitch: int
-
-    @property
-    def column(self) -> NDArray[np.intp]:
-        """Place in a line of each node along x, shape (nx,)."""
-        i = np.arange(self.shape[2])
-        return (i % self.order) * self.pitch + i // self.order
-
-    def pack(self, values: ArrayLike) -> Singles:
-        """Return nodal values as the kernel has them, 0 where padded."""
-        out = aligned((*self.shape[:2], self.order * self.pitch))
-        out[..., self.column] = values
-        return out
-
-    def unpack(self, packed: Singles) -> Singles:
-        """Return values of the kernel at the nodes, shape (nz, ny, nx)."""
-        out: Singles = packed[..., self.column]
-        return out
-
-    def places(self, nodes: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return places in the kernel's arrays of flat node numbers."""
-        line, x = np.divmod(nodes, self.shape[2])
-        return (line * self.order * self.pitch + self.column[x]).astype(np.int64)
+    Raises
+    ------
+    InputError
+        If less memory is free.
+    """
+    needed, free = memory_needed(window), free_memory()
+    if needed > free:
+        raise InputError(
+            f"the window of {window.grid.size / 1e6:.1f} M nodes needs {needed / 2**30:.2f} GiB of "
+            f"memory and {free / 2**30:.2f} are free: make it smaller, or lower per_wavelength "
+            f"({window.points_per_wavelength:.3g} now)"
+        )
+    return needed
 
 
 class WaveKernel:
-    """The kernel bound to a window: leapfrog steps of its pressure.
+    """Leapfrog steps of the pressure in a window.
 
     Parameters
     ----------
@@ -113,47 +115,58 @@ class WaveKernel:
 
     Attributes
     ----------
-    mass, damping
-        Diagonals of M (1/(rho c'^2) integrated) and C, shape (nz, ny, nx).
     packing
         Where nodes lie.
+    mass, damping
+        Diagonals of M (1/(rho c'^2) integrated) and C, as nodes lie.
     """
 
     def __init__(self, window: AcousticWindow) -> None:
         self.window = window
-        grid = window.grid
-        width = lanes()
-        pitch = -(-(grid.elements[2] + 1) // width) * width
-        self.packing = Packing(grid.shape, grid.order, pitch)
-        self.mass, self.damping = diagonals(window)
-        self._arrays = _tables(window, pitch, width)
+        grid, width = window.grid, lanes()
+        self.packing = packing_of(window, width)
+        self.mass, self.damping = diagonals(window, self.packing)
+        self._arrays = tables(window, width)
         hx, hy = grid.spacing
         layers, rows, elements = grid.elements
-        shape = (*grid.shape[:2], grid.order * pitch)
-        self._now, self._then = aligned(shape), aligned(shape)
+        shape = self.packing.shape
+        for name in ("inverse", "keep"):
+            self._arrays[name] = aligned(shape)
+        now, then = aligned(shape), aligned(shape)
         self._wave = _Wave(
-            lateral=grid.order, elements=elements, rows=rows, layers=layers, pitch=pitch,
-            begin=0, end=layers, threads=threads(), per_x=2.0 / hx, per_y=2.0 / hy,
-            now=self._now.ctypes.data, then=self._then.ctypes.data,
+            lateral=grid.order, elements=elements, rows=rows, layers=layers,
+            pitch=self.packing.pitch, begin=0, end=layers, threads=threads(),
+            per_x=2.0 / hx, per_y=2.0 / hy, now=now.ctypes.data, then=then.ctypes.data,
             **{name: array.ctypes.data for name, array in self._arrays.items()},
         )  # fmt: skip
-        self._by_address = {a.ctypes.data: a for a in (self._now, self._then)}
+        self._by_address = {a.ctypes.data: a for a in (now, then)}
 
-    def _set(self, **arrays: NDArray[Any]) -> None:
-        for name, array in arrays.items():
-            self._arrays[name] = array
-            setattr(self._wave, name, array.ctypes.data)
+    @property
+    def packed(self) -> Singles:
+        """Pressure now (Pa), as nodes lie: a view that the next steps change."""
+        return self._by_address[self._wave.now]
+
+    @property
+    def packed_before(self) -> Singles:
+        """Pressure a step before (Pa), as nodes lie."""
+        return self._by_address[self._wave.then]
+
+    @property
+    def pressure(self) -> Singles:
+        """Pressure now (Pa), shape (nz, ny, nx)."""
+        return self.packing.unpack(self.packed)
 
     def set_step(self, dt: float, scale: float = 1.0) -> None:
         """Set the time step (s); the damping is multiplied by ``scale``."""
-        m, c = self.mass / dt**2, self.damping * (scale / (2.0 * dt))
-        inverse = 1.0 / (m + c)
-        self._set(
-            inverse=self.packing.pack(inverse), keep=self.packing.pack(2.0 * m * inverse - 1.0)
-        )
+        inverse, keep = self._arrays["inverse"], self._arrays["keep"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for m, c, i, k in zip(self.mass, self.damping, inverse, keep, strict=True):
+                whole = m / dt**2 + c * (scale / (2.0 * dt))
+                i[:] = np.where(m > 0.0, 1.0 / whole, 0.0)
+                k[:] = np.where(m > 0.0, 2.0 * m / dt**2 / whole - 1.0, 0.0)
 
     def set_source(self, load: NDArray[np.complex128]) -> None:
-        """Set the source: its real part goes with `step`'s cosine, its imaginary with sine.
+        """Set the source: its real part goes with `steps`' cosine, its imaginary with sine.
 
         Parameters
         ----------
@@ -163,19 +176,23 @@ class WaveKernel:
         nodes = np.flatnonzero(load)
         at = self.packing.places(nodes)
         value = load.ravel()[nodes] * self._arrays["inverse"].ravel()[at]
-        self._set(
-            source_at=at,
-            source_cos=value.real.astype(np.float32),
-            source_sin=value.imag.astype(np.float32),
-        )
+        for name, array in (
+            ("source_at", at),
+            ("source_cos", value.real.astype(np.float32)),
+            ("source_sin", value.imag.astype(np.float32)),
+        ):
+            self._arrays[name] = array
+            setattr(self._wave, name, array.ctypes.data)
         self._wave.sources = len(at)
 
     def set_pressure(self, now: ArrayLike, before: ArrayLike) -> None:
         """Set the pressure (Pa) at this step and the one before, shape (nz, ny, nx)."""
-        self._by_address[self._wave.now][...] = self.packing.pack(now)
-        self._by_address[self._wave.then][...] = self.packing.pack(before)
+        self.packed[:] = self.packing.pack(now)
+        self.packed_before[:] = self.packing.pack(before)
 
-    def steps(self, cosine: ArrayLike, sine: ArrayLike, active: tuple[int, int]) -> None:
+    def steps(
+        self, cosine: ArrayLike, sine: ArrayLike, active: tuple[int, int] | None = None
+    ) -> None:
         """Make a step for each entry of ``cosine`` and ``sine``, in the layers ``active``.
 
         Raises
@@ -185,178 +202,61 @@ class WaveKernel:
         """
         a = np.ascontiguousarray(cosine, np.float32)
         b = np.ascontiguousarray(sine, np.float32)
-        self._wave.begin, self._wave.end = active
+        self._wave.begin, self._wave.end = active or (0, self._wave.layers)
         failed = _native().wave_steps(
             ctypes.byref(self._wave), len(a), a.ctypes.data, b.ctypes.data
         )
         if failed:
             raise MemoryError("no memory for the sums of the wave kernel")
 
-    @property
-    def pressure(self) -> Singles:
-        """Pressure now (Pa), shape (nz, ny, nx)."""
-        return self.packing.unpack(self._by_address[self._wave.now])
-
-    @property
-    def packed(self) -> Singles:
-        """Pressure now (Pa) as the kernel has it."""
-        return self._by_address[self._wave.now]
+    def _set_operator(self) -> None:
+        """Let a step from (v, 0) give (M^-1 K v, v), but for the sign; sources are left out."""
+        inverse = self._arrays["inverse"]
+        with np.errstate(divide="ignore"):
+            for m, i in zip(self.mass, inverse, strict=True):
+                i[:] = np.where(m > 0.0, 1.0 / m, 0.0)
+        self._arrays["keep"][:] = -1.0
+        self._wave.sources = 0
 
     def stiffness_times(self, values: ArrayLike) -> Floats:
-        """Return K times nodal values, shape (nz, ny, nx); the pressure is lost."""
-        zero, one = np.zeros(self.packing.shape), np.ones(self.packing.shape)
-        kept = {n: self._arrays.get(n) for n in ("inverse", "keep")}
-        sources, self._wave.sources = self._wave.sources, 0
-        self._set(inverse=self.packing.pack(-one), keep=self.packing.pack(-one))
-        self.set_pressure(values, zero)  # q = p - (p - q) + K p
-        self.steps([0.0], [0.0], (0, self._wave.layers))
-        out = self.pressure.astype(np.float64)
-        self._set(**{n: a for n, a in kept.items() if a is not None})
-        self._wave.sources = sources
-        self.set_pressure(zero, zero)
+        """Return K times nodal values, shape (nz, ny, nx); step and source are lost."""
+        self._set_operator()
+        self.set_pressure(values, 0.0)
+        self.steps([0.0], [0.0])
+        out = -self.packing.unpack(self.packed * self.mass).astype(np.float64)
+        self.set_pressure(0.0, 0.0)
         return out
 
-    def highest(self, rounds: int = 30) -> float:
-        """Return the largest eigenvalue of M^-1 K (1/s²), by power iteration, rounded up 4 %."""
-        random = np.random.default_rng(0)
-        v = random.standard_normal(self.packing.shape)
-        value = 0.0
-        for _ in range(rounds):
-            v /= np.linalg.norm(v.ravel())
-            w = self.stiffness_times(v) / self.mass
-            value = float(np.linalg.norm(w.ravel()))
-            v = w
-        return 1.04 * value
+    def highest(self) -> float:
+        """Return the largest eigenvalue of M^-1 K (1/s²), rounded up; step and source are lost.
+
+        Lanczos' method in the inner product of M, from a random vector: the largest Ritz value,
+        with its residual and 1 % added.
+        """
+        self._set_operator()
+        v = self.packing.pack(
+            np.random.default_rng(0).standard_normal(self.window.grid.shape, np.float32)
+        )
+        last, mass = np.zeros_like(v), self.mass
+        v /= np.sqrt(_dot(v, v, mass))
+        diagonal, beside = [], [0.0]
+        for _ in range(LANCZOS):
+            self.packed[:], self.packed_before[:] = v, 0.0
+            self.steps([0.0], [0.0])
+            w = self.packed  # -M^-1 K v
+            diagonal.append(-_dot(w, v, mass))
+            w += diagonal[-1] * v
+            w += beside[-1] * last
+            beside.append(float(np.sqrt(_dot(w, w, mass))))
+            last, v = v, last
+            np.multiply(w, -1.0 / beside[-1], out=v)
+        self.packed[:] = self.packed_before[:] = 0.0
+        from scipy.linalg import eigh_tridiagonal
+
+        values, vectors = eigh_tridiagonal(diagonal, beside[1:-1])
+        return float(values[-1] + beside[-1] * abs(vectors[-1, -1])) * (1.0 + MARGIN)
 
 
-def diagonals(window: AcousticWindow) -> tuple[Floats, Floats]:
-    """Return mass M and damping C at the nodes: losses, rim and absorbing sides together."""
-    from rheobase.fields.acoustics.grid._columns_numba import lump_sides
-
-    grid, materials, omega = window.grid, window.materials, window.omega
-    mass = lumped(
-        window, *materials.combined(lambda c, rho, a, _: (c**-2.0 - (a / omega) ** 2) / rho)
-    )
-    damping = lumped(window, *materials.combined(lambda c, rho, a, _: 2.0 * a / (rho * c)))
-    x, y, z = window.rim
-    damping += 2.0 * mass * (z[:, None, None] + y[:, None] + x)
-    admittance = materials.combined(lambda c, rho, a, _: 1.0 / (rho * c))[0]
-    hx, hy = grid.spacing
-    orders, first = grid.orders, grid.first
-    lump_sides(
-        damping, grid.faces, grid.order, orders, first, _weights(), 0.5 * hx, 0.5 * hy, admittance
-    )
-    across = gll(grid.order)[1]
-    for plane, layer in ((0, 0), (-1, -1)):
-        ends = np.zeros(grid.shape[1:])
-        N = grid.order
-        for j in range(N + 1):
-            for i in range(N + 1):
-                rows = slice(j, j + grid.elements[1] * N - N + 1, N)
-                columns = slice(i, i + grid.elements[2] * N - N + 1, N)
-                ends[rows, columns] += across[j] * across[i] * 0.25 * hx * hy * admittance[layer]
-        damping[plane] += ends
-    return mass, damping
-
-
-def lumped(window: AcousticWindow, value: Floats, nodal: Floats) -> Floats:
-    """Return the integrals of a coefficient times the basis functions, shape (nz, ny, nx)."""
-    from rheobase.fields.acoustics.grid._columns_numba import lump
-
-    grid = window.grid
-    hx, hy = grid.spacing
-    out = np.zeros(grid.shape)
-    lump(
-        out, grid.faces, grid.order, grid.orders, grid.first, _weights(), 0.25 * hx * hy, value,
-        window.materials.at, nodal,
-    )  # fmt: skip
-    return out
-
-
-@cache
-def _weights() -> Floats:
-    """Return Gauss-Lobatto weights by order, shape (8, 8)."""
-    table = np.zeros((MOST + 1, MOST + 1))
-    for n in range(1, MOST + 1):
-        table[n, : n + 1] = gll(n)[1]
-    return table
-
-
-@cache
-def _nodes() -> Floats:
-    """Return Gauss-Lobatto nodes by order, shape (8, 8)."""
-    table = np.zeros((MOST + 1, MOST + 1))
-    for n in range(1, MOST + 1):
-        table[n, : n + 1] = gll(n)[0]
-    return table
-
-
-def _stiffness(order: int, size: float) -> Floats:
-    """Return W^-1 D^T W D (2 / size)^2 of a line of an element."""
-    weights, D = gll(order)[1], differentiation(order)
-    return (D.T * weights) @ D / weights[:, None] * (2.0 / size) ** 2
-
-
-def _tables(window: AcousticWindow, pitch: int, width: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a window that the kernel reads."""
-    from rheobase.fields.acoustics.grid._columns_numba import fill_metric
-
-    grid, materials = window.grid, window.materials
-    N, (layers, rows, elements) = grid.order, grid.elements
-    hx, hy = grid.spacing
-    thickness = np.diff(grid.faces, axis=0)
-    even = np.median(thickness, axis=(1, 2))  # of the boxes of each layer
-    flat = _flat(grid.faces, N, rows, elements, even) & (materials.at < 0)
-    blocks = pitch // width
-    padded = np.ones((layers, rows, pitch), bool)
-    padded[..., :elements] = flat
-    boxes = padded.reshape(layers, rows, blocks, width).all(axis=-1)
-    sizes = (grid.orders + 1) * (N + 1) ** 2 * 4 * width
-    count = np.where(boxes, 0, sizes[:, None, None])
-    begin = np.cumsum(count).reshape(count.shape) - count
-    metric_at = np.where(boxes, -1, begin).astype(np.int64)
-    lightness, nodal = materials.combined(lambda c, rho, a, _: 1.0 / rho)
-    metric = aligned((int(count.sum()),))
-    if len(metric):
-        fill_metric(
-            metric, metric_at, width, grid.faces, *grid.slopes(), N, grid.orders, _weights(),
-            _nodes(), 0.25 * hx * hy, lightness, materials.at, nodal,
-        )  # fmt: skip
-    inverse_density = aligned((layers, rows, pitch))
-    inverse_density[..., :elements] = lightness
-    slopes_z, stiffness_z = np.zeros((2, layers, MOST + 1, MOST + 1), np.float32)
-    weight_z = np.zeros((layers, MOST + 1), np.float32)
-    for layer, n in enumerate(grid.orders.tolist()):
-        slopes_z[layer, : n + 1, : n + 1] = differentiation(n)
-        stiffness_z[layer, : n + 1, : n + 1] = _stiffness(n, even[layer])
-        weight_z[layer, : n + 1] = gll(n)[1] * 0.5 * even[layer]
-    across = gll(N)[1]
-    return {
-        "order": np.ascontiguousarray(grid.orders, np.int32),
-        "first": grid.first,
-        "slopes": differentiation(N).astype(np.float32),
-        "slopes_z": slopes_z,
-        "stiffness_x": _stiffness(N, hx).astype(np.float32),
-        "stiffness_y": _stiffness(N, hy).astype(np.float32),
-        "stiffness_z": stiffness_z,
-        "weight_xy": (np.outer(across, across) * 0.25 * hx * hy).astype(np.float32),
-        "weight_z": weight_z,
-        "inverse_density": inverse_density,
-        "metric_at": metric_at,
-        "metric": metric,
-    }
-
-
-def _flat(faces: Floats, order: int, rows: int, elements: int, even: Floats) -> NDArray[np.bool_]:
-    """Return which elements are boxes of their layer's common thickness, shape (L, Ey, Ex)."""
-    down = np.arange(rows)[:, None] * order + np.arange(order + 1)
-    across = np.arange(elements)[:, None] * order + np.arange(order + 1)
-    local = faces[:, down][:, :, :, across]
-    low, high = local.min(axis=(2, 4)), local.max(axis=(2, 4))
-    margin = 1e-9 * even[:, None, None]
-    level = high - low
-    return (
-        (level[:-1] <= margin)
-        & (level[1:] <= margin)
-        & (np.abs(high[1:] - high[:-1] - even[:, None, None]) <= margin)
-    )
+def _dot(a: Singles, b: Singles, mass: Singles) -> float:
+    """Return the inner product of M, summed over planes in double precision."""
+    return float(sum(float(np.vdot(x, y * m)) for x, y, m in zip(a, b, mass, strict=True)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from math import asin, ceil, cos, pi, sin
 from time import perf_counter
@@ -12,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._progress import track
+from rheobase._progress import stage, track
 from rheobase.fields.acoustics.transducers.source import Source
 from rheobase.fields.acoustics.wave.field import PressureField
-from rheobase.fields.acoustics.wave.kernel import WaveKernel
+from rheobase.fields.acoustics.wave.kernel import WaveKernel, check_memory
+from rheobase.fields.acoustics.wave.sources import source_load
+from rheobase.fields.acoustics.wave.tables import aligned
 from rheobase.fields.acoustics.wave.window import AcousticWindow
 
 RAMP = 4
 """Periods over which the source rises."""
+
+#: Periods over which the decay of the change is measured.
+DECAY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +34,9 @@ class MarchReport:
     ----------
     nodes, steps_per_period, periods
         Size of the grid, time steps of a period, periods marched.
-    change
-        Change of the phasor over the last period, of its norm.
+    change, remaining
+        Change of the phasor over the last period, and the estimate of all that is still to come,
+        of its norm in the inner box.
     points_per_wavelength
         Nodes a wavelength of the slowest material.
     seconds, updates_per_second
@@ -46,6 +51,7 @@ class MarchReport:
     steps_per_period: int
     periods: int
     change: float
+    remaining: float
     points_per_wavelength: float
     seconds: float
     updates_per_second: float
@@ -76,15 +82,13 @@ def steps_per_period(highest: float, omega: float, asked: int | None = None) -> 
     """
     # dt = 2 sin(pi / n) / omega must be below 2 / sqrt(highest)
     ratio = omega / np.sqrt(highest)
-    least = 4 * ceil(pi / asin(min(ratio, 1.0)) / 4.0)
+    least = max(12, 4 * ceil(pi / asin(min(ratio, 1.0)) / 4.0))
     if asked is None:
-        return max(least, 12)
-    if asked % 4 or asked < 12:
-        raise InputError(f"expected 12, 16, 20 … steps a period, got {asked}")
-    if asked < least:
+        return least
+    if asked % 4 or asked < least:
         raise InputError(
-            f"expected at least {least} steps a period for a stable march (CFL condition), got "
-            f"{asked}: set steps to {least} or more, or leave it out"
+            f"expected a multiple of 4 and at least {least} steps a period for a stable march (CFL "
+            f"condition), got {asked}: set steps to {least} or more, or leave it out"
         )
     return asked
 
@@ -113,7 +117,8 @@ def solve_pressure(
     steps
         Steps a period; the fewest stable ones by default.
     tolerance
-        March until the phasor changes by less than this part of its norm over a period.
+        March until what is still to change is less than this part of the phasor's norm in the
+        inner box, judged by how fast the changes of the last periods decay.
     most_periods
         Periods after which marching stops with an error.
 
@@ -128,122 +133,142 @@ def solve_pressure(
         If the source is outside of the window or silent, ``steps`` is unstable, or the run does
         not fit in memory.
     RuntimeError
-        If the pressure is not steady after ``most_periods``.
+        If the pressure is not steady after ``most_periods``, or grows without end.
+    KeyboardInterrupt
+        After Ctrl-C, at the end of the quarter of a period; it says what was reached.
     """
     load, outside = source_load(window, source)
     memory = check_memory(window)
-    kernel = WaveKernel(window)
-    n = steps_per_period(kernel.highest(), window.omega, steps)
-    dt = 2.0 * sin(pi / n) / window.omega
-    kernel.set_step(dt, 1.0 / cos(pi / n))
-    kernel.set_source(load)
-    fronts = _fronts(window, load, dt * n)
+    with stage(f"wave, {window.grid.size / 1e6:.1f} M nodes, {memory / 2**30:.2f} GiB: set-up"):
+        kernel = WaveKernel(window)
+        n = steps_per_period(kernel.highest(), window.omega, steps)
+        kernel.set_step(2.0 * sin(pi / n) / window.omega, 1.0 / cos(pi / n))
+        kernel.set_source(load)
+    fronts = fronts_of(window, load, 2.0 * pi / window.omega)
+    march = _March(kernel, n, fronts)
     start = perf_counter()
-    phasor = np.zeros(window.grid.shape, np.complex64)
-    change, updates = np.inf, 0
-    expected = int(len(fronts) + 0.25 * len(fronts)) + RAMP
-    text = f"wave, {window.grid.size / 1e6:.1f} M nodes, {n} steps a period"
-    bar = track(range(most_periods), text, total=expected)
-    for period in bar:
-        active = fronts[min(period, len(fronts) - 1)]
-        snapshots = _march(kernel, period, n, active)
-        updates += n * _nodes_of(window, active)
-        new = 0.5 * (snapshots[3] - snapshots[1]) + 0.5j * (snapshots[2] - snapshots[0])
-        if period >= len(fronts) + RAMP - 1:
-            size = float(np.linalg.norm(new.ravel()))
-            change = float(np.linalg.norm((new - phasor).ravel())) / size
-            if not np.isfinite(change):
-                raise RuntimeError(f"the march with {n} steps a period became unstable")
-        phasor = new
-        if change < tolerance:
+    text = f"wave, {n} steps a period"
+    for _ in track(range(most_periods), text, total=int(1.25 * len(fronts)) + RAMP):
+        march.period()
+        if march.remaining < tolerance:
             break
     else:
         raise RuntimeError(
-            f"the pressure still changes by {change:.1e} a period after {most_periods} periods: "
-            "the window may hold a cavity that sound does not leave"
+            f"the pressure still changes by {march.change:.1e} a period after {most_periods} "
+            "periods: the window may hold a cavity that sound does not leave"
         )
+    phasor = march.phasor()
     seconds = perf_counter() - start
     report = MarchReport(
-        nodes=window.grid.size, steps_per_period=n, periods=period + 1, change=change,
-        points_per_wavelength=window.points_per_wavelength, seconds=seconds,
-        updates_per_second=updates / seconds, memory=memory, outside=outside,
+        nodes=window.grid.size, steps_per_period=n, periods=march.periods, change=march.change,
+        remaining=march.remaining, points_per_wavelength=window.points_per_wavelength,
+        seconds=seconds, updates_per_second=march.updates / seconds, memory=memory,
+        outside=outside,
     )  # fmt: skip
     return PressureField(window=window, phasor=phasor, report=report.as_dict())
 
 
-def source_load(window: AcousticWindow, source: Source) -> tuple[NDArray[np.complex128], float]:
-    """Return iw 2 u dA integrated in the basis, and the part of |u| dA outside of the grid.
+class _March:
+    """A wave on its way to the steady state, watched at a part of the nodes of the inner box."""
 
-    Raises
-    ------
-    InputError
-        If nothing of the source is inside of the window, or it does not move.
+    def __init__(self, kernel: WaveKernel, n: int, fronts: list[tuple[int, int]]) -> None:
+        self.kernel, self.n, self.fronts = kernel, n, fronts
+        self.periods, self.updates = 0, 0
+        self.change, self.remaining = np.inf, np.inf
+        self._changes: list[float] = []
+        self._places = _watched(kernel)
+        self._last = np.zeros(len(self._places), np.complex64)
+
+    def _quarters(self) -> Any:
+        """March a period, and yield after each quarter of it."""
+        n, count = self.n, self.periods
+        active = self.fronts[min(count, len(self.fronts) - 1)]
+        step = count * n + np.arange(n)
+        rise = np.sin(0.5 * pi * np.minimum(step / (RAMP * n), 1.0)) ** 2
+        cosine, sine = rise * np.cos(2 * pi * step / n), -rise * np.sin(2 * pi * step / n)
+        for quarter in np.split(np.arange(n), 4):
+            try:
+                self.kernel.steps(cosine[quarter], sine[quarter], active)
+            except KeyboardInterrupt as stop:
+                raise KeyboardInterrupt(
+                    f"the wave was stopped after {count} periods, its pressure changed by "
+                    f"{self.change:.1e} a period; nothing was written"
+                ) from stop
+            yield self.kernel.packed
+        self.periods += 1
+        grid = self.kernel.window.grid
+        planes = int(grid.first[active[1]] - grid.first[active[0]])
+        self.updates += n * planes * grid.shape[1] * grid.shape[2]
+
+    def period(self) -> None:
+        """March a period and see how steady the phasor is."""
+        a, b, c, d = (pressure.ravel()[self._places] for pressure in self._quarters())
+        new = 0.5 * (d - b) + 0.5j * (c - a)
+        if self.periods < len(self.fronts) + RAMP:
+            self._last = new
+            return
+        size = float(np.linalg.norm(new))
+        self.change = float(np.linalg.norm(new - self._last)) / size if size > 0.0 else np.inf
+        self._last = new
+        if not np.isfinite(self.change) or self.change > 1e3:
+            raise RuntimeError(f"the march with {self.n} steps a period became unstable")
+        self._changes.append(self.change)
+        self.remaining = remaining(self._changes)
+
+    def phasor(self) -> NDArray[np.complex64]:
+        """March a period more and return the complex amplitude, shape (nz, ny, nx)."""
+        kernel, shape = self.kernel, self.kernel.packing.shape
+        parts = aligned(shape), aligned(shape)  # imaginary, real
+        for quarter, pressure in enumerate(self._quarters()):
+            part = parts[quarter % 2]
+            if quarter < 2:
+                np.multiply(pressure, -0.5, out=part)
+            else:
+                for mine, now in zip(part, pressure, strict=True):
+                    mine += 0.5 * now
+        out = np.empty(kernel.packing.nodes, np.complex64)
+        column = kernel.packing.column
+        for plane, imaginary, real in zip(out, *parts, strict=True):
+            plane.real, plane.imag = real[:, column], imaginary[:, column]
+        return out
+
+
+def remaining(changes: list[float]) -> float:
+    """Return the sum of all changes still to come, from how the last ones decay.
+
+    With a ratio r of successive changes it is the last one times r / (1 - r). The largest change of
+    the last periods counts, and r is taken as at least a half: an arriving echo ends a decay.
+
+    Examples
+    --------
+    >>> round(remaining([0.08, 0.04, 0.02, 0.01]), 3)
+    0.01
     """
-    found = window.grid.locate(source.points)
-    volume = np.abs(source.velocity) * source.area
-    if not volume.sum() > 0.0:
-        raise InputError("expected a source that moves, got a normal velocity of 0 everywhere")
-    outside = float(volume[~found.inside].sum() / volume.sum())
-    inner = ((source.points >= window.low - 1e-9) & (source.points <= window.high + 1e-9)).all(1)
-    lost = float(volume[~inner].sum() / volume.sum())
-    if lost > 0.01:
-        raise InputError(
-            f"expected the source inside of the window, {100 * lost:.0f} % of it are outside: "
-            f"z {source.points[:, 2].min() * 1e3:.1f} to {source.points[:, 2].max() * 1e3:.1f} mm, "
-            f"window from {window.low[2] * 1e3:.1f} to {window.high[2] * 1e3:.1f} mm"
-        )
-    return found.scatter(2j * window.omega * source.velocity * source.area), outside
+    if len(changes) <= DECAY:
+        return float(np.inf)
+    ratio = max((changes[-1] / changes[-1 - DECAY]) ** (1 / DECAY), 0.5)
+    return max(changes[-2:]) * ratio / (1.0 - ratio) if ratio < 1.0 else float(np.inf)
 
 
-def memory_needed(window: AcousticWindow) -> int:
-    """Return about how many bytes a solution takes at most."""
-    nodes = window.grid.size
-    general = nodes  # every element may need its metric
-    return int(nodes * (2 * 8 + 6 * 4 + 6 * 8) + general * 1.8 * 16)
+def _watched(kernel: WaveKernel) -> NDArray[np.int64]:
+    """Return places of the nodes of one line of each element of the inner box, along x."""
+    window, grid = kernel.window, kernel.window.grid
+    planes, rows, columns = window.inner
+    z = grid.first[:-1] + grid.orders // 2
+    z = z[(z >= planes.start) & (z < planes.stop)]
+    y = np.arange(rows.start + grid.order // 2, rows.stop, grid.order)
+    x = np.arange(columns.start, columns.stop)
+    nodes = (z[:, None, None].astype(np.intp) * grid.shape[1] + y[:, None]) * grid.shape[2] + x
+    return kernel.packing.places(nodes.ravel())
 
 
-def check_memory(window: AcousticWindow) -> int:
-    """Return the bytes a solution takes, or refuse it where they are not free.
-
-    Raises
-    ------
-    InputError
-        If less memory is free.
-    """
-    needed = memory_needed(window)
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > free:
-        raise InputError(
-            f"the window of {window.grid.size / 1e6:.1f} M nodes needs about "
-            f"{needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free: make it smaller, or lower "
-            "per_wavelength"
-        )
-    return needed
-
-
-def _march(
-    kernel: WaveKernel, period: int, n: int, active: tuple[int, int]
-) -> list[NDArray[np.float32]]:
-    """March one period and return the pressure after each quarter."""
-    step = period * n + np.arange(n)
-    rise = np.sin(0.5 * pi * np.minimum(step / (RAMP * n), 1.0)) ** 2
-    cosine, sine = rise * np.cos(2 * pi * step / n), -rise * np.sin(2 * pi * step / n)
-    out = []
-    for quarter in np.split(np.arange(n), 4):
-        kernel.steps(cosine[quarter], sine[quarter], active)
-        out.append(kernel.pressure)
-    return out
-
-
-def _nodes_of(window: AcousticWindow, active: tuple[int, int]) -> int:
-    first = window.grid.first
-    return int(first[active[1]] - first[active[0]]) * int(np.prod(window.grid.shape[1:]))
-
-
-def _fronts(
+def fronts_of(
     window: AcousticWindow, load: NDArray[np.complex128], period: float
 ) -> list[tuple[int, int]]:
-    """Return the layers that sound may have reached after each period, until it is all of them."""
+    """Return the layers that sound may have reached after each period (s), until it is all of them.
+
+    ``load`` is not 0 where the sound starts.
+    """
     grid = window.grid
     planes = np.flatnonzero(np.abs(load).max(axis=(1, 2)))
     layers = len(grid.orders)
@@ -254,13 +279,10 @@ def _fronts(
     if window.materials.nodal.size:
         fastest = np.maximum(fastest, window.materials.nodal[0].max())
     travel = np.concatenate([[0.0], np.cumsum(thinnest / fastest)])
-    out = []
-    for count in range(1, 10_000):
-        reach = count * period
+    out: list[tuple[int, int]] = []
+    while not out or out[-1] != (0, layers):
+        reach = (len(out) + 1) * period
         low = int(np.searchsorted(travel, travel[bottom] - reach, "right")) - 1
         high = int(np.searchsorted(travel, travel[top] + reach, "left"))
-        active = (max(low - 1, 0), min(high + 1, layers))
-        out.append(active)
-        if active == (0, layers):
-            break
+        out.append((max(low - 1, 0), min(high + 1, layers)))
     return out
