@@ -2,7 +2,8 @@
 
 Rayleigh's first integral of the normal velocity on a whole plane gives the field beyond it again,
 so a solver needs the water from that plane on only. The plane is cut off at the side of the window;
-the share of the beam's power that goes by outside is part of the result.
+the share of the beam's power that goes by outside is part of the result. No wave of the field is
+shorter than the wavelength, so a fine lattice is filled from a coarse one by quintic splines.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from rheobase.fields.acoustics.rayleigh import normal_velocity, pressure
 from rheobase.fields.acoustics.transducers.source import Source
 
 Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+UP = np.array([0.0, 0.0, 1.0])
 PER_WAVELENGTH = 3.0  # points of the plane a wavelength
+SAMPLED = 5.0  # at which a finer lattice is sampled and interpolated: 2e-5 of the largest velocity
+BORDER = 8  # samples beyond the window, for the splines
 DIRECTIONS = 8192  # in which the power beside the plane is sampled
 GOLDEN = (1 + sqrt(5)) / 2
 
@@ -102,22 +107,29 @@ def plane_source(
             f"expected a plane at least a wavelength ahead of the source, z >= "
             f"{1e3 * (reach + wavelength):.2f} mm, got {1e3 * z:.2f} mm: plane source"
         )
-    n = [max(2, ceil(2 * h * per_wavelength / wavelength)) for h in half]
-    x, y = (h * (2 * np.arange(m) + 1 - m) / m for h, m in zip(half, n, strict=True))
-    points = np.stack([np.repeat(x, n[1]), np.tile(y, n[0]), np.full(n[0] * n[1], z)], axis=1)
-    area = np.full(len(points), 4 * half[0] * half[1] / len(points))
-    up = np.tile([0.0, 0.0, 1.0], (len(points), 1))
-    velocity = normal_velocity(source, points, up, frequency=frequency, fluid=fluid)
-    p = pressure(source, points, frequency=frequency, fluid=fluid)
-    through = 0.5 * float((area * (p * velocity.conj()).real).sum())
+    x, y = (_cells(h, per_wavelength / wavelength) for h in half)
+    velocity = (
+        _interpolated(source, x, y, z, SAMPLED / wavelength, frequency, fluid)
+        if per_wavelength > SAMPLED
+        else _velocity(source, _lattice(x, y, z), frequency, fluid)
+    )
+    a, b = (_cells(h, PER_WAVELENGTH / wavelength) for h in half)
+    through = _power(
+        source,
+        _lattice(a, b, z),
+        np.full(1, 4 * half.prod() / (len(a) * len(b))),
+        frequency,
+        fluid,
+    )
     beside = _power_beside(source, z, half, frequency, fluid)
+    n = len(velocity)
     return PlaneSource(
         source=Source(
-            points=points,
+            points=_lattice(x, y, z),
             velocity=velocity,
-            area=area,
-            normal=up,
-            element=np.zeros(len(points), dtype=np.intp),
+            area=np.full(n, 4 * half.prod() / n),
+            normal=np.tile(UP, (n, 1)),
+            element=np.zeros(n, dtype=np.intp),
         ),
         x=x,
         y=y,
@@ -125,6 +137,50 @@ def plane_source(
         power=through,
         missed=beside / (beside + through),
     )
+
+
+def _cells(half: float, density: float) -> Floats:
+    """Return the middles of equal cells from -half to half (m), at least ``density`` a metre."""
+    n = max(2, ceil(2 * half * density))
+    return half * (2 * np.arange(n) + 1 - n) / n
+
+
+def _lattice(x: Floats, y: Floats, z: float) -> Floats:
+    """Return the points of a lattice on a plane, x slowest, shape (nx ny, 3)."""
+    n = len(x) * len(y)
+    return np.stack([np.repeat(x, len(y)), np.tile(y, len(x)), np.full(n, z)], axis=1)
+
+
+def _velocity(source: Source, points: Floats, frequency: float, fluid: Fluid) -> Complexes:
+    return normal_velocity(source, points, UP, frequency=frequency, fluid=fluid)
+
+
+def _interpolated(
+    source: Source,
+    x: Floats,
+    y: Floats,
+    z: float,
+    density: float,
+    frequency: float,
+    fluid: Fluid,
+) -> Complexes:
+    """Return the velocity on a fine lattice from samples on a coarse one, shape (nx ny,)."""
+    from scipy.interpolate import RectBivariateSpline
+
+    a, b = (_cells(float(v[-1]) + BORDER / density, density) for v in (x, y))
+    u = _velocity(source, _lattice(a, b, z), frequency, fluid).reshape(len(a), len(b))
+    real, imaginary = (
+        RectBivariateSpline(a, b, part, kx=5, ky=5)(x, y) for part in (u.real, u.imag)
+    )
+    fine: Complexes = (real + 1j * imaginary).ravel()
+    return fine
+
+
+def _power(source: Source, points: Floats, area: Floats, frequency: float, fluid: Fluid) -> float:
+    """Return the power (W) through points of a plane that stand for areas (m²)."""
+    u = _velocity(source, points, frequency, fluid)
+    p = pressure(source, points, frequency=frequency, fluid=fluid)
+    return 0.5 * float((area * (p * u.conj()).real).sum())
 
 
 def _power_beside(source: Source, z: float, half: Floats, frequency: float, fluid: Fluid) -> float:
@@ -144,9 +200,5 @@ def _power_beside(source: Source, z: float, half: Floats, frequency: float, flui
     outside = (np.abs(points[:, :2]) > half).any(axis=1)
     if not outside.any():
         return 0.0
-    points = points[outside]
     area = height**2 / cosine[outside] ** 3 * (2 * pi / DIRECTIONS)
-    up = np.array([0.0, 0.0, 1.0])
-    velocity = normal_velocity(source, points, up, frequency=frequency, fluid=fluid)
-    p = pressure(source, points, frequency=frequency, fluid=fluid)
-    return max(0.0, 0.5 * float((area * (p * velocity.conj()).real).sum()))
+    return max(0.0, _power(source, points[outside], area, frequency, fluid))

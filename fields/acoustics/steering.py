@@ -264,7 +264,7 @@ def steering_map(
         )
     if not (np.isfinite(G).all() and np.isfinite(at).all() and np.isfinite(wanted).all()):
         raise InputError("points, responses and targets must be finite: steering map")
-    away, place = cKDTree(at).query(wanted)
+    away, place = (np.asarray(v) for v in cKDTree(at).query(wanted))
     if away.max() > 1e-6:
         worst = (1e3 * wanted[away.argmax()]).round(2).tolist()
         raise InputError(f"expected targets among the points, got {worst} mm: steering map")
@@ -277,7 +277,7 @@ def steering_map(
         raise InputError(
             f"expected finite drives of shape {(len(wanted), len(G))}, got {u.shape}: steering map"
         )
-    field: Floats = np.abs(np.dot(u, G))
+    field: Floats = np.abs(u @ G)
     top = field.argmax(axis=1)
     rows = np.arange(len(wanted))
     return SteeringMap(

@@ -156,6 +156,19 @@ def test_plane_radiates_the_same_field(rng: np.random.Generator) -> None:
     assert totals[0] == pytest.approx(0.5 * WATER.impedance * 0.04**2 * BOWL.areas[0], rel=3e-3)
 
 
+def test_fine_planes_are_filled_from_coarse_ones() -> None:
+    source = DISC.source(velocity=1.0, fluid=LOSSY)
+    plane = plane_source(
+        source, 0.004, half_width=(0.02, 0.015), frequency=FREQUENCY, fluid=LOSSY, per_wavelength=12
+    )
+    assert plane.source.area.sum() == pytest.approx(4 * 0.02 * 0.015)
+    some = slice(0, None, 37)
+    exact = normal_velocity(
+        source, plane.source.points[some], [0.0, 0.0, 1.0], frequency=FREQUENCY, fluid=LOSSY
+    )
+    assert np.abs(plane.source.velocity[some] - exact).max() < 3e-5 * np.abs(exact).max()
+
+
 def test_pressure_on_a_plane_goes_back_to_the_elements(rng: np.random.Generator) -> None:
     target = np.array([[0.002, -0.001, 0.064]])
     k = 2 * pi * FREQUENCY / WATER.sound_speed

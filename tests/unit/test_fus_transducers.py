@@ -154,7 +154,10 @@ def test_bad_arrays() -> None:
     with pytest.raises(InputError, match="normals not 0"):
         element_array([[0, 0, 0]], [[0, 0, 0]], diameter=0.01, frequency=1e6)
     tiles = element_array(
-        [[0.0, 0, 0], [0.003, 0, 0]], [[0.0, 0, 1], [0, 0, 2]], size=(0.0028, 0.006), frequency=1e6
+        [[0.0, 0.0, 0.0], [0.003, 0.0, 0.0]],
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]],
+        size=(0.0028, 0.006),
+        frequency=1e6,
     )
     assert tiles.aperture == pytest.approx(2 * np.hypot(0.0044, 0.003))
 
