@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
+from rheobase._progress import stage
 from rheobase.meshes.mesh import TetMesh
 
 #: Longest edge (m) that is wanted at points (n, 3), shape (n,); inf where any will do.
@@ -89,7 +90,8 @@ def region(
     )
     parent = np.arange(len(chosen))
     if wanted is not None:
-        part, parent = refined(part, wanted)
+        with stage("refining"):
+            part, parent = refined(part, wanted)
     nodes = np.full(len(part.nodes), -1, dtype=np.int64)
     nodes[: len(old)] = old
     parent = chosen[parent]

@@ -19,7 +19,7 @@ from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_spheres
 from rheobase.meshes.region import region
 from rheobase.meshes.tissues import Tissue, tissue
-from rheobase.validation.heat import dose, uniform
+from rheobase.validation.heat import dose, project, uniform
 
 MINUTE = [Phase(start=0.0, end=20.0, power=1.0), Phase(start=30.0, end=35.0, power=0.5)]
 TISSUES: dict[int, Tissue | Thermal] = {2: tissue("grey_matter"), 5: tissue("scalp")}
@@ -110,6 +110,57 @@ def test_baseline_beside_water_is_that_of_a_perfused_sphere(transfer: float) -> 
     share /= 1.0 if transfer == inf else share + slope
     exact = 37 - 22 * share * (a / r) * np.sinh(m * r) / sinh(m * a)
     assert np.abs(model.baseline - exact).max() < 0.01 * 22
+
+
+@pytest.mark.slow
+def test_layered_sphere_agrees_with_shells() -> None:
+    """Grey matter, skull and scalp heated from within beside water, against 500 shells."""
+    radii, labels = (0.014, 0.017, 0.02), (2, 4, 5)
+    mesh = mesh_spheres(radii, labels, 1.4e-3)
+    tissues = {2: tissue("grey_matter"), 4: tissue("skull"), 5: tissue("scalp")}
+    water = Surroundings(temperature=25.0, transfer=150.0)
+    model = Bioheat(mesh, tissues, surroundings=water)
+    # Q falls off linearly to the centre of a shell in the skull
+    span, Q = 6e-3, 2e6
+    r = np.linalg.norm(mesh.nodes, axis=1)
+
+    def source(r: NDArray[np.float64]) -> NDArray[np.float64]:
+        return Q * np.maximum(0.0, 1 - np.abs(r - 0.0155) / span)
+
+    load = project(mesh, lambda x: source(np.linalg.norm(x, axis=1)))
+    found = model.heat(load, [Phase(start=0, end=10, power=1.0)], step=0.5, cooling=10)
+
+    n = 500
+    edges = np.linspace(0, radii[-1], n + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    layer = np.searchsorted(radii, middle)
+    C, k, w = (
+        np.array([getattr(model.thermal[label], name) for label in labels])[layer]
+        for name in ("heat_capacity", "conductivity", "cooling")
+    )
+    volume, area = np.diff(edges**3) / 3, edges**2
+    half = np.diff(edges) / 2
+    link = area[1:-1] / (half[1:] / k[1:] + half[:-1] / k[:-1])
+    skin = area[-1] / (half[-1] / k[-1] + 1 / 150.0)
+    A = np.diag(w * volume) + np.diag(np.append(link, skin)) + np.diag(np.append(0, link))
+    A -= np.diag(link, 1) + np.diag(link, -1)
+    before = 37 + np.linalg.solve(A, np.append(np.zeros(n - 1), skin * (25.0 - 37.0)))
+    steps = 400
+    implicit = np.linalg.inv(np.diag(C * volume) + 10 / steps * A)
+    u, peak = np.zeros((2, n))
+    for on in (1.0, 0.0):
+        for _ in range(steps):
+            u = implicit @ (C * volume * u + on * 10 / steps * source(middle) * volume)
+            peak = np.maximum(peak, u)
+    weight = np.bincount(mesh.tets.ravel(), np.repeat(mesh.volumes() / 4, 4))
+
+    def distance(here: NDArray[np.float64], there: NDArray[np.float64]) -> float:
+        difference = here - np.interp(r, middle, there)
+        return float(np.sqrt(weight @ difference**2 / weight.sum()))
+
+    assert distance(model.baseline, before) < 1e-3 * (37 - 25)
+    assert distance(found.final_rise, u) < 5e-3 * u.max()
+    assert distance(found.peak_rise, peak) < 8e-3 * peak.max()
 
 
 def test_missing_properties_are_named(ball: TetMesh) -> None:
