@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase.fields.acoustics.sonication import Sonication
 from rheobase.neurons.drive import Drive, forced_spikes
-from rheobase.neurons.microcircuit import microcircuit, microcircuit_probabilities
+from rheobase.neurons.microcircuit import microcircuit_probabilities
+from rheobase.neurons.network import LIF, LIFPopulation, Network, Synapses
 from rheobase.neurons.placement import place_in_slab
 from rheobase.neurons.sonic import (
     EffectiveTable,
@@ -53,7 +56,6 @@ def test_at_its_resting_potential_a_cell_is_at_rest(name: str) -> None:
     [
         (-71.9e-5, 1.2553492695740507e-9, 1.7142977983903395e-9, 16627.435, 3.9147722, 0.98551685),
         (-54e-5, 1.302942739961778e-9, 1.588820457014353e-9, 21124.288, 3.9219531, 1.0531180),
-        (-80e-5, 1.2344323203763867e-9, 1.7875580514692446e-9, 14506.791, 3.9112523, 0.94958689),
     ],
 )
 def test_gap_and_fitted_pressure_are_those_of_the_reference(
@@ -106,20 +108,26 @@ def _by_lsoda(sonophore: Sonophore, Q: float, A: float, cycles: int) -> NDArray[
     start = brentq(lambda Z: static(Z, n0) + A * np.sin(2 * np.pi * 1e-3), -0.49 * D, a, xtol=1e-18)
     times = (cycles - 1 + np.arange(1, 1001) / 1000) / f
     y0 = [0.0, start * 1e9, n0 * 1e22]
-    found = solve_ivp(slope, (0, cycles / f), y0, "LSODA", times, rtol=1e-8, atol=1e-9)
+    found = solve_ivp(slope, (0, cycles / f), y0, "LSODA", times, rtol=1e-7, atol=1e-8)
     out: NDArray[np.float64] = found.y[1] * 1e-9
     return out
 
 
-@pytest.mark.parametrize(("Q", "A"), [(-72e-5, 30e3), (-40e-5, 50e3), (20e-5, 50e3)])
+@pytest.mark.parametrize(("Q", "A"), [(-60e-5, 50e3), (20e-5, 30e3)])
 def test_cycles_agree_with_scipy(Q: float, A: float) -> None:
     """The effective potential is that of LSODA at tight tolerance, to 0.01 mV."""
     cell = sonic_cell("RS")
     sonophore = sonophore_of(cell, 32e-9)
-    grid = {"amplitudes": np.array([A]), "charges": np.array([Q])}
-    ours = cycle_averages(cell, frequency=500e3, radius=32e-9, **grid)
-    finer = cycle_averages(cell, frequency=500e3, radius=32e-9, tolerance=1e-6, **grid)
-    V = Q / sonophore.capacitance_at(_by_lsoda(sonophore, Q, A, 4))
+    of = partial(
+        cycle_averages,
+        cell,
+        frequency=500e3,
+        radius=32e-9,
+        amplitudes=np.array([A]),
+        charges=np.array([Q]),
+    )
+    ours, finer = of(), of(tolerance=1e-6)
+    V = Q / sonophore.capacitance_at(_by_lsoda(sonophore, Q, A, 3))
     assert abs(ours.potential[0, 0] - V.mean()) < 1e-5
     assert abs(ours.potential[0, 0] - finer.potential[0, 0]) < 1e-5
     opening, closing = cell.rates(V)
@@ -145,7 +153,7 @@ def _direct(cell: SonicCell, current: float, duration: float) -> tuple[int, floa
         squeeze = Q**2 / (2 * 8.8541878e-12) * a**2 / (a**2 + Z**2)
         return float(C * (y**m - y**n) + 0.62 * 1.613e5 - 1e5 - tension - squeeze)
 
-    charges = np.linspace(-97e-5, 60e-5, 400)
+    charges = np.linspace(-97e-5, 60e-5, 150)
     Z = np.array([brentq(still, -0.49 * D, a, args=(Q,), xtol=1e-18) for Q in charges])
     potential = charges / sonophore.capacitance_at(Z)
 
@@ -165,9 +173,9 @@ def _direct(cell: SonicCell, current: float, duration: float) -> tuple[int, floa
 def test_without_sound_the_cell_is_the_electrical_one(lts: EffectiveTable) -> None:
     """Spikes by an injected current and the charge below its rheobase are those of SciPy."""
     cell = sonic_cell("LTS")
-    short = Sonication(frequency=500e3, pulse_duration=0.15)
+    short = Sonication(frequency=500e3, pulse_duration=0.1)
     for current in (0.0, 0.02):
-        spikes, last = _direct(cell, current, 0.15)
+        spikes, last = _direct(cell, current, 0.1)
         ours = respond(lts, short, 0.0, current=current, course=1e-3)
         assert len(ours.spikes) == spikes
         if not spikes:
@@ -218,6 +226,19 @@ def test_thresholds_fall_with_duty_cycle_and_duration(lts: EffectiveTable) -> No
     assert threshold_pressure(lts, weak) == np.inf
 
 
+def _unwired() -> Network:
+    cell = LIF(
+        C=250e-12, tau_m=0.01, E_L=-0.065, V_th=-0.05, V_reset=-0.065, t_ref=2e-3, tau_E=5e-4,
+        tau_I=5e-4,
+    )  # fmt: skip
+    people = LIFPopulation(
+        name="L5I", layer="L5", excitatory=False, size=50, neuron=cell, direct_current=0.0,
+        external_rate=0.0, external_weight=0.0, V0_mean=-0.065, V0_sd=0.0,
+    )  # fmt: skip
+    none = Synapses.from_pairs(50, [], [], [], [], dt=1e-4)
+    return Network(populations=(people,), synapses=none, dt=1e-4)
+
+
 def test_recruitment_feeds_the_network(lts: EffectiveTable) -> None:
     """Factors on the drive, by type; the network takes probabilities and spike times as always."""
     people = place_in_slab(
@@ -238,7 +259,7 @@ def test_recruitment_feeds_the_network(lts: EffectiveTable) -> None:
     drive = Drive(
         probability=microcircuit_probabilities({"L5_martinotti": float(at[0, 0, 0])}), times=times
     )
-    step, neuron = forced_spikes(drive, microcircuit(scale=0.02, seed=1), seed=2)
+    step, neuron = forced_spikes(drive, _unwired(), seed=2)
     assert len(step) == len(neuron) > 0
 
 
@@ -290,7 +311,7 @@ def test_radiation_force_and_displacement() -> None:
     mu, F = 1e3, np.array([[0, 0, 1e-6]])
     ball = 4 / 3 * np.pi * 1e-9
     u = steady_displacement(
-        [[0, 0, 0.1], [0.1, 0, 0], [0, 0, 0]], sources=[[0, 0, 0]], forces=F, volumes=[ball],
+        [[0.0, 0, 0.1], [0.1, 0, 0], [0, 0, 0]], sources=[[0, 0, 0]], forces=F, volumes=[ball],
         shear_modulus=mu,
     )  # fmt: skip
     want = 1e-6 / (4 * np.pi * mu) * np.array([1 / 0.1, 0.5 / 0.1, 1 / 1e-3])
