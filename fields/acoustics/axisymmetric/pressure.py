@@ -34,7 +34,7 @@ class AxialReport:
     columns, layers, order
         Elements along r and z, and their order.
     points_per_wavelength
-        Least over the fluids, as the elements came out.
+        The least there are in any fluid.
     phase_error
         Estimated phase error over the depth of the domain (rad).
     seconds
