@@ -31,10 +31,11 @@ def run(head: Head, edge: float) -> dict[str, float]:
         clock.append(time.process_time())
         return clock[-1] - clock[-2]
 
+    half = np.array([0.06, 0.04, 0.04])
     part = region(
         head.mesh,
-        focus - [0.06, 0.04, 0.04],
-        focus + [0.06, 0.04, 0.04],
+        focus - half,
+        focus + half,
         wanted=near(focus - 0.01 * along, focus + 0.01 * along, 0.012, edge),
     )
     out = {"region": lap()}
@@ -54,9 +55,9 @@ def run(head: Head, edge: float) -> dict[str, float]:
     out["all"] = clock[-1] - clock[0]
     mesh = part.mesh
     print(
-        f"edge {edge * 1e3:g} mm: {len(mesh.tets) / 1e6:.2f} M tetrahedra, {len(mesh.nodes)} nodes, "
-        f"{len(heating.times) - 1} steps, {heating.iterations} iterations, "
-        f"imbalance {heating.energy.imbalance:.1e}, "
+        f"edge {edge * 1e3:g} mm: {len(mesh.tets) / 1e6:.2f} M tetrahedra, "
+        f"{len(mesh.nodes)} nodes, {len(heating.times) - 1} steps, "
+        f"{heating.iterations} iterations, imbalance {heating.energy.imbalance:.1e}, "
         f"peak rise {heating.peak_rise.max():.3f} K of 0.3 W"
     )
     print("   " + ", ".join(f"{name} {value:.2f} s" for name, value in out.items()))
