@@ -56,7 +56,7 @@ def _carried(Q: float, rate: float, volume: float) -> float:
     return Q * volume * (60 - left)
 
 
-def gaussian(finest: float = 22.0) -> list[Row]:
+def gaussian(finest: float = 24.0) -> list[Row]:
     """Let a Gaussian of heat spread in perfused grey matter: the heat kernel.
 
     One octant, insulated by symmetry, ``finest`` edges for its radius in the middle.
