@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
+from rheobase._memory import free_memory
 from rheobase._progress import track
 from rheobase.fields.acoustics.media import Fluid
 from rheobase.fields.acoustics.transducers.source import Source
@@ -51,7 +52,8 @@ def pressure(source: Source, points: ArrayLike, *, frequency: float, fluid: Flui
     Raises
     ------
     InputError
-        If a point is not finite or lies on one of the source.
+        If a point is not finite or lies on one of the source, or the result needs more memory than
+        is free.
     """
     return _integral(source, source.velocity[None], points, None, frequency, fluid)[:, 0]
 
@@ -193,10 +195,16 @@ def _integral(
         if normals is None
         else np.ascontiguousarray(np.broadcast_to(np.asarray(normals, np.float64), (n, 3)))
     )
+    parts = np.array([0, m]) if firsts is None else firsts
+    needed, free = 16 * n * len(velocities) * (len(parts) - 1), free_memory()
+    if needed > free:
+        raise InputError(
+            f"{n:,} points of {len(velocities) * (len(parts) - 1):,} drives or elements need "
+            f"{needed / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free: Rayleigh integral"
+        )
     x, y, z = (np.ascontiguousarray(source.points[:, c]) for c in range(3))
     weights = velocities * source.area
     wr, wi = np.ascontiguousarray(weights.real), np.ascontiguousarray(weights.imag)
-    parts = np.array([0, m]) if firsts is None else firsts
     c, rho, alpha = fluid.at(frequency)
     k = 2 * pi * frequency / c
     out = np.empty((n, len(weights), len(parts) - 1), dtype=np.complex128)

@@ -192,6 +192,13 @@ def test_pressure_on_a_plane_goes_back_to_the_elements(rng: np.random.Generator)
     assert abs((back / exact).mean() - 1) < 5e-3
 
 
+def test_too_many_responses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rheobase.fields.acoustics.rayleigh.free_memory", lambda: 1e5)
+    source = DISC.source(velocity=1.0)
+    with pytest.raises(InputError, match="9,000 points of 1 drives or elements need"):
+        pressure(source, np.ones((9000, 3)), frequency=FREQUENCY, fluid=WATER)
+
+
 def test_bad_sources() -> None:
     with pytest.raises(InputError, match="half the aperture"):
         bowl(curvature_radius=0.03, aperture=0.07, frequency=1e6)
