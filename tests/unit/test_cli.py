@@ -108,5 +108,5 @@ def test_every_case_can_be_found() -> None:
     from rheobase.validation.registry import CASES
 
     for target in CASES.values():
-        module, function = target.split(":")
+        module, function, *_ = target.split(":")
         assert callable(getattr(import_module(f"rheobase.validation.{module}"), function))
