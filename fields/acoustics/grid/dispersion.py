@@ -33,7 +33,7 @@ def phase_error(order: int, turns: float) -> float:
     Examples
     --------
     >>> round(phase_error(5, 0.8), 5)
-    0.00026
+    0.00051
     """
     ratio = factorial(order) / factorial(2 * order)
     return ratio**2 * (2.0 * pi * turns) ** (2 * order + 1) / (2 * order * (2 * order + 1))
