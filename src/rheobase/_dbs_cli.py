@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rheobase._errors import InputError, check_option
-from rheobase._heads_cli import AsJson, Resolution, parse_options
+from rheobase._heads_cli import AsJson, Resolution, parse_options, put
 from rheobase._optimise_cli import DryRun, Out, head_of, numbers, tell
 
 LISTING = "leads"
@@ -105,7 +105,7 @@ def dbs(
         if fibre_um is not None:
             table["volume"] = {"fibre_um": fibre_um}
         for key, value in parse_options(other or [], where="--set").items():
-            _put(table, key, value)
+            put(table, key, value)
         text = toml_text(table)
         study = parse_table(DeepStudy, table, where="options", folder=None)
         name = "dbs"
@@ -132,16 +132,6 @@ def place_of(target: str, entry: str | None) -> dict[str, Any]:
     else:
         found = {"target": check_option("target", target, known_targets())}
     return found | ({} if entry is None else {"entry_mni_mm": numbers(entry, "--entry")})
-
-
-def _put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value at ``table.key`` (or ``key``) of a study."""
-    *above, last = key.split(".")
-    for name in above:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            raise InputError(f"expected a table before the dot, got {key!r}: --set")
-    table[last] = value
 
 
 def _list_leads(*, as_json: bool) -> None:

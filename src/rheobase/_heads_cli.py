@@ -132,6 +132,16 @@ def parse_options(pairs: list[str], *, where: str = "--option") -> dict[str, Any
     return found
 
 
+def put(table: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at ``table.key`` (or ``key``) of a study."""
+    *above, last = key.split(".")
+    for name in above:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise InputError(f"expected a table before the dot, got {key!r}: --set")
+    table[last] = value
+
+
 @app.command()
 def info(
     source: Source,

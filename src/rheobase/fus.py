@@ -1,0 +1,56 @@
+"""Run a study of focused ultrasound, from the head to the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rheobase.pipeline import Result, finish, open_book
+from rheobase.stations.fus import fus_station
+from rheobase.stations.fus_inputs import Estimate, estimate, open_sound
+from rheobase.stations.head import head_station
+from rheobase.tables.fus import UltrasoundStudy
+
+
+def check_study(study: UltrasoundStudy) -> Estimate:
+    """Refuse what cannot be used before the head is built; return what the waves will take.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, a name is unknown, or numbers cannot go together.
+    """
+    return estimate(study, open_sound(study))
+
+
+def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
+    """Solve for the sound of a study, its heat and what it activates, write it into ``out``.
+
+    Parameters
+    ----------
+    study, text
+        The checked study and the text of its file.
+    out
+        Folder of the results; made when absent. Every file in it is whole or absent.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If a name in the study is unknown or a file damaged, before the head is built; if
+        transducer, target and window do not fit the head or the memory, before anything is solved.
+    """
+    inputs = open_sound(study)
+    book = open_book(text, out)
+    head = None if study.head is None else head_station(study.head, book)
+    fus_station(study, inputs, head, book)
+    return finish(
+        book,
+        title=study.title,
+        question=study.question,
+        text=text,
+        seed=study.seed,
+        read={place: path for place, path in inputs.files.items() if path.is_file()},
+    )

@@ -1,0 +1,282 @@
+"""The sound of a study: in water, and through the skull for every way to drive the elements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
+from rheobase._progress import stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rheobase.fields.acoustics.steering import Conjugation
+    from rheobase.fields.acoustics.transducers.source import Source
+    from rheobase.fields.acoustics.wave.field import PressureField
+    from rheobase.stations.fus_scene import Scene
+    from rheobase.tables.fus import UltrasoundStudy
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+
+FLOW = 1e-6  # m³/s, of the point source at the target
+PLAIN, STEERED, CORRECTED = "all in phase", "steered through water", "corrected for the skull"
+PER_WAVELENGTH = 5.0  # of the lattice that the focus is looked for on
+REACH = (10.0, 20.0)  # wavelengths around the target, lateral and axial, in water
+INNER = 1e-3  # of the window, next to its rim: outside of the lattice
+NEAR = 12.0  # points a wavelength of a source within the window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Lattice:
+    """A pressure on a lattice of the beam frame.
+
+    Parameters
+    ----------
+    x, y, z
+        Lines (m).
+    pressure
+        Complex amplitude (Pa), shape (nx, ny, nz).
+    """
+
+    x: Floats
+    y: Floats
+    z: Floats
+    pressure: Complexes
+
+    @property
+    def points(self) -> Floats:
+        """Its points (m), shape (nx, ny, nz, 3)."""
+        return np.stack(np.meshgrid(self.x, self.y, self.z, indexing="ij"), axis=-1)
+
+    def scaled(self, factor: float) -> Lattice:
+        """Return the same with a pressure that is larger by a factor."""
+        return replace(self, pressure=self.pressure * factor)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Sound:
+    """One way to drive the elements.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    drive
+        Velocity of each element (m/s), shape (n_elements,).
+    field
+        Through the head.
+    lattice
+        Its pressure on the lattice of the window.
+    """
+
+    name: str
+    drive: Complexes
+    field: PressureField
+    lattice: Lattice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Heard:
+    """All sounds of a study.
+
+    Parameters
+    ----------
+    velocity
+        Of the elements (m/s).
+    water
+        In water alone, around the target; elements steered if they are.
+    sounds
+        Through the head, in the order of the comparison; the last one is the study's.
+    missed
+        Share of the beam's power that goes by outside the window.
+    conjugation
+        Transfers of the elements to the target, if they were asked for.
+    """
+
+    velocity: float
+    water: Lattice
+    sounds: tuple[Sound, ...]
+    missed: float
+    conjugation: Conjugation | None
+
+    @property
+    def chosen(self) -> Sound:
+        """The one that heat and cells are of."""
+        return self.sounds[-1]
+
+
+def sound_station(study: UltrasoundStudy, scene: Scene) -> Heard:
+    """Return the sound in water and through the head.
+
+    Raises
+    ------
+    InputError
+        If the target is not ahead of all elements, or the window does not fit in memory.
+    """
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.steering import focus_at
+    from rheobase.fields.acoustics.wave.kernel import check_memory
+
+    check_memory(scene.window)
+    n = scene.transducer.n_elements
+    plain = np.ones(n, np.complex128)
+    steered = plain if n == 1 else focus_at(scene.transducer, scene.target_in_beam)
+    first = plain if study.correction == "none" else steered
+    unit = _water(scene, first)
+    velocity = study.drive.velocity(WATER.impedance, float(np.abs(unit.pressure).max()))
+    drives = {PLAIN if study.correction == "none" else STEERED: first}
+    conjugation = None
+    if study.correction == "conjugation":
+        conjugation = conjugate(scene)
+        drives[CORRECTED] = conjugation.drive()
+    sounds, missed = [], 0.0
+    for name, drive in drives.items():
+        source, missed = incident(scene, drive)
+        field = solved(scene, source, f"pressure, {name}")
+        field = replace(field, phasor=field.phasor * np.float32(velocity))
+        sounds.append(
+            Sound(name=name, drive=velocity * drive, field=field, lattice=on_window(scene, field))
+        )
+    return Heard(
+        velocity=velocity,
+        water=unit.scaled(velocity),
+        sounds=tuple(sounds),
+        missed=missed,
+        conjugation=conjugation,
+    )
+
+
+def line(low: float, high: float, step: float) -> Floats:
+    """Return equally spaced places from one end to the other, at most ``step`` apart."""
+    return np.linspace(low, high, max(3, int(np.ceil((high - low) / step)) + 1))
+
+
+def _water(scene: Scene, drive: Complexes) -> Lattice:
+    """Return the pressure of a drive (1 m/s) in water around the target, without window or head."""
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.rayleigh import pressure
+
+    wave = WATER.wavelength(scene.frequency)
+    source = scene.transducer.source(velocity=drive)
+    first = float(source.points[:, 2].max()) + wave
+    lines = []
+    for axis, at in enumerate(scene.target_in_beam):
+        reach = REACH[axis == 2] * wave
+        low = max(at - reach, first) if axis == 2 else at - reach
+        lines.append(line(low, at + reach, wave / PER_WAVELENGTH))
+    mesh = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
+    with stage("beam in water"):
+        P = pressure(source, mesh.reshape(-1, 3), frequency=scene.frequency, fluid=WATER)
+    x, y, z = lines
+    return Lattice(x=x, y=y, z=z, pressure=P.reshape(mesh.shape[:-1]))
+
+
+def incident(scene: Scene, drive: Complexes) -> tuple[Source, float]:
+    """Return what enters the window of a drive (m/s), and the share of the power beside it.
+
+    Raises
+    ------
+    InputError
+        If the transducer is partly in the window, and reaches beyond its start.
+    """
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.wave.sources import source_in
+
+    window = scene.window
+    far = scene.transducer.source(velocity=drive)
+    inside = (far.points > window.low).all() and (far.points < window.high).all()
+    source = scene.transducer.source(velocity=drive, per_wavelength=NEAR) if inside else far
+    with stage("beam at the window"):
+        return source_in(window, source.moved(scene.frame), WATER)
+
+
+def conjugate(scene: Scene) -> Conjugation:
+    """Return the transfers of all elements to the target, by a point source there."""
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.rayleigh import back_propagate
+    from rheobase.fields.acoustics.steering import Conjugation, transfers
+    from rheobase.fields.acoustics.transducers.source import Source
+
+    up = np.array([[0.0, 0.0, 1.0]])
+    point = Source(
+        points=scene.target_in_beam[None],
+        velocity=np.ones(1, np.complex128),
+        area=np.array([0.5 * FLOW]),
+        normal=up,
+        element=np.zeros(1, np.intp),
+    )
+    field = solved(scene, point, "pressure of a point source at the target")
+    plane, _ = incident(scene, np.ones(scene.transducer.n_elements, np.complex128))
+    source = scene.transducer.source(velocity=1.0)
+    if plane.points[:, 2].min() > source.points[:, 2].max():
+        at_plane = field.sample(plane.points)
+        with stage("from the window back to the elements"):
+            at_elements = back_propagate(
+                plane, at_plane, source.points, frequency=scene.frequency, fluid=WATER
+            )
+    else:
+        at_elements = field.sample(source.points)
+    return Conjugation(transfers(source, at_elements, flow=FLOW))
+
+
+def solved(scene: Scene, source: Source, text: str) -> PressureField:
+    """Return the pressure of a source in the window, from the cache where it was solved before."""
+    from rheobase.fields.acoustics.wave.field import PressureField
+    from rheobase.fields.acoustics.wave.steady import solve_pressure
+
+    path = _cache_path(scene, source)
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            report = dict(zip(kept["names"].tolist(), kept["numbers"].tolist(), strict=True))
+            return PressureField(window=scene.window, phasor=kept["phasor"], report=report)
+    except (OSError, ValueError, KeyError, EOFError):
+        pass  # not there, or not whole
+    with stage(text):
+        field = solve_pressure(scene.window, source)
+    keep(path, lambda p: _save(p, field))
+    return field
+
+
+def _save(path: Path, field: PressureField) -> None:
+    names, numbers = zip(*field.report.items(), strict=True)
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, phasor=field.phasor, names=np.array(names), numbers=np.array(numbers))
+
+
+def _cache_path(scene: Scene, source: Source) -> Path:
+    """Return where a field is kept: by all that it is made of."""
+    window = scene.window
+    grid, materials = window.grid, window.materials
+    parts: list[Any] = [window.frequency, grid.order, grid.orders.tolist()]
+    arrays: list[NDArray[Any]] = [grid.x, grid.y, grid.faces, *window.rim]
+    arrays += [getattr(materials, k) for k in ("sound_speed", "density", "loss", "at", "nodal")]
+    arrays += [source.points, source.velocity, source.area]
+    parts += [np.ascontiguousarray(a).tobytes() for a in arrays]
+    key = content_key(package_key("rheobase.fields.acoustics"), *parts)
+    name = "tomogram" if scene.head is None else scene.head.name
+    return cache_dir() / "sound" / f"{name}-{key}.npz"
+
+
+def on_window(scene: Scene, field: PressureField) -> Lattice:
+    """Return a field on the lattice of the window."""
+    from rheobase.fields.acoustics.media import WATER
+
+    window = scene.window
+    step = WATER.wavelength(scene.frequency) / PER_WAVELENGTH
+    inner = INNER * (window.high - window.low)
+    x, y, z = (
+        line(a + i, b - i, step) for a, b, i in zip(window.low, window.high, inner, strict=True)
+    )
+    return Lattice(x=x, y=y, z=z, pressure=field.on_lattice(x, y, z))
+
+
+def power_of(scene: Scene, drive: Complexes) -> float:
+    """Return the acoustic power of a drive (m/s) into water, plane waves at its face (W)."""
+    from rheobase.fields.acoustics.media import WATER
+
+    return float(0.5 * WATER.impedance * (scene.transducer.areas * np.abs(drive) ** 2).sum())
