@@ -190,11 +190,15 @@ def _integral(
     check_positive("frequency (Hz)", frequency)
     targets = _checked(points)
     n, m = len(targets), len(source.points)
-    directions = (
-        np.empty((0, 3))
-        if normals is None
-        else np.ascontiguousarray(np.broadcast_to(np.asarray(normals, np.float64), (n, 3)))
-    )
+    directions = np.empty((0, 3))
+    if normals is not None:
+        given = np.asarray(normals, dtype=np.float64)
+        if given.shape not in ((3,), (n, 3)) or not np.isfinite(given).all():
+            raise InputError(
+                f"expected finite normals of shape {(n, 3)} or (3,), got {given.shape}: "
+                "Rayleigh integral"
+            )
+        directions = np.ascontiguousarray(np.broadcast_to(given, (n, 3)))
     parts = np.array([0, m]) if firsts is None else firsts
     needed, free = 16 * n * len(velocities) * (len(parts) - 1), free_memory()
     if needed > free:

@@ -215,6 +215,8 @@ def test_bad_sources() -> None:
         pressure(source, source.points[5], frequency=FREQUENCY, fluid=WATER)
     with pytest.raises(InputError, match="finite points"):
         pressure(source, [[np.nan, 0, 0]], frequency=FREQUENCY, fluid=WATER)
+    with pytest.raises(InputError, match="finite normals of shape"):
+        normal_velocity(source, [[0, 0, 0.1]], [0.0, 1.0], frequency=FREQUENCY, fluid=WATER)
     with pytest.raises(InputError, match=r"a wavelength ahead of the source, z >= 3\.00 mm"):
         plane_source(source, 0.002, half_width=0.02, frequency=FREQUENCY, fluid=WATER)
     with pytest.raises(InputError, match="one side of the plane"):
