@@ -47,6 +47,8 @@ NEEDED = ("scalp", "skin")
 
 #: Smoothing over the size of a mesh's elements, and of an image's voxels.
 SMOOTHING_MESH, SMOOTHING_IMAGE = 1.0, 3.0
+#: Weight of a place in the middle of a terrace of voxels.
+LEAST_TRUST = 0.02
 #: Width of the Gaussian over a label image's voxels, over their longest edge (`ImageAnatomy`).
 BLUR = 0.8
 #: Edge of a regular tetrahedron of volume 1.
@@ -85,6 +87,18 @@ class Anatomy(Protocol):
             Head coordinates (m), shape (n, 3).
         inward
             Unit vector from them into the bone, shape (3,).
+        """
+        ...
+
+    def trust(self, points: Floats, along: Floats) -> Floats:
+        """Return how much places of a surface tell of where it is, 0 to 1, shape (n,).
+
+        Parameters
+        ----------
+        points
+            Where rays along ``along`` cross the surface in the image (m), shape (n, 3).
+        along
+            Their direction in the head, shape (3,).
         """
         ...
 
@@ -174,14 +188,21 @@ class LabelAnatomy:
         """See `Anatomy`: labels begin where they begin."""
         return np.zeros(len(points))
 
+    def trust(self, points: Floats, along: Floats) -> Floats:
+        """See `Anatomy`: the same everywhere."""
+        return np.ones(len(points))
+
     def fluid(self, kind: Kind, points: Floats) -> Fluid | None:
-        """See `Anatomy`: that of the most frequent tissue whose fluid is known."""
+        """See `Anatomy`: that of the most frequent tissue whose fluid is known.
+
+        Spongy bone that the head does not label has the values of the tissue table.
+        """
         labels = self.medium.labels(points)
         counts = np.bincount(labels, minlength=len(self._kind)) * (self._kind == kind)
         for label in np.argsort(-counts).tolist():
             if counts[label] and (known := self._fluids.get(label)) is not None:
                 return known
-        return None
+        return fluid_of("spongy_bone") if kind == Kind.SPONGY else None
 
     def sound(self, points: Floats, frequency: float, within: Bools) -> Floats:
         """See `Anatomy`: NaN where a soft tissue's fluid is unknown."""
@@ -244,6 +265,13 @@ class ImageAnatomy(LabelAnatomy):
             kinds[here > best] = kind
             best = np.maximum(best, here)
         return kinds
+
+    def trust(self, points: Floats, along: Floats) -> Floats:
+        """See `Anatomy`: 1 where a surface crosses centres of voxels, almost 0 at their faces."""
+        index = points @ self._inverse[:3, :3].T + self._inverse[:3, 3]
+        axis = np.abs(self._inverse[:3, :3] @ along).argmax()
+        away = np.abs(index[:, axis] - np.rint(index[:, axis]))
+        return 1.0 - 2.0 * (1.0 - LEAST_TRUST) * away
 
 
 def mesh_detail(medium: HeadMedium) -> float:

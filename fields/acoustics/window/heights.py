@@ -60,7 +60,9 @@ def _tables() -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def fit_heights(rays: Rays, *, skull: str, smoothing: float, least: float | None) -> Heights:
+def fit_heights(
+    rays: Rays, *, skull: str, smoothing: float, noise: float, least: float | None
+) -> Heights:
     """Return smooth, ordered surfaces through what the rays met.
 
     Parameters
@@ -73,6 +75,8 @@ def fit_heights(rays: Rays, *, skull: str, smoothing: float, least: float | None
         has spongy bone, else "whole".
     smoothing
         Standard deviation of the smoothing (m), 0 for none.
+    noise
+        What depths are off by the steps and facets of the head (m).
     least
         Least thickness of a layer (m).
 
@@ -92,16 +96,16 @@ def fit_heights(rays: Rays, *, skull: str, smoothing: float, least: float | None
             "'whole'"
         )
 
-    def smoothed(values: Floats, where: Bools) -> Floats:
-        return _smoothed(rays, values, where, smoothing)
+    def smoothed(values: Floats, where: Bools, trust: Floats | None = None) -> Floats:
+        return _smoothed(rays, values, where if trust is None else where * trust, smoothing, noise)
 
     raw = {"skin": rays.skin, "outer": rays.outer, "inner": rays.inner}
     thickness = rays.inner - rays.outer
     typical = float(np.median(thickness[bone]))
     least = min(LEAST, LEAST_PART * typical) if least is None else least
-    skin = smoothed(rays.skin, rays.hit)
-    outer = smoothed(rays.outer, bone)
-    thick = smoothed(thickness, bone)
+    skin = smoothed(rays.skin, rays.hit, rays.trust_skin)
+    outer = smoothed(rays.outer, bone, rays.trust_outer)
+    thick = np.maximum(smoothed(rays.inner, bone, rays.trust_inner) - outer, 0.0)
     surfaces, kinds = [outer], [Kind.COMPACT]
     covered = np.nanmedian((rays.outer - rays.skin)[bone]) > least
     if covered:
@@ -136,14 +140,18 @@ def fit_heights(rays: Rays, *, skull: str, smoothing: float, least: float | None
     )
 
 
-def _smoothed(rays: Rays, values: Floats, where: Bools, smoothing: float) -> Floats:
-    """Return smooth values at all places, within the range of those given."""
-    spacings = [float(np.diff(line).mean()) for line in (rays.x, rays.y)]
+def _smoothed(
+    rays: Rays, values: Floats, weight: Floats | Bools, smoothing: float, noise: float
+) -> Floats:
+    """Return smooth values at all places, no farther from those with a weight than some noise."""
+    where = weight > 0
     # without smoothing, only places without a value take one from around them
-    lengths = [max(smoothing / spacing, 1.0) for spacing in spacings]
     if not smoothing and where.all():
         return values
-    smooth = smooth_heights(values, where.astype(np.float64), (lengths[0], lengths[1]))
+    spacings = [float(np.diff(line).mean()) for line in (rays.x, rays.y)]
+    lengths = [max(smoothing / spacing, 1.0) for spacing in spacings]
+    smooth = smooth_heights(values, weight.astype(np.float64), (lengths[0], lengths[1]), noise)
     if not smoothing:
         smooth = np.where(where, values, smooth)
-    return np.clip(smooth, values[where].min(), values[where].max())
+    low, high = values[where].min(), values[where].max()
+    return np.clip(smooth, low - 3.0 * noise, high + 3.0 * noise)

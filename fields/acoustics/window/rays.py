@@ -34,6 +34,8 @@ class Rays:
         Depths of the skull's surfaces (m), NaN where there is no bone.
     spongy_from, spongy_to
         Depths of spongy bone in the skull (m), NaN where there is none.
+    trust_skin, trust_outer, trust_inner
+        How much each of these depths tells, 0 to 1 (`Anatomy.trust`).
     inside
         Whether a ray starts inside the head.
     repeated
@@ -53,6 +55,9 @@ class Rays:
     inner: Floats
     spongy_from: Floats
     spongy_to: Floats
+    trust_skin: Floats
+    trust_outer: Floats
+    trust_inner: Floats
     inside: Bools
     repeated: Bools
     far_bone: Floats
@@ -146,6 +151,11 @@ def _cast(
     for surface, sign in ((outer, 1.0), (inner, -1.0)):
         there = to_head(frame, np.column_stack([places, surface])[found])
         surface[found] += sign * anatomy.edge(there, sign * frame[:3, 2])
+
+    def trust(surface: Floats) -> Floats:
+        there = to_head(frame, np.column_stack([places, np.nan_to_num(surface)]))
+        return anatomy.trust(there, frame[:3, 2])
+
     whole = np.isfinite(outer) & ~open_end
     beyond = bone & (run > to_brain[:, None])
     end = m - 1 - within[:, ::-1].argmax(axis=1)
@@ -162,6 +172,9 @@ def _cast(
         "inner": np.where(whole, inner, np.nan),
         "spongy_from": at(spongy, lambda kind: kind == Kind.SPONGY, False),
         "spongy_to": at(spongy, lambda kind: kind == Kind.SPONGY, True),
+        "trust_skin": trust(skin),
+        "trust_outer": trust(outer),
+        "trust_inner": trust(inner),
         "inside": within[:, 0],
         "repeated": (to_brain > 1) | open_end,
         "far_bone": first(beyond),

@@ -21,7 +21,7 @@ LEAST_WEIGHT = 0.125
 RIDGE = 1e-6
 
 
-def smooth_heights(z: Floats, weight: Floats, lengths: tuple[float, float]) -> Floats:
+def smooth_heights(z: Floats, weight: Floats, lengths: tuple[float, float], noise: float) -> Floats:
     """Return smooth heights at every lattice point.
 
     Parameters
@@ -29,9 +29,11 @@ def smooth_heights(z: Floats, weight: Floats, lengths: tuple[float, float]) -> F
     z
         Heights, anything where the weight is 0, shape (nx, ny).
     weight
-        0 where there is no height, else 1, shape (nx, ny).
+        How much each height counts, 0 where there is none, shape (nx, ny).
     lengths
         Standard deviation of the weights along both axes, in lattice spacings.
+    noise
+        What heights are off anyway: none is an outlier that is off by a few times that.
 
     Raises
     ------
@@ -44,12 +46,11 @@ def smooth_heights(z: Floats, weight: Floats, lengths: tuple[float, float]) -> F
     smooth = _fit(z, weight, lengths)
     for _ in range(ROUNDS):
         away = np.abs(z - smooth)
-        typical = np.median(away[weight > 0])
-        if typical <= 1e-12:
-            break
+        typical = max(np.median(away[weight > 0]), noise, np.finfo(np.float64).tiny)
         tame = np.clip(1.0 - (away / (OUTLYING * typical)) ** 2, 0.0, 1.0) ** 2
         smooth = _fit(z, weight * tame, lengths)
-    return smooth
+    # fits of different widths meet in kinks
+    return _fit(smooth, np.ones_like(z), (0.5 * lengths[0], 0.5 * lengths[1]))
 
 
 def _fit(z: Floats, weight: Floats, lengths: tuple[float, float]) -> Floats:

@@ -105,6 +105,10 @@ class Tomogram:
         shift: Floats = t[k] + np.clip(part, 0.0, 1.0) * (t[1] - t[0])
         return np.where(below.any(axis=1), shift, 0.0)
 
+    def trust(self, points: Floats, along: Floats) -> Floats:
+        """See `Anatomy`: grey values tell the same everywhere."""
+        return np.ones(len(points))
+
     def fluid(self, kind: Kind, points: Floats) -> Fluid | None:
         """See `Anatomy`; bone is the mean over the points, at 1 MHz."""
         if kind == Kind.SOFT:

@@ -26,6 +26,9 @@ Bools = NDArray[np.bool_]
 INSIDES = ("uniform", "labels")
 #: Steepest skull that columns of elements follow, between beam axis and normal (degrees).
 STEEPEST = 60.0
+#: What depths are off by steps and facets, over the size of the head's elements: the root mean
+#: square of half a voxel either way.
+NOISE = 0.29
 #: Farthest that a smooth surface may be from the head's own, over the size of its elements.
 APART = 2.0
 #: Fewest and most rays across the wider side if no spacing is given, and those of exact heads.
@@ -217,7 +220,8 @@ def beam_window(
     x, y = (np.linspace(-h, h, max(round(2 * h / spacing), 4) + 1) for h in half)
     rays = cast(anatomy, frame, x, y, ends, step)
     notes = check_rays(rays, half)
-    heights = fit_heights(rays, skull=skull, smoothing=smoothing, least=least)
+    noise = NOISE * anatomy.detail
+    heights = fit_heights(rays, skull=skull, smoothing=smoothing, noise=noise, least=least)
     fluids_here = _fluids(anatomy, frame, rays, heights, ends[1])
     layers = LayeredMedium(fluids_here, tuple(SampledSurface(x, y, z) for z in heights.z))
     layers.check(x[:, None], y[None])
@@ -253,7 +257,7 @@ def _fluids(
         )
         there = to_head(frame, points)
         # what a head's labels do not tell apart stands for either
-        others = {Kind.BRAIN: (Kind.SOFT,), Kind.COMPACT: (Kind.SPONGY,), Kind.SPONGY: ()}
+        others = {Kind.BRAIN: (Kind.SOFT,), Kind.COMPACT: (Kind.SPONGY,)}
         fluid = next(
             (f for one in (kind, *others.get(kind, ())) if (f := anatomy.fluid(one, there))), None
         )
