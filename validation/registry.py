@@ -43,6 +43,8 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "pennes-uniform": "heat:uniform",
     "pennes-gaussian": "heat:gaussian",
     "cem43": "heat:dose",
+    "sonic-rs": "sonic:regular_spiking",
+    "sonic-lts": "sonic:low_threshold",
     "fus-rayleigh": "acoustic_sources:on_axis",
     "fus-focus": "acoustic_sources:focus",
     "fus-plane-source": "acoustic_sources:plane",

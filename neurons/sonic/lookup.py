@@ -77,11 +77,14 @@ class EffectiveTable:
         if not A[0] <= amplitude <= A[-1]:
             raise InputError(f"amplitude must be {A[0]:g} to {A[-1]:g} Pa, got {amplitude!r}")
 
-        def read(values: Floats) -> Floats:
-            row = _between(A, values, amplitude, 0, self.smooth)
-            return _between(self.charges, row, charges, -1, self.smooth)
-
-        return read(known.potential), read(known.opening), read(known.closing)
+        near = _around(A, amplitude)
+        together = np.concatenate(
+            [known.potential[near, None], known.opening[near], known.closing[near]], axis=1
+        )
+        row = _between(A[near], together, amplitude, 0, self.smooth)
+        got = _between(self.charges, row, charges, -1, self.smooth)
+        g = known.opening.shape[1]
+        return got[0], got[1 : g + 1], got[g + 1 :]
 
 
 def default_charges(cell: SonicCell) -> Floats:
@@ -177,7 +180,13 @@ def _made(where: dict[str, Any], given: Floats | None, smooth: bool) -> Effectiv
     while len(suspect):
         middle = np.sqrt(A[suspect] * A[suspect + 1])
         new = cycle_averages(cell, amplitudes=middle, **how)
-        guess = np.stack([_between(A, averages.potential, a, 0, True) for a in middle])
+        near = [_around(A, a) for a in middle]
+        guess = np.stack(
+            [
+                _between(A[k], averages.potential[k], a, 0, True)
+                for k, a in zip(near, middle, strict=True)
+            ]
+        )
         heard = np.abs(new.potential - averages.potential[0])
         missed = (np.abs(guess - new.potential) > _MISS + _MISS_SHARE * heard).any(1)
         missed &= middle / A[suspect] > _CLOSEST
@@ -193,14 +202,16 @@ def _made(where: dict[str, Any], given: Floats | None, smooth: bool) -> Effectiv
     return EffectiveTable(**where, amplitudes=A, charges=Q, averages=averages, smooth=smooth)
 
 
+def _around(x: Floats, at: float) -> slice:
+    """Return the up to four points of a rising grid that an interpolation at a place needs."""
+    i = int(np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2))
+    return slice(max(i - 1, 0), i + 3)
+
+
 def _between(x: Floats, y: Floats, at: Any, axis: int, smooth: bool) -> Floats:
     """Interpolate ``y`` along an axis: piecewise cubic without overshoot, or linear."""
     from scipy.interpolate import PchipInterpolator, make_interp_spline
 
-    if axis == 0:  # what a place needs of a long axis
-        i = int(np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2))
-        near = slice(max(i - 1, 0), i + 3)
-        x, y = x[near], y[near]
     if smooth:
         return np.asarray(PchipInterpolator(x, y, axis=axis)(at))
     return np.asarray(make_interp_spline(x, y, k=1, axis=axis)(at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp, log, pi, sin
 
 import numpy as np
@@ -19,6 +20,8 @@ from rheobase.neurons.sonic import (
 from rheobase.neurons.sonic.averages import cycle_averages
 from rheobase.neurons.sonic.lookup import EffectiveTable
 from rheobase.neurons.sonic.response import _kernel_tables
+from rheobase.validation.case import Row
+from rheobase.validation.sonic import low_threshold, regular_spiking
 
 
 def _full(start: Floats, amplitude: float, times: Floats) -> Floats:
@@ -123,3 +126,11 @@ def test_thresholds_do_not_depend_on_the_grid_of_the_table(name: str) -> None:
     assert not fires[0]
     assert fires[-1]
     assert fires == sorted(fires)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [regular_spiking, low_threshold])
+def test_thresholds_are_those_of_the_reference(case: Callable[[], list[Row]]) -> None:
+    """Within 1 % on the reference's own table, within 0.5 % of rows without a table."""
+    for row in case():
+        assert row.passed, row
