@@ -16,8 +16,9 @@ from rheobase.fields.acoustics.window.anatomy import Kind
 from rheobase.fields.acoustics.window.checks import check_outside
 from rheobase.fields.acoustics.window.smoothing import smooth_heights
 from rheobase.fields.acoustics.window.window import WindowMaterial, beam_window
-from rheobase.meshes.heads import build_head
+from rheobase.meshes.head import Head
 from rheobase.meshes.leads.medium import ImageMedium, nested_spheres
+from rheobase.meshes.mesher import mesh_spheres
 from rheobase.meshes.regions.parcels import LabelImage
 from rheobase.meshes.tissues import Tissue, tissue
 
@@ -104,17 +105,19 @@ def test_exact_spheres_give_exact_surfaces() -> None:
 
 
 def test_surfaces_out_of_a_mesh() -> None:
-    """Tetrahedra of 4.5 mm: heights to 0.05 mm, normals to 0.2°, thickness to 0.2 %."""
-    head = build_head("sphere", edge_length_mm=4.5)
-    window = beam_window(
-        head, downwards(0.3), half_width=0.03, depth=(0.01, 0.09), target=(0, 0, 0.05)
-    )
-    for k, radius in enumerate(RADII[::-1]):
+    """Heights to the sagitta of a facet, normals to 0.2°, thickness to 0.2 %."""
+    radii, edge = (70e-3, 80e-3, 90e-3), 7.5e-3
+    made = {t.label: t for t in map(tissue, NAMES)}
+    mesh = mesh_spheres(list(radii), list(made), edge)
+    head = Head(name="ball", species="human", space="sphere", mesh=mesh, tissues=made)
+    box: dict[str, Any] = {"half_width": 0.03, "depth": (0.01, 0.08), "target": (0, 0, 0.05)}
+    window = beam_window(head, downwards(0.3), **box)
+    for k, radius in enumerate(radii[::-1]):
         height, tilt = errors(window, radius, k)
-        assert np.abs(height).max() < 0.06
+        assert np.abs(height).max() < 1e3 * edge**2 / (6.0 * radius)
         assert tilt < 0.2
     x, y = window.rays.x[:, None], window.rays.y[None]
-    exact = np.sqrt(RADII[1] ** 2 - x**2 - y**2) - np.sqrt(RADII[0] ** 2 - x**2 - y**2)
+    exact = np.sqrt(radii[1] ** 2 - x**2 - y**2) - np.sqrt(radii[0] ** 2 - x**2 - y**2)
     found = np.diff(window.layers.heights(x, y)[1:], axis=0)
     assert found.mean() == pytest.approx(exact.mean(), rel=2e-3)
     assert window.report.conforming == 1.0
