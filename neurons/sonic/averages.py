@@ -18,7 +18,7 @@ from rheobase.neurons.sonic.sonophore import sonophore_of
 SAMPLES = 1000  # of a cycle
 TOLERANCE = 1e-4  # of the deflection in a step of the sonophore
 CHANGE = 1e-3  # between two cycles that repeat, of their range
-CYCLES = 12
+CYCLES = 40
 _ENTRIES = 1024  # of one report of progress
 _PART = 64  # entries that a thread takes at once
 

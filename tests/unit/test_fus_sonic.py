@@ -311,9 +311,12 @@ def test_radiation_force_and_displacement() -> None:
     mu, F = 1e3, np.array([[0, 0, 1e-6]])
     ball = 4 / 3 * np.pi * 1e-9
     u = steady_displacement(
-        [[0.0, 0.0, 0.1], [0.1, 0.0, 0.0], [0.0, 0.0, 0.0]], sources=[[0, 0, 0]], forces=F, volumes=[ball],
+        [[0.0, 0.0, 0.1], [0.1, 0.0, 0.0], [0.0, 0.0, 0.0]],
+        sources=[[0, 0, 0]],
+        forces=F,
+        volumes=[ball],
         shear_modulus=mu,
-    )  # fmt: skip
+    )
     want = 1e-6 / (4 * np.pi * mu) * np.array([1 / 0.1, 0.5 / 0.1, 1 / 1e-3])
     assert u.values[:, 2] == pytest.approx(want, rel=2e-4)
     assert "hypothesis" in u.attrs["note"]
