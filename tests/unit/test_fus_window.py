@@ -294,6 +294,18 @@ def test_air_in_the_beam() -> None:
     assert window.conforming(8e-3, 8e-3)
 
 
+def test_a_gap_in_the_skin_is_filled_with_water() -> None:
+    """Behind an ear there is gel, not air: a note and water there, no refusal."""
+
+    def ear(x: Floats, labels: NDArray[np.int32]) -> None:
+        labels[(x[:, 0] < -3e-3) & (x[:, 2] > -4e-3) & (x[:, 2] < -2e-3)] = 0
+
+    window = window_of(Made(ear))
+    assert any("gap in the skin" in note for note in window.notes)
+    points = [[-5e-3, 0.0, 1e-3], [-5e-3, 0.0, 3e-3], [-5e-3, 0.0, 8e-3]]
+    assert window.materials(points, 500e3)[0].tolist() == [1610.0, 1500.0, 2800.0]
+
+
 def test_windows_that_make_no_sense_are_refused() -> None:
     """Each refusal says what is wrong and what to change."""
     head = nested_spheres(RADII, [tissue(n) for n in NAMES])

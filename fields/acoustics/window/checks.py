@@ -102,17 +102,18 @@ def check_rays(rays: Rays, half_width: tuple[float, float]) -> tuple[str, ...]:
         raise InputError(
             "expected bone in the beam, no ray of the inner half of the window goes through a skull"
         )
-    pocket, leaves = np.isfinite(rays.pocket), np.isfinite(rays.leaves)
     notes = []
-    for found, z, what, cure in (
-        (pocket, rays.pocket, "air inside the head", "aim past it"),
-        (leaves, rays.leaves, "the far side of the head", "end the window before it"),
+    for z, what, cure in (
+        (rays.fold, "a gap in the skin, taken as filled with water", ""),
+        (rays.pocket, "air inside the head", "aim past it"),
+        (rays.leaves, "the far side of the head", "end the window before it"),
     ):
+        found = np.isfinite(z)
         if not found.any():
             continue
         first = np.nanmin(np.where(found, z, np.nan))
         where = f"{_place(rays, z == first)}, z = {1e3 * first:.1f} mm"
-        if (share := found[core].mean()) > AIR_ALLOWED:
+        if cure and (share := found[core].mean()) > AIR_ALLOWED:
             raise InputError(
                 f"expected no air in the beam, {share:.0%} of the inner half of the window reaches "
                 f"{what}, first at {where}: {cure}"

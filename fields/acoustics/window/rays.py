@@ -42,8 +42,10 @@ class Rays:
         Whether other bone lies before the skull, or the skull does not end within the ray.
     far_bone
         Depth of the next bone behind the skull (m), NaN without.
+    fold
+        Depth of a gap in the skin before any bone (m), NaN without.
     pocket
-        Depth of a place outside between parts of the head (m), NaN without: air, or a fold.
+        Depth of a gap behind the first bone (m), NaN without: air.
     leaves
         Depth at which a ray leaves the head again (m), NaN where it does not.
     """
@@ -61,6 +63,7 @@ class Rays:
     inside: Bools
     repeated: Bools
     far_bone: Floats
+    fold: Floats
     pocket: Floats
     leaves: Floats
 
@@ -162,6 +165,7 @@ def _cast(
     hole = ~within & (np.arange(m) > within.argmax(axis=1)[:, None])
     hole &= np.arange(m) < end[:, None]
     hole &= within.any(axis=1)[:, None]
+    before = np.arange(m) < np.where(bone.any(axis=1), bone.argmax(axis=1), 0)[:, None]
 
     def first(mask: Bools) -> Floats:
         return np.where(mask.any(axis=1), z[mask.argmax(axis=1)], np.nan)
@@ -178,7 +182,8 @@ def _cast(
         "inside": within[:, 0],
         "repeated": (to_brain > 1) | open_end,
         "far_bone": first(beyond),
-        "pocket": first(hole),
+        "fold": first(hole & before),
+        "pocket": first(hole & ~before),
         "leaves": np.where(within.any(axis=1) & (end < m - 1), z[end], np.nan),
     }
 

@@ -40,7 +40,7 @@ class WindowReport:
     steep
         Share where the skull is too steep for columns, or its smooth surfaces are not near it.
     pockets
-        Share with air, or a fold of skin, within the head.
+        Share with air, or a gap in the skin, within the head.
     thickened
         Share where a layer was made thicker, to be of the least thickness.
     conforming

@@ -285,7 +285,7 @@ def _judge(
     steep = bone & (np.maximum(*angles) > STEEPEST)
     if anatomy.detail:
         steep |= bone & (np.max([away["outer"], away["inner"]], axis=0) > APART * anatomy.detail)
-    pocket = np.isfinite(rays.pocket)
+    pocket = np.isfinite(rays.pocket) | np.isfinite(rays.fold)
     described = bone & ~rays.repeated & ~steep & ~pocket
     before = layers.fluids[first_bone - 1].sound_speed
     ratio = before / layers.fluids[first_bone].sound_speed
