@@ -48,6 +48,7 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "fus-rayleigh": "acoustic_sources:on_axis",
     "fus-focus": "acoustic_sources:focus",
     "fus-plane-source": "acoustic_sources:plane",
+    "fus-bone-thickness": "itrusst:thickness",
 }
 CASES |= {f"itrusst-bm{n}-sc{s}": f"itrusst:rows:bm{n}-sc{s}" for n in range(1, 7) for s in (1, 2)}
 
