@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -174,6 +176,26 @@ def test_images_in_other_units_are_refused(change: object, message: str) -> None
     assert callable(change)
     with pytest.raises(InputError, match=message):
         from_hounsfield(change(image), np.eye(4), mapping="kplan")
+
+
+def test_tomograms_are_read_from_files(tmp_path: Path) -> None:
+    """A NIfTI file in mm; what is wrong with one is told with its name."""
+    import nibabel as nib
+
+    line = np.linspace(-1000.0, 1600.0, 9).astype(np.float32)
+    image = np.broadcast_to(line[:, None, None], (9, 20, 20)).copy()
+    path = tmp_path / "ct.nii.gz"
+    nib.save(nib.Nifti1Image(image, np.eye(4)), path)
+    tomogram = from_hounsfield(path, mapping="webb2018", scanner="Siemens 120 B")
+    assert tomogram.detail == pytest.approx(1e-3)
+    assert tomogram.hounsfield(np.array([[8e-3, 0.01, 0.01]])) == pytest.approx([1600.0])
+    assert "Siemens 120 B" in " ".join(tomogram.notes)
+    image[0, 0, 0] = np.nan
+    nib.save(nib.Nifti1Image(image, np.eye(4)), path)
+    with pytest.raises(InputError, match=r"1 voxels that are not .*ct\.nii\.gz"):
+        from_hounsfield(path, mapping="kplan")
+    with pytest.raises(InputError, match="affine of shape"):
+        from_hounsfield(image, mapping="kplan")
 
 
 def test_beyond_the_image_is_air() -> None:

@@ -125,19 +125,20 @@ class WindowMaterial:
         out: Floats = table[layer]
         layer_kind = np.array(self.kinds, np.int8)[layer]
         within = layer == len(self.layers.surfaces)
-        there = to_head(self.frame, p)
-        kind = self.anatomy.kinds(there)
         beside = ~self.conforming(x, y)
         # bone behind the skull, unless it is the skull's own border
         margin = APART * self.anatomy.detail
         behind = within & (z > self.layers.surfaces[-1](x, y) + margin)
-        bone = kind >= Kind.COMPACT
-        take = (beside | behind) & bone
+        fine = self.inside == "labels" and (layer_kind == Kind.SOFT) | (layer_kind == Kind.BRAIN)
+        there = to_head(self.frame, p)
+        asked = beside | behind | fine
+        kind = np.full(len(p), -1, np.int8)
+        kind[asked] = self.anatomy.kinds(there[asked])
+        take = (beside | behind) & (kind >= Kind.COMPACT)
         if self.anatomy.graded:
             take |= ~beside & (layer_kind >= Kind.COMPACT)
-        soft = (kind == Kind.SOFT) | (kind == Kind.BRAIN)
         if self.inside == "labels":
-            take |= soft & (beside | (layer_kind == Kind.SOFT) | (layer_kind == Kind.BRAIN))
+            take |= (beside | fine) & ((kind == Kind.SOFT) | (kind == Kind.BRAIN))
         for one in (Kind.OUTSIDE, Kind.SOFT, Kind.BRAIN):
             if one in self.kinds:
                 out[beside & (kind == one)] = table[self.kinds.index(one)]
