@@ -3,8 +3,8 @@
 The source is a layer of monopoles on the bowl, as in Rayleigh's integral, cut into rings; bowl and
 rings are transparent. Each ring is a Hankel integral over lateral wavenumbers; each wavenumber goes
 through the layers by the recursion of generalised reflection coefficients, which holds decaying
-exponentials only (Chew, Waves and Fields in Inhomogeneous Media (1995), section 2.1,
-doi:10.1109/9780470547052). The path of integration passes above the branch points and the poles of
+exponentials only (Chew, Waves and Fields in Inhomogeneous Media (1995), section 2.1).
+The path of integration passes above the branch points and the poles of
 guided waves. Nothing is shared with `rheobase.fields`.
 """
 

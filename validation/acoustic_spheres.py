@@ -3,7 +3,7 @@
 The source is that of `acoustic_layers`; the sound splits into partial waves around the spheres'
 centre, which lies on the axis. Each partial wave that comes in meets the layers; what goes through
 the inmost face crosses the centre and goes on, as if there were no far side of the spheres (the
-leading terms of Debye's series: Nussenzveig, J Math Phys 10:82 (1969), doi:10.1063/1.1664764). A
+leading terms of Debye's series: Nussenzveig, J Math Phys 10:82 (1969)). A
 curved skull ahead of a beam is therefore exact to the little that waves grazing the inmost sphere
 carry through the layers. Nothing is shared with `rheobase.fields`.
 """
