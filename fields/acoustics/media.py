@@ -147,7 +147,7 @@ def fluid_of(one: Tissue | str) -> Fluid:
     known = {name: one.quantity(name) for name in names}
     if "absorbed_fraction" in one.properties:
         known["absorbed_fraction"] = one.quantity("absorbed_fraction")
-    doubts = [f"{n}: {q.status}" for n, q in known.items() if q.status.startswith("unverified")]
+    doubts = [f"{n}: {q.status}" for n, q in known.items() if "check" in q.status]
     if "absorbed_fraction" not in known:
         doubts.append("absorbed_fraction: unknown, all of the loss is taken to turn to heat")
     share = known["absorbed_fraction"].value if "absorbed_fraction" in known else 1.0
