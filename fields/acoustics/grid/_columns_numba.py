@@ -73,6 +73,30 @@ def sample(
 
 
 @njit(cache=True, nogil=True)
+def slope_of_faces(
+    faces: Any, order: int, layer: Any, ix: Any, iy: Any, bx: Any, by: Any, dx: Any, dy: Any,
+    zeta: Any,
+) -> Any:  # fmt: skip
+    """Return z_xi, z_eta and z_zeta of the elements at located points, NaN outside."""
+    out = np.full((3, len(layer)), np.nan)
+    for p in range(len(layer)):
+        if layer[p] < 0:
+            continue
+        x0, y0, upper = ix[p] * order, iy[p] * order, 0.5 * (1.0 + zeta[p])
+        low, high = layer[p], layer[p] + 1
+        out[0, p] = (1.0 - upper) * _height(faces, low, x0, y0, dx[p], by[p]) + upper * _height(
+            faces, high, x0, y0, dx[p], by[p]
+        )
+        out[1, p] = (1.0 - upper) * _height(faces, low, x0, y0, bx[p], dy[p]) + upper * _height(
+            faces, high, x0, y0, bx[p], dy[p]
+        )
+        out[2, p] = 0.5 * (
+            _height(faces, high, x0, y0, bx[p], by[p]) - _height(faces, low, x0, y0, bx[p], by[p])
+        )
+    return out
+
+
+@njit(cache=True, nogil=True)
 def scatter(
     out: Any, strength: Any, order: int, orders: Any, first: Any,
     layer: Any, ix: Any, iy: Any, bx: Any, by: Any, bz: Any,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase.fields.acoustics.grid.gll import gll, lagrange, nodes_of
+from rheobase.fields.acoustics.grid.gll import (
+    gll,
+    lagrange,
+    lagrange_slopes,
+    nodes_of,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -141,36 +148,39 @@ class ColumnGrid:
         Returns
         -------
         Located
-            Elements and basis functions; element -1 where a point is outside of the grid.
+            Their elements, and places in these.
         """
         from rheobase.fields.acoustics.grid._columns_numba import find_layers
 
         p = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
-        N = self.order
-        ix, bx = _across(self.x, p[:, 0], N)
-        iy, by = _across(self.y, p[:, 1], N)
-        layer, part = find_layers(self.faces, N, ix, iy, bx, by, p[:, 2])
-        inside = (ix >= 0) & (iy >= 0) & (layer >= 0)
-        bz = np.zeros((len(p), 8))
-        for n in np.unique(self.orders):
-            these = np.flatnonzero(inside & (self.orders[layer] == n))
-            bz[these, : n + 1] = lagrange(int(n), 2.0 * part[these] - 1.0)
-        return Located(
-            grid=self, layer=np.where(inside, layer, -1), ix=ix, iy=iy, bx=bx, by=by, bz=bz
-        )
+        ix, xi = _across(self.x, p[:, 0])
+        iy, eta = _across(self.y, p[:, 1])
+        bx, by = lagrange(self.order, xi), lagrange(self.order, eta)
+        layer, part = find_layers(self.faces, self.order, ix, iy, bx, by, p[:, 2])
+        layer = np.where((ix >= 0) & (iy >= 0), layer, -1)
+        local = np.stack([xi, eta, 2.0 * part - 1.0], axis=1)
+        return Located(grid=self, layer=layer, ix=ix, iy=iy, local=local)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Located:
-    """Points in a grid: their elements, and the basis functions there."""
+    """Points in a grid: their elements, and where they are in them.
+
+    Parameters
+    ----------
+    grid
+        The grid.
+    layer, ix, iy
+        Element of each point; the layer is -1 outside of the grid. Shape (n,).
+    local
+        Own coordinates of the element along x, y and z, -1 … 1, shape (n, 3).
+    """
 
     grid: ColumnGrid
     layer: NDArray[np.int64]
     ix: NDArray[np.int64]
     iy: NDArray[np.int64]
-    bx: Floats
-    by: Floats
-    bz: Floats
+    local: Floats
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -178,35 +188,88 @@ class Located:
         inside: NDArray[np.bool_] = self.layer >= 0
         return inside
 
+    @cached_property
+    def _lateral(self) -> tuple[Floats, Floats]:
+        """Basis functions along x and y, shapes (n, N + 1)."""
+        order = self.grid.order
+        return lagrange(order, self.local[:, 0]), lagrange(order, self.local[:, 1])
+
+    @cached_property
+    def _upright(self) -> Floats:
+        return self._of_layers(lagrange)
+
+    def _of_layers(self, basis: Callable[[int, Floats], Floats]) -> Floats:
+        """Return a basis along z, each point with its layer's order, shape (n, 8)."""
+        out, orders = np.zeros((len(self.layer), 8)), self.grid.orders
+        for n in np.unique(orders).tolist():
+            these = np.flatnonzero(self.inside & (orders[self.layer] == n))
+            out[these, : n + 1] = basis(n, self.local[these, 2])
+        return out
+
+    @property
+    def _where(self) -> tuple[Any, ...]:
+        grid = self.grid
+        return grid.order, grid.orders, grid.first, self.layer, self.ix, self.iy
+
     def sample(self, values: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
         """Return nodal values (nz, ny, nx) at the points, NaN outside, shape (n,)."""
         from rheobase.fields.acoustics.grid._columns_numba import sample
 
-        found: NDArray[np.complex128] = sample(
-            values, self.grid.order, self.grid.orders, self.grid.first, self.layer,
-            self.ix, self.iy, self.bx, self.by, self.bz,
-        )  # fmt: skip
+        found: NDArray[np.complex128] = sample(values, *self._where, *self._lateral, self._upright)
         return found
+
+    def gradient(self, values: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+        """Return the gradient of nodal values (nz, ny, nx) at the points, NaN outside: (n, 3)."""
+        from rheobase.fields.acoustics.grid._columns_numba import sample, slope_of_faces
+
+        grid, (bx, by), bz = self.grid, self._lateral, self._upright
+        dx, dy = (lagrange_slopes(grid.order, self.local[:, i]) for i in (0, 1))
+        dz = self._of_layers(lagrange_slopes)
+        along = [
+            sample(values, *self._where, *basis)
+            for basis in ((dx, by, bz), (bx, dy, bz), (bx, by, dz))
+        ]
+        z_xi, z_eta, z_zeta = slope_of_faces(
+            grid.faces, grid.order, self.layer, self.ix, self.iy, bx, by, dx, dy, self.local[:, 2]
+        )
+        hx, hy = grid.spacing
+        upright = along[2] / z_zeta
+        return np.stack(
+            [(along[0] - z_xi * upright) * 2 / hx, (along[1] - z_eta * upright) * 2 / hy, upright],
+            axis=1,
+        )
 
     def scatter(self, strength: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Return the sum of strengths times basis functions at the nodes, shape (nz, ny, nx)."""
         from rheobase.fields.acoustics.grid._columns_numba import scatter
 
         out = np.zeros(self.grid.shape, np.complex128)
-        scatter(
-            out, np.ascontiguousarray(strength, np.complex128), self.grid.order, self.grid.orders,
-            self.grid.first, self.layer, self.ix, self.iy, self.bx, self.by, self.bz,
-        )  # fmt: skip
+        given = np.ascontiguousarray(strength, np.complex128)
+        scatter(out, given, *self._where, *self._lateral, self._upright)
         return out
 
+    def nodes(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """Return number of point, flat number of node and weight of each value that points take."""
+        grid, (bx, by), bz = self.grid, self._lateral, self._upright
+        N, (_, ny, nx) = grid.order, grid.shape
+        points = np.flatnonzero(self.inside)
+        i = np.arange(N + 1)
+        z = grid.first[self.layer[points]][:, None].astype(np.intp) + np.arange(8)
+        y, x = self.iy[points][:, None] * N + i, self.ix[points][:, None] * N + i
+        node = (z[:, :, None, None] * ny + y[:, None, :, None]) * nx + x[:, None, None, :]
+        weight = np.einsum("pk,pj,pi->pkji", bz[points], by[points], bx[points])
+        point = np.broadcast_to(points[:, None, None, None], weight.shape)
+        keep = weight != 0.0
+        return point[keep], node[keep], weight[keep]
 
-def _across(ends: Floats, at: Floats, order: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return elements of a line (-1 outside) and their basis functions at places."""
+
+def _across(ends: Floats, at: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Return elements of a line (-1 outside) and own coordinates -1 … 1 of places."""
     h = ends[1] - ends[0]
     local = (at - ends[0]) / h
     n = len(ends) - 1
     with np.errstate(invalid="ignore"):
         inside = (local >= -1e-9) & (local <= n + 1e-9)
     element = np.clip(np.where(inside, local, 0.0).astype(np.int64), 0, n - 1)
-    basis = lagrange(order, 2.0 * (np.where(inside, local, 0.0) - element) - 1.0)
-    return np.where(inside, element, -1), basis
+    xi: Floats = np.asarray(2.0 * (np.where(inside, local, 0.0) - element) - 1.0, np.float64)
+    return np.where(inside, element, -1), xi

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rheobase._errors import InputError, check_option
+from rheobase._files import whole_file
+from rheobase.fields.acoustics.grid.columns import ColumnGrid
 from rheobase.fields.acoustics.media import Floats
+from rheobase.fields.acoustics.wave.materials import Elementwise
 from rheobase.fields.acoustics.wave.tables import lumped
 from rheobase.fields.acoustics.wave.window import AcousticWindow
 
 Complex = NDArray[np.complex128]
+
+KIND = "rheobase pressure field 1"
+GRID = ("x", "y", "faces", "orders", "region")
+MATERIALS = ("sound_speed", "density", "loss", "absorption", "at", "nodal")
+#: Points a wavelength at which power through a plane is summed.
+POINTS = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +68,51 @@ class PressureField:
         mesh = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
         return self.sample(mesh.reshape(-1, 3)).reshape(mesh.shape[:-1])
 
+    def intensity(self, points: ArrayLike) -> Floats:
+        """Return the time-mean power through a unit area (W/m²) at points (m), shape (n, 3).
+
+        Re(P v*) / 2 with v = i grad P / (w rho), in the beam frame; NaN outside. In elements of
+        mixed material the density is their mean.
+        """
+        found, density = self.window.grid.locate(points), self.window.materials.density
+        rho = density[found.layer, found.iy, found.ix]
+        v = 1j * found.gradient(self.phasor) / (self.window.omega * rho[:, None])
+        return 0.5 * (found.sample(self.phasor)[:, None] * v.conj()).real
+
+    def power_through(self, place: float, *, axis: str = "z") -> float:
+        """Return the power (W) that goes through a plane of the inner box, upwards along its axis.
+
+        Parameters
+        ----------
+        place
+            Where the plane is on the axis (m).
+        axis
+            "x", "y" or "z" of the beam frame.
+
+        Raises
+        ------
+        InputError
+            If the plane is not in the inner box.
+        """
+        window, normal = self.window, "xyz".index(check_option("axis", axis, "xyz"))
+        low, high = window.low, window.high
+        if not low[normal] <= place <= high[normal]:
+            raise InputError(
+                f"expected a plane within {axis} = {low[normal] * 1e3:.1f} … "
+                f"{high[normal] * 1e3:.1f} mm, got {place * 1e3:.1f} mm"
+            )
+        across = [i for i in range(3) if i != normal]
+        step = window.slowest / window.frequency / POINTS
+        points, weights = np.zeros((1, 3)), np.ones(1)
+        points[:, normal] = place
+        for i in across:
+            n = max(2, ceil((high[i] - low[i]) / step))
+            part = (np.arange(n) + 0.5) / n
+            points = np.repeat(points, n, axis=0)
+            points[:, i] = np.tile(low[i] + part * (high[i] - low[i]), len(points) // n)
+            weights = np.repeat(weights, n) * (high[i] - low[i]) / n
+        return float(weights @ self.intensity(points)[:, normal])
+
     @cached_property
     def absorbing(self) -> Floats:
         """Absorption / (rho c) integrated around the nodes (W/Pa²), shape (nz, ny, nx)."""
@@ -74,3 +132,63 @@ class PressureField:
         points = window.grid.points(np.arange(planes.start, planes.stop), rows, columns)
         keep = power > 0.0
         return window.to_head(points.reshape(-1, 3)[keep]), power[keep]
+
+    def save(self, path: Path | str) -> None:
+        """Write the field to an HDF5 file, with all of the window that sampling it takes.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        import h5py
+
+        window, grid, materials = self.window, self.window.grid, self.window.materials
+        with whole_file(path) as part, h5py.File(part, "w") as file:
+            file.attrs["kind"] = KIND
+            file.attrs["frequency"] = window.frequency
+            file.attrs["rim_elements"] = window.rim_elements
+            file.attrs["order"] = grid.order
+            file.attrs["notes"] = json.dumps(window.notes)
+            file.attrs["report"] = json.dumps(self.report)
+            for name in GRID:
+                file[f"grid/{name}"] = getattr(grid, name)
+            for name in MATERIALS:
+                file[f"materials/{name}"] = getattr(materials, name)
+            for name in ("frame", "low", "high"):
+                file[name] = getattr(window, name)
+            for axis, line in zip("xyz", window.rim, strict=True):
+                file[f"rim/{axis}"] = line
+            file["phasor"] = self.phasor
+
+    @classmethod
+    def load(cls, path: Path | str) -> PressureField:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            If the file is no pressure field or is damaged.
+        """
+        import h5py
+
+        try:
+            with h5py.File(path) as file:
+                if file.attrs.get("kind") != KIND:
+                    raise InputError(f"expected a pressure field, got another file: {path}")
+                grid = ColumnGrid(
+                    order=int(file.attrs["order"]), **{n: file[f"grid/{n}"][()] for n in GRID}
+                )
+                window = AcousticWindow(
+                    frequency=float(file.attrs["frequency"]),
+                    grid=grid,
+                    materials=Elementwise(**{n: file[f"materials/{n}"][()] for n in MATERIALS}),
+                    rim=tuple(file[f"rim/{axis}"][()] for axis in "xyz"),
+                    rim_elements=int(file.attrs["rim_elements"]),
+                    notes=tuple(json.loads(file.attrs["notes"])),
+                    **{n: file[n][()] for n in ("frame", "low", "high")},
+                )
+                report = json.loads(file.attrs["report"])
+                return cls(window=window, phasor=file["phasor"][()], report=report)
+        except (OSError, KeyError) as error:
+            raise InputError(f"cannot read a pressure field from {path}: {error}") from error

@@ -20,8 +20,8 @@ def head_window(
     material: WindowMaterial,
     frequency: float,
     *,
-    order: int = 5,
-    per_wavelength: float = 6.25,
+    order: int = 6,
+    per_wavelength: float = 6.6,
     rim: int = 3,
 ) -> AcousticWindow:
     """Lay a window of columns over the part of a head that a beam goes through.

@@ -19,11 +19,12 @@ from rheobase.fields.acoustics.wave.sources import source_load
 from rheobase.fields.acoustics.wave.tables import aligned
 from rheobase.fields.acoustics.wave.window import AcousticWindow
 
-RAMP = 4
+RAMP = 8
 """Periods over which the source rises."""
 
-#: Periods over which the decay of the change is measured.
-DECAY = 3
+#: Periods over which the decay of the change is measured, and the least ratio that is believed: of
+#: slow waves along the rim four times the change of a period is still to come.
+DECAY, SLOWEST = 6, 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,20 +235,20 @@ class _March:
 
 
 def remaining(changes: list[float]) -> float:
-    """Return the sum of all changes still to come, from how the last ones decay.
+    """Return an estimate of what is still to change, from how the last changes decay.
 
-    With a ratio r of successive changes it is the last one times r / (1 - r). The largest change of
-    the last periods counts, and r is taken as at least a half: an arriving echo ends a decay.
+    With a ratio r of successive changes their sum is the last one times r / (1 - r).
 
     Examples
     --------
-    >>> round(remaining([0.08, 0.04, 0.02, 0.01]), 3)
-    0.01
+    >>> round(remaining([0.1 * 0.8**i for i in range(20)]) / (0.1 * 0.8**19), 3)
+    4.0
     """
-    if len(changes) <= DECAY:
+    if len(changes) <= DECAY // 2:
         return float(np.inf)
-    ratio = max((changes[-1] / changes[-1 - DECAY]) ** (1 / DECAY), 0.5)
-    return max(changes[-2:]) * ratio / (1.0 - ratio) if ratio < 1.0 else float(np.inf)
+    span = min(DECAY, len(changes) - 1)
+    ratio = max((changes[-1] / changes[-1 - span]) ** (1 / span), SLOWEST)
+    return changes[-1] * ratio / (1.0 - ratio) if ratio < 1.0 else float(np.inf)
 
 
 def _watched(kernel: WaveKernel) -> NDArray[np.int64]:
