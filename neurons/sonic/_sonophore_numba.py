@@ -38,6 +38,7 @@ _C = np.array(
     ]
 )
 _GAMMA = 0.25
+_MIXED = 40  # cycles that an average is taken over where they do not repeat
 _TIME = np.array([0.0, 0.386, 0.21, 0.63, 1.0, 1.0])
 _SLOPE = np.array([0.25, -0.1043, 0.1035, -0.03620000000000023, 0.0, 0.0])
 
@@ -209,8 +210,10 @@ def steady_cycle(p, Q, amplitude, frequency, samples, cycles, change, tolerance,
     The sound starts with its rarefaction at t = 0, from the deflection balanced a thousandth of a
     cycle later. Cycles repeat when the root mean square of the difference between two of them is
     below ``change`` of the range of Z, and the gas at their ends differs by less than that share.
-    Returns cycles and steps; 0 cycles if integration failed, minus the cycles if they did not
-    repeat.
+    Where they do not repeat (near the pressure at which the leaflets part, at megahertz, motion can
+    be of two periods or of none), ``Z`` is drawn from the last `_MIXED` cycles, each phase from one
+    of them. Returns cycles and steps; 0 cycles if integration failed, minus the cycles if they did
+    not repeat.
     """
     period = 1.0 / frequency
     omega = 2.0 * np.pi * frequency
@@ -220,6 +223,7 @@ def steady_cycle(p, Q, amplitude, frequency, samples, cycles, change, tolerance,
     y[2] = p[8]
     before = work[0]
     times = work[1]
+    mixed = work[2]
     h = 1e-4 * period
     held = 0.0
     steps = 0
@@ -235,6 +239,10 @@ def steady_cycle(p, Q, amplitude, frequency, samples, cycles, change, tolerance,
         if _change(Z, before) <= change and near and cycle > 0:
             return cycle + 1, steps
         held = y[2]
+        for i in range(cycle % _MIXED, samples, _MIXED):
+            mixed[i] = Z[i]
+    for i in range(samples):
+        Z[i] = mixed[i]
     return -cycles, steps
 
 
@@ -245,7 +253,7 @@ def steady_cycles(p, Q, amplitude, frequency, cycles, change, tolerance, Z):
     Returns cycles and steps of each, (m, 2).
     """
     m, samples = Z.shape
-    work = np.empty((2, samples))
+    work = np.empty((3, samples))
     told = np.empty((m, 2), np.int64)
     for i in range(m):
         told[i, 0], told[i, 1] = steady_cycle(

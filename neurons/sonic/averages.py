@@ -18,7 +18,7 @@ from rheobase.neurons.sonic.sonophore import sonophore_of
 SAMPLES = 1000  # of a cycle
 TOLERANCE = 1e-4  # of the deflection in a step of the sonophore
 CHANGE = 1e-3  # between two cycles that repeat, of their range
-CYCLES = 40
+CYCLES = 60  # more than the kernel averages over where cycles do not repeat
 _ENTRIES = 1024  # of one report of progress
 _PART = 64  # entries that a thread takes at once
 
@@ -49,7 +49,9 @@ def cycle_averages(
     charges: Floats,
     tolerance: float = TOLERANCE,
 ) -> Averages:
-    """Run sonophores until their cycles repeat and average over the last cycle.
+    """Run sonophores until their cycles repeat and average over a cycle.
+
+    Those that do not repeat are averaged over their last 40 cycles.
 
     Parameters
     ----------
