@@ -49,21 +49,26 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "fus-focus": "acoustic_sources:focus",
     "fus-plane-source": "acoustic_sources:plane",
     "fus-bone-thickness": "itrusst:thickness",
+    "fus-small-bowl": "itrusst_wave:small_bowl",
 }
-CASES |= {f"itrusst-bm{n}-sc{s}": f"itrusst:rows:bm{n}-sc{s}" for n in range(1, 7) for s in (1, 2)}
+SCENES = [f"bm{n}-sc{s}" for n in range(1, 7) for s in (1, 2)]
+CASES |= {f"itrusst-{scene}": f"itrusst:rows:{scene}" for scene in SCENES}
+#: Cases of minutes each, run only when they are named.
+LONG = {f"itrusst-{scene}-3d": f"itrusst_wave:rows:{scene}" for scene in SCENES}
 
 
 def run_cases(names: Iterable[str] = ()) -> Iterator[Row]:
-    """Run the cases called ``names`` (all if none) and yield their rows.
+    """Run the cases called ``names`` (all of `CASES` if none) and yield their rows.
 
     Raises
     ------
     InputError
         If a name is unknown, before any case runs.
     """
-    chosen = [check_option("validation case", n, CASES) for n in names] or list(CASES)
+    known = CASES | LONG
+    chosen = [check_option("validation case", n, known) for n in names] or list(CASES)
     for name in chosen:
-        module, function, *arguments = CASES[name].split(":")
+        module, function, *arguments = known[name].split(":")
         case = getattr(import_module(f"rheobase.validation.{module}"), function)
         with stage(f"validate {name}"):
             rows: list[Row] = case(*arguments)

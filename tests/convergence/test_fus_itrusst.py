@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ from rheobase._errors import InputError
 from rheobase.validation.acoustic_closed_forms import Layer
 from rheobase.validation.acoustic_layers import LayeredField, bowl_rings, disc_rings
 from rheobase.validation.acoustic_spheres import SphericalField
-from rheobase.validation.itrusst import SCENES, compare, facts, lattice, rows
+from rheobase.validation.case import Row
+from rheobase.validation.itrusst import SCENES, compare, facts, lattice, rows, thickness
+from rheobase.validation.itrusst_wave import small_bowl
 
 pytestmark = pytest.mark.convergence
 
@@ -109,4 +113,11 @@ def test_axisymmetric_solver_is_exact(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(SCENES.keys() - {"bm4-sc2", "bm6-sc2"}))
 def test_axisymmetric_solver_is_exact_in_the_other_scenes(name: str) -> None:
     found = rows(name)
+    assert all(row.passed for row in found), [row for row in found if not row.passed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [small_bowl, thickness])
+def test_beams_through_bone(case: Callable[[], list[Row]]) -> None:
+    found = case()
     assert all(row.passed for row in found), [row for row in found if not row.passed]

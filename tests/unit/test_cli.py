@@ -105,8 +105,8 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_every_case_can_be_found() -> None:
     from importlib import import_module
 
-    from rheobase.validation.registry import CASES
+    from rheobase.validation.registry import CASES, LONG
 
-    for target in CASES.values():
+    for target in (CASES | LONG).values():
         module, function, *_ = target.split(":")
         assert callable(getattr(import_module(f"rheobase.validation.{module}"), function))
