@@ -165,17 +165,16 @@ class WaveKernel:
                 i[:] = np.where(m > 0.0, 1.0 / whole, 0.0)
                 k[:] = np.where(m > 0.0, 2.0 * m / dt**2 / whole - 1.0, 0.0)
 
-    def set_source(self, load: NDArray[np.complex128]) -> None:
+    def set_source(self, nodes: NDArray[np.intp], load: NDArray[np.complex128]) -> None:
         """Set the source: its real part goes with `steps`' cosine, its imaginary with sine.
 
         Parameters
         ----------
-        load
-            Right-hand side at the nodes, shape (nz, ny, nx).
+        nodes, load
+            Flat numbers of nodes, and the right-hand side there.
         """
-        nodes = np.flatnonzero(load)
         at = self.packing.places(nodes)
-        value = load.ravel()[nodes] * self._arrays["inverse"].ravel()[at]
+        value = load * self._arrays["inverse"].ravel()[at]
         for name, array in (
             ("source_at", at),
             ("source_cos", value.real.astype(np.float32)),

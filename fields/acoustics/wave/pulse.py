@@ -129,18 +129,18 @@ def solve_pulse(
         the run does not fit in memory.
     """
     check_positive("duration (s)", duration)
-    load, _ = source_load(window, source)
+    load = source_load(window, source)
     check_memory(window)
     with stage(f"pulse, {window.grid.size / 1e6:.1f} M nodes: set-up"):
         kernel = WaveKernel(window)
         n = steps_per_period(kernel.highest(), window.omega, steps)
         kernel.set_step(2.0 * sin(pi / n) / window.omega, 1.0 / cos(pi / n))
-        kernel.set_source(load / (1j * window.omega))
+        kernel.set_source(load.nodes, load.values / (1j * window.omega))
     period = 2.0 * pi / window.omega
     count = ceil(duration / period * n)
     times = period / n * np.arange(count + 1.0)
     cosine, sine = _drive(window.omega, envelope, times[:-1])
-    fronts = fronts_of(window, load, period)
+    fronts = fronts_of(window, load.nodes, period)
     listen = _listener(kernel, points)
     traces = np.full((listen.shape[0], count), np.nan)
     inside = np.diff(listen.indptr) > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,19 +19,36 @@ LOST = 0.01
 PER_WAVELENGTH = 8.0
 
 
-def source_load(window: AcousticWindow, source: Source) -> tuple[NDArray[np.complex128], float]:
-    """Return iw 2 u dA integrated in the basis, and the part of |u| dA outside of the grid.
+@dataclass(frozen=True, slots=True, eq=False)
+class Load:
+    """Right-hand side of a source, at the nodes where it is not 0.
+
+    Parameters
+    ----------
+    nodes
+        Flat numbers of nodes, shape (n,).
+    values
+        i w 2 u dA integrated in their basis functions, shape (n,).
+    outside
+        Part of the source's |u| dA outside of the grid.
+    """
+
+    nodes: NDArray[np.intp]
+    values: NDArray[np.complex128]
+    outside: float
+
+
+def source_load(window: AcousticWindow, source: Source) -> Load:
+    """Return what a source adds to the nodes of a window.
 
     Raises
     ------
     InputError
         If more than a hundredth of the source is outside of the window, or it does not move.
     """
-    found = window.grid.locate(source.points)
     volume = np.abs(source.velocity) * source.area
     if not volume.sum() > 0.0:
         raise InputError("expected a source that moves, got a normal velocity of 0 everywhere")
-    outside = float(volume[~found.inside].sum() / volume.sum())
     inner = ((source.points >= window.low - 1e-9) & (source.points <= window.high + 1e-9)).all(1)
     lost = float(volume[~inner].sum() / volume.sum())
     if lost > LOST:
@@ -39,7 +58,11 @@ def source_load(window: AcousticWindow, source: Source) -> tuple[NDArray[np.comp
             f"has ({low[0]:.1f}, {low[1]:.1f}, {low[2]:.1f}) to ({high[0]:.1f}, {high[1]:.1f}, "
             f"{high[2]:.1f}) mm, the window {_corner(window.low)} to {_corner(window.high)} mm"
         )
-    return found.scatter(2j * window.omega * source.velocity * source.area), outside
+    found = window.grid.locate(source.points)
+    values = found.scatter(2j * window.omega * source.velocity * source.area).ravel()
+    nodes = np.flatnonzero(values)
+    outside = float(volume[~found.inside].sum() / volume.sum())
+    return Load(nodes=nodes, values=values[nodes], outside=outside)
 
 
 def _corner(point: NDArray[np.float64]) -> str:

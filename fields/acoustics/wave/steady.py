@@ -138,14 +138,14 @@ def solve_pressure(
     KeyboardInterrupt
         After Ctrl-C, at the end of the quarter of a period; it says what was reached.
     """
-    load, outside = source_load(window, source)
+    load = source_load(window, source)
     memory = check_memory(window)
     with stage(f"wave, {window.grid.size / 1e6:.1f} M nodes, {memory / 2**30:.2f} GiB: set-up"):
         kernel = WaveKernel(window)
         n = steps_per_period(kernel.highest(), window.omega, steps)
         kernel.set_step(2.0 * sin(pi / n) / window.omega, 1.0 / cos(pi / n))
-        kernel.set_source(load)
-    fronts = fronts_of(window, load, 2.0 * pi / window.omega)
+        kernel.set_source(load.nodes, load.values)
+    fronts = fronts_of(window, load.nodes, 2.0 * pi / window.omega)
     march = _March(kernel, n, fronts)
     start = perf_counter()
     text = f"wave, {n} steps a period"
@@ -164,7 +164,7 @@ def solve_pressure(
         nodes=window.grid.size, steps_per_period=n, periods=march.periods, change=march.change,
         remaining=march.remaining, points_per_wavelength=window.points_per_wavelength,
         seconds=seconds, updates_per_second=march.updates / seconds, memory=memory,
-        outside=outside,
+        outside=load.outside,
     )  # fmt: skip
     return PressureField(window=window, phasor=phasor, report=report.as_dict())
 
@@ -264,14 +264,14 @@ def _watched(kernel: WaveKernel) -> NDArray[np.int64]:
 
 
 def fronts_of(
-    window: AcousticWindow, load: NDArray[np.complex128], period: float
+    window: AcousticWindow, nodes: NDArray[np.intp], period: float
 ) -> list[tuple[int, int]]:
     """Return the layers that sound may have reached after each period (s), until it is all of them.
 
-    ``load`` is not 0 where the sound starts.
+    The sound starts at ``nodes`` (flat numbers).
     """
     grid = window.grid
-    planes = np.flatnonzero(np.abs(load).max(axis=(1, 2)))
+    planes = np.unique(nodes // (grid.shape[1] * grid.shape[2]))
     layers = len(grid.orders)
     bottom = int(np.searchsorted(grid.first, planes[0], "right")) - 1
     top = int(np.searchsorted(grid.first, planes[-1], "left"))
