@@ -213,10 +213,11 @@ def tissue_names(scene: Scene, points: Floats) -> NDArray[np.str_]:
         found: NDArray[np.str_] = np.where(kind == Kind.OUTSIDE, "", names)
         return found
     labels = head_labels(scene, there)
-    table = np.full(max(scene.head.tissues) + 1, "", dtype="U40")
+    table: NDArray[np.str_] = np.full(max(scene.head.tissues) + 1, "", dtype="U40")
     for label, tissue in scene.head.tissues.items():
         table[label] = tissue.name
-    return table[labels]
+    found = table[labels]
+    return found
 
 
 def head_labels(scene: Scene, points: Floats) -> NDArray[np.integer[Any]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rheobase.fields.acoustics.transducers.transducer import Transducer
     from rheobase.fields.acoustics.wave.field import PressureField
     from rheobase.fields.acoustics.wave.window import AcousticWindow
+    from rheobase.fields.acoustics.window.anatomy import Anatomy
     from rheobase.fields.acoustics.window.window import WindowMaterial
     from rheobase.meshes.head import Head
     from rheobase.stations.fus_inputs import SoundInputs
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 AHEAD = 2.0  # wavelengths of water between the window's first face and the scalp
-BESIDE = 4.0  # wavelengths beside the beam's cone
+BESIDE = 2.0  # wavelengths beside the beam's cone
 NARROWEST = 8.0  # wavelengths, of half a window
 RAYS = 41  # along each side, to find where the scalp begins
 
@@ -124,11 +125,14 @@ def scene_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None
         does not fit head and beam; before anything is solved.
     """
     from rheobase.fields.acoustics.wave.head_window import head_window
+    from rheobase.fields.acoustics.window.anatomy import anatomy_of
     from rheobase.fields.acoustics.window.window import beam_window
 
     target = _target(study, head)
-    source: Any = head
-    if study.ct is not None:
+    if study.ct is None:
+        with stage("preparing the head"):
+            source = anatomy_of(head, target[None], None)
+    else:
         from rheobase.fields.acoustics.window.tomogram import from_hounsfield
 
         ct = study.ct
@@ -188,7 +192,7 @@ def _target(study: UltrasoundStudy, head: Head | None) -> Floats:
 
 
 def _placed(
-    study: UltrasoundStudy, transducer: Transducer, head: Head | None, source: Any, target: Floats
+    study: UltrasoundStudy, transducer: Transducer, head: Head | None, source: Anatomy, target: Floats
 ) -> Transducer:
     """Return the transducer aimed at the target, outside of the head."""
     from rheobase.fields.acoustics.transducers.placing import beam_frame, place_transducer
@@ -227,7 +231,7 @@ def _placed(
 
 
 def _box(
-    study: UltrasoundStudy, transducer: Transducer, source: Any, target: float
+    study: UltrasoundStudy, transducer: Transducer, source: Anatomy, target: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return half widths and depths of the window (m): given, or what the beam needs."""
     from rheobase.fields.acoustics.media import WATER
@@ -248,15 +252,15 @@ def _box(
     return half, (low, high)
 
 
-def _first_tissue(source: Any, frame: Floats, half: tuple[float, float], end: float) -> float:
+def _first_tissue(source: Anatomy, frame: Floats, half: tuple[float, float], end: float) -> float:
     """Return the least depth (m) at which a box along a beam meets the head."""
-    from rheobase.fields.acoustics.window.anatomy import Kind, anatomy_of
+    from rheobase.fields.acoustics.window.anatomy import Kind
 
     x, y = (np.linspace(-h, h, RAYS) for h in half)
     z = np.linspace(-0.05, end, round((end + 0.05) / 1e-3) + 1)
     lattice = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1).reshape(-1, 3)
     points = lattice @ frame[:3, :3].T + frame[:3, 3]
-    inside = anatomy_of(source, points, None).kinds(points) != Kind.OUTSIDE
+    inside = source.kinds(points) != Kind.OUTSIDE
     if not inside.any():
         raise InputError("expected a beam that meets the head, the box around it does not")
     return float(lattice[inside, 2].min()) - 1e-3

@@ -26,7 +26,8 @@ Complexes = NDArray[np.complex128]
 FLOW = 1e-6  # m³/s, of the point source at the target
 PLAIN, STEERED, CORRECTED = "all in phase", "steered through water", "corrected for the skull"
 PER_WAVELENGTH = 5.0  # of the lattice that the focus is looked for on
-REACH = (10.0, 20.0)  # wavelengths around the target, lateral and axial, in water
+REACH = (5.0, 14.0)  # wavelengths around the target, lateral and axial, in water
+IN_WATER = 4.0  # points a wavelength there
 INNER = 1e-3  # of the window, next to its rim: outside of the lattice
 NEAR = 12.0  # points a wavelength of a source within the window
 
@@ -168,7 +169,7 @@ def _water(scene: Scene, drive: Complexes) -> Lattice:
     for axis, at in enumerate(scene.target_in_beam):
         reach = REACH[axis == 2] * wave
         low = max(at - reach, first) if axis == 2 else at - reach
-        lines.append(line(low, at + reach, wave / PER_WAVELENGTH))
+        lines.append(line(low, at + reach, wave / IN_WATER))
     mesh = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
     with stage("beam in water"):
         P = pressure(source, mesh.reshape(-1, 3), frequency=scene.frequency, fluid=WATER)

@@ -68,7 +68,8 @@ class WindowTable(Table):
     """``[window]``: the box around the beam in which waves are computed, without its rim.
 
     ``depth_mm`` counts from the transducer's origin along the beam. Without them the box holds the
-    beam in water, from ahead of the scalp to ``beyond_mm`` behind the target; ``order`` and ``per_wavelength`` are then the solver's own.
+    beam in water, from ahead of the scalp to ``beyond_mm`` behind the target; ``order`` and
+    ``per_wavelength`` are then the solver's own.
     """
 
     half_width_mm: Width | tuple[Width, Width] | None = None
