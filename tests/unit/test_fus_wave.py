@@ -124,7 +124,7 @@ def test_pulse_follows_its_closed_form() -> None:
 
 
 def test_rim_reflects_little() -> None:
-    fields, size = [], 6 / 6.6 * 3e-3
+    fields, size = [], 6 / 7 * 3e-3
     at = np.random.default_rng(0).uniform(-1.5 * size, 1.5 * size, (300, 3))
     for columns in (3, 7):
         window = acoustic_window(

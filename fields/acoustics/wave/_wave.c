@@ -9,12 +9,14 @@
  * step of a node is made as soon as its sum is whole. Threads have layers each; the plane between
  * two of them is stepped when both are through. */
 
-#include <immintrin.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
+#endif
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #define MOST 7 /* highest order */
@@ -43,6 +45,7 @@ typedef struct {
 #define JOIN_(a, b, c) a##_##b##_##c
 #define JOIN(a, b, c) JOIN_(a, b, c)
 
+#ifdef __x86_64__
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #define ISA v4
@@ -60,6 +63,7 @@ typedef struct {
 #undef ISA
 #undef LANES
 #pragma GCC pop_options
+#endif
 
 #define ISA v1
 #define LANES 4
@@ -72,17 +76,43 @@ typedef void (*Step)(const Wave *, int, int, int, float *);
 
 /* Elements in a vector on this processor: what rows must be padded to. */
 int wave_lanes(void) {
+#ifdef __x86_64__
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") ? 16
-         : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? 8
-                                                                                  : 4;
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 16;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
+#endif
+  return 4;
+}
+
+/* Ahead of the front numbers too small to matter are 0: returns how it was before. */
+static unsigned int flush_to_zero(void) {
+#ifdef __x86_64__
+  const unsigned int rounding = _mm_getcsr();
+  _mm_setcsr(rounding | 0x8040);
+  return rounding;
+#else
+  return 0;
+#endif
+}
+
+static void restore(unsigned int rounding) {
+#ifdef __x86_64__
+  _mm_setcsr(rounding);
+#else
+  (void)rounding;
+#endif
 }
 
 /* Make `steps` steps; the source at step s is cosine[s] of its one part and sine[s] of the other.
  * Returns 0, or 1 where memory is short. */
 int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
+#ifdef __x86_64__
   static const Row rows[3][MOST - 3] = {ORDERS(row, v1), ORDERS(row, v3), ORDERS(row, v4)};
   static const Step all[3][MOST - 3] = {ORDERS(step, v1), ORDERS(step, v3), ORDERS(step, v4)};
+#else
+  static const Row rows[1][MOST - 3] = {ORDERS(row, v1)};
+  static const Step all[1][MOST - 3] = {ORDERS(step, v1)};
+#endif
   const int lanes = wave_lanes(), isa = lanes == 16 ? 2 : lanes == 8 ? 1 : 0;
   const Row row = rows[isa][w->lateral - 4];
   const Step step = all[isa][w->lateral - 4];
@@ -110,8 +140,7 @@ int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
 #endif
     const int from = w->begin + (int)((int64_t)active * t / threads);
     const int to = w->begin + (int)((int64_t)active * (t + 1) / threads);
-    const unsigned int rounding = _mm_getcsr();
-    _mm_setcsr(rounding | 0x8040); /* ahead of the front numbers too small to matter are 0 */
+    const unsigned int rounding = flush_to_zero();
     float *sum[MOST + 2];
     memset(work + t * own, 0, own * sizeof(float));
     for (int k = 0; k < MOST + 2; k++) sum[k] = work + t * own + k * plane;
@@ -157,7 +186,7 @@ int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
         w->then = swap;
       }
     }
-    _mm_setcsr(rounding);
+    restore(rounding);
   }
   free(work);
   free(low);

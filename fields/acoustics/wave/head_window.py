@@ -21,7 +21,7 @@ def head_window(
     frequency: float,
     *,
     order: int = 6,
-    per_wavelength: float = 6.6,
+    per_wavelength: float = 7.0,
     rim: int = 3,
 ) -> AcousticWindow:
     """Lay a window of columns over the part of a head that a beam goes through.

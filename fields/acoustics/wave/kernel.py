@@ -142,6 +142,11 @@ class WaveKernel:
         self._by_address = {a.ctypes.data: a for a in (now, then)}
 
     @property
+    def metric_size(self) -> int:
+        """Numbers of the metric of elements that are no boxes."""
+        return len(self._arrays["metric"])
+
+    @property
     def packed(self) -> Singles:
         """Pressure now (Pa), as nodes lie: a view that the next steps change."""
         return self._by_address[self._wave.now]

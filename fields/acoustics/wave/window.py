@@ -104,7 +104,7 @@ def acoustic_window(
     depth: tuple[float, float],
     frame: ArrayLike | None = None,
     order: int = 6,
-    per_wavelength: float = 6.6,
+    per_wavelength: float = 7.0,
     rim: int = 3,
     sampler: Sampler | None = None,
     sampled: Chooser | None = None,
