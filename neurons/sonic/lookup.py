@@ -148,8 +148,9 @@ def _known(
 ) -> EffectiveTable:
     own = files("rheobase.neurons.sonic")
     made_by = [own.joinpath(name).read_bytes() for name in _MADE_BY]
-    data = files("rheobase.neurons").joinpath("data/sonic_cells.toml").read_bytes()
-    key = content_key(*made_by, data, cell, frequency, radius, given)
+    beside = files("rheobase.neurons")
+    made_by += [beside.joinpath(n).read_bytes() for n in ("gating.py", "data/sonic_cells.toml")]
+    key = content_key(*made_by, cell, frequency, radius, given)
     path = cache_dir() / "sonic" / f"{cell}-{key}.npz"
     where: dict[str, Any] = {"cell": cell, "frequency": frequency, "radius": radius}
     try:

@@ -20,8 +20,9 @@ from rheobase.fields.acoustics.sonication import Sonication
 from rheobase.neurons.morphology import Floats, Kind
 from rheobase.neurons.placement import Population
 from rheobase.neurons.recruitment import Recruitment
+from rheobase.neurons.sonic.averages import CYCLES
 from rheobase.neurons.sonic.cells import cell_of_type
-from rheobase.neurons.sonic.lookup import EffectiveTable, effective_table
+from rheobase.neurons.sonic.lookup import HIGHEST, EffectiveTable, effective_table
 from rheobase.neurons.sonic.response import respond, threshold_pressure
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def recruit_ultrasound(
         tissue=np.full(n, -1, dtype=np.int32) if tissue is None else tissue,
         unit="1",
         mode="sonic",
-        notes=population.notes + _notes(stands, least, sonication, int(np.isnan(amplitude).sum())),
+        notes=population.notes
+        + _notes(stands, least, chosen, sonication, int(np.isnan(amplitude).sum())),
     )
 
 
@@ -187,13 +189,30 @@ def spike_times(
 
 
 def _notes(
-    stands: Mapping[str, str], least: Mapping[str, float], sonication: Sonication, unknown: int
+    stands: Mapping[str, str],
+    least: Mapping[str, float],
+    tables: Mapping[str, EffectiveTable],
+    sonication: Sonication,
+    unknown: int,
 ) -> tuple[str, ...]:
-    pairs = ", ".join(f"{t} as {c} ({least[c] / 1e3:.4g} kPa)" for t, c in stands.items())
+    def told(cell: str) -> str:
+        if np.isfinite(least[cell]):
+            return f"{least[cell] / 1e3:.4g} kPa"
+        top = float(tables[cell].amplitudes[-1]) if cell in tables else HIGHEST
+        return f"none up to {top / 1e3:.4g} kPa"
+
+    pairs = ", ".join(f"{t} as {c} ({told(c)})" for t, c in stands.items())
     notes = [
-        f"intramembrane cavitation, point neurons: {pairs}; the model knows no species, shape or "
-        "direction, and above its threshold a cell counts as firing"
+        f"intramembrane cavitation, point neurons: {pairs}; sonophores over the whole membrane; "
+        "the model knows no species, shape or direction, and above its threshold a cell counts as "
+        "firing"
     ]
+    cycles = sonication.pulse_duration * sonication.frequency
+    if cycles < CYCLES:
+        notes.append(
+            f"pulses of {cycles:.3g} cycles: the averages are those of settled cycles, which takes "
+            f"up to {CYCLES}"
+        )
     if sonication.ramp_duration > 0:
         notes.append("pulses are taken as rectangular: ramps are left out")
     if sonication.trains > 1:

@@ -74,10 +74,6 @@ class Sonophore:
         """Fitted length x (m), pressure C (Pa) and exponents m, n of the intermolecular curve."""
         return _fitted(self.radius, self.gap)
 
-    def molecular_pressure(self, deflection: ArrayLike) -> Floats:
-        """Return the pressure between the leaflets averaged over the cap (Pa), by the integral."""
-        return _molecular(np.asarray(deflection, dtype=np.float64), self.radius, self.gap)
-
     def capacitance_at(self, deflection: ArrayLike) -> Floats:
         """Return the capacitance (F/m²) at deflections (m), any shape."""
         Z = np.asarray(deflection, dtype=np.float64)
@@ -126,10 +122,10 @@ def sonophore_of(cell: SonicCell, radius: float) -> Sonophore:
 
 
 def _molecular(Z: Floats, radius: float, gap: float) -> Floats:
-    """Average the pressure over the cap (Gauss-Legendre in the squared distance to its axis)."""
+    """Average the pressure between the leaflets over the cap (Pa), by Gauss-Legendre."""
     c = sonic_data()["sonophore"]
     node, weight = np.polynomial.legendre.leggauss(80)
-    s = 0.5 * (node + 1) * radius**2  # area element 2 pi r dr = pi ds
+    s = 0.5 * (node + 1) * radius**2  # square of the distance to the axis: 2 pi r dr = pi ds
     flat = Z[..., None]
     # height of the cap at r, without the difference of large numbers
     inverse = 2 * flat / (radius**2 + flat**2)  # signed curvature
