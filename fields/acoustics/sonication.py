@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option, check_positive
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.heat.phases import Phase
 
 RAMPS = {"linear": 1 / 3, "cosine": 3 / 8}
 """Mean square of each shape of ramp: t/T, and (1 - cos(pi t/T))/2."""
 _HELD = {
     "pulse_interval": "pulse_duration",
-    "train_duration": "pulse_duration",
+    "train_duration": "pulse_interval",
     "train_interval": "train_duration",
     "duration": "train_duration",
 }  # what each time must hold
@@ -40,12 +41,12 @@ class Sonication:
     pulse_duration
         Duration of a pulse, its ramps included (s).
     pulse_interval
-        From the start of a pulse to the start of the next (s); ``pulse_duration``
-        (continuous within a train) if None.
+        From the start of a pulse to the start of the next (s), ``pulse_duration`` for sound without
+        pauses; may be left out only of one pulse.
     train_duration
-        Duration of a pulse train (s); one pulse if None.
+        Duration of a pulse train (s); ``duration`` if left out, one pulse if neither is given.
     train_interval
-        From the start of a train to the start of the next (s); ``train_duration`` if None.
+        From the start of a train to the start of the next (s); may be left out only of one train.
     duration
         Duration of the whole exposure (s); one train if None.
     ramp_duration
@@ -56,8 +57,9 @@ class Sonication:
     Raises
     ------
     InputError
-        If a number is not finite and > 0, a pulse is shorter than a period of the sound, or a part
-        is longer than what holds it.
+        If a number is not finite and > 0, the frequency is not of ultrasound, a pulse is shorter
+        than a period of the sound, a part is longer than what holds it, or what is given does not
+        say how pulses or trains repeat.
 
     Examples
     --------
@@ -78,14 +80,14 @@ class Sonication:
 
     def __post_init__(self) -> None:
         """Fill what was left out and reject what cannot be."""
-        check_positive("frequency", self.frequency)
+        check_frequency(self.frequency, "sonication")
         check_positive("pulse_duration", self.pulse_duration)
+        for name in _HELD:
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
+        self._fill()
         for name, held in _HELD.items():
-            least = getattr(self, held)
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, least)
-            value = getattr(self, name)
-            check_positive(name, value)
+            value, least = getattr(self, name), getattr(self, held)
             if value < least * (1 - _SLACK):
                 raise InputError(f"{name} must be >= {held} ({least:g} s), got {value:g} s")
         check_option("ramp", self.ramp, RAMPS)
@@ -101,6 +103,34 @@ class Sonication:
                 f"a pulse must hold at least one period of the sound ({1 / self.frequency:g} s), "
                 f"got {self.pulse_duration:g} s"
             )
+
+    def _fill(self) -> None:
+        """Set the times that were left out; refuse to guess how pulses or trains repeat."""
+        pulse, interval, train = self.pulse_duration, self.pulse_interval, self.train_duration
+        if train is None:
+            if self.train_interval is not None:
+                raise InputError("expected a train_duration beside train_interval, got none")
+            train = self.duration
+        if train is None and interval is not None:
+            raise InputError(
+                "expected train_duration or duration, got none: for how long do pulses repeat "
+                f"every {interval:g} s"
+            )
+        train = pulse if train is None else train
+        if interval is None and train > pulse * (1 + _SLACK):
+            raise InputError(
+                f"expected a pulse_interval, got none: how do pulses of {pulse:g} s follow each "
+                f"other in a train of {train:g} s (pulse_interval = pulse_duration: no pauses)"
+            )
+        between, whole = self.train_interval, self.duration or train
+        if between is None and whole > train * (1 + _SLACK):
+            raise InputError(
+                f"expected a train_interval, got none: how do trains of {train:g} s follow each "
+                f"other within {whole:g} s (train_interval = duration: one train)"
+            )
+        filled = (interval or pulse, train, between or train, whole)
+        for name, value in zip(_HELD, filled, strict=True):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def at_rate(
@@ -153,6 +183,20 @@ class Sonication:
         """Whole trains that fit into the duration."""
         _, _, train, interval, whole = self.times
         return _starts(interval, whole - train)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the times leave out, one line each."""
+        parts = (
+            ("train", "pulse", *self.times[:3], self.pulses_in_train),
+            ("duration", "train", *self.times[2:], self.trains),
+        )
+        return tuple(
+            f"{n + 1} {part}s start within a {name} of {whole:g} s, "
+            f"the last does not fit and is left out"
+            for name, part, length, interval, whole, n in parts
+            if whole - n * interval > _SLACK * interval
+        )
 
     @property
     def pulse_power(self) -> float:

@@ -17,7 +17,8 @@ class ExposureTable(Table):
     """``[sonication]``: pulses in trains, as the consensus on reporting has them.
 
     Two of ``pulse_ms``, ``prf_Hz`` and ``duty`` (within trains) say how pulses follow each other;
-    one ``pulse_ms`` alone is a single pulse, or a continuous train.
+    one ``pulse_ms`` alone is a single pulse. Pulses repeat for ``train_s``, without it for
+    ``duration_s``; one of them must say for how long.
     """
 
     pulse_ms: Positive | None = None
