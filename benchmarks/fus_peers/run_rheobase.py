@@ -73,8 +73,8 @@ P, sampling, _ = timed(lambda: abs(field.on_lattice(x, x, z)).transpose(2, 0, 1)
 report = field.report
 save(
     asked.out,
-    "rheobase",
-    f"{asked.case}",
+    f"rheobase{asked.order}",
+    asked.case,
     P,
     version=f"rheobase {rheobase.__version__}, order {asked.order}, {asked.per_wavelength:g}/wave",
     steps=report["periods"] * report["steps_per_period"],
