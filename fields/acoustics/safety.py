@@ -3,13 +3,14 @@
 Mechanical index, intensities, thermal index, temperature and thermal dose by tissue. The levels and
 their sources are data (``data/fus_safety.toml``): Aubry et al., Brain Stimul 18(6) (2025),
 doi:10.1016/j.brs.2025.10.007. Its logic: the risk is non-significant if the mechanical index does
-not exceed its level and any one of the thermal criteria is met.
+not exceed its level and any one of the thermal criteria is met. Where a part of the head or of its
+heat was not computed, "below" would say more than is known: then nothing is judged.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,12 +21,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError, check_positive
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.acoustics.sonication import Sonication
+from rheobase.fields.heat.deposit import Deposit
 from rheobase.fields.heat.result import Heating
 
-Verdict = Literal["below", "above", "no level"]
+Verdict = Literal["below", "above", "no level", "not judged"]
 Place = tuple[float, float, float]
-_NO_GROUP = "no level of its own"
+DOSE_PER_KELVIN = 4.0
+"""What one kelvin more does to CEM43 at most: 1/R below 43 °C."""
+_REMARKS = {
+    "brain": "of the simulated pressure behind the skull",
+    "bone": "not judged: the index is not made for the pressure within bone",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +116,8 @@ class SafetyTable:
     rows
         The lines.
     mechanical, thermal
-        Verdicts of the consensus: all mechanical indices, and any one thermal criterion.
+        Verdicts of the consensus: all mechanical indices of soft tissue, and any one thermal
+        criterion; "not judged" where what was computed is too little for "below".
     notes
         What the table is not.
     """
@@ -185,6 +194,7 @@ def safety_table(
     sonication: Sonication,
     heating: Heating | None = None,
     *,
+    deposit: Deposit | None = None,
     power: float | None = None,
     beam_area: float | None = None,
     fastest: float = 1.0,
@@ -199,6 +209,9 @@ def safety_table(
         Its timing.
     heating
         Its heat; the thermal criteria are not judged without.
+    deposit
+        What ``heating`` was computed from (`rheobase.fields.heat.deposit.deposit`): whether all of
+        the heat lies in the heated part. Without it "below" is not said.
     power
         Acoustic output power at full amplitude (W), for the cranial thermal index.
     beam_area
@@ -211,40 +224,67 @@ def safety_table(
     InputError
         If there is no pressure, or power or area is not > 0.
     """
-    if not peaks:
-        raise InputError("expected the pressure of at least one tissue, got none")
     levels = {entry["name"]: float(entry["value"]) for entry in _data()["level"]}
     groups = {name: group for group, names in _data()["groups"].items() for name in names}
-    rows = _mechanical(peaks, sonication, levels["MI"], groups)
+    tissues = {name: peak for name, peak in peaks.items() if name not in _data()["coupling"]}
+    if not tissues:
+        raise InputError("expected the pressure of at least one tissue, got none")
+    rows = _mechanical(tissues, sonication, levels["MI"], groups)
     mechanical = _all(row.verdict for row in rows)
-    rows += _intensities(peaks, sonication)
+    rows += _intensities(tissues, sonication, groups)
     notes = [
         "linear acoustics: the peak negative pressure is the amplitude",
         "levels of non-significant risk (ITRUSST consensus 2025), not limits of safety; they "
         "assume no contrast agents and no special vulnerability",
+        *sonication.notes,
     ]
+    if mechanical != "above" and not any(groups.get(name) == "brain" for name in tissues):
+        mechanical = "not judged"
+        notes.append("no pressure in the brain was given: mechanical index not judged")
     if power is not None and beam_area is not None:
         check_positive("power", power)
         check_positive("beam_area", beam_area)
         rows.append(_cranial_index(power * sonication.train_power, beam_area))
         notes.append("TIC has no level here: the exposure times it allows could not be verified")
-    thermal: Verdict = "no level"
+    thermal: Verdict = "not judged"
     if heating is None:
         notes.append("no temperature was computed: thermal criteria not judged")
     else:
         hot, dose = _thermal(heating, sonication.ripple(fastest), levels, groups)
         rows += hot + dose
         met = [any(row.verdict == "below" for row in hot), _all(r.verdict for r in dose) == "below"]
-        thermal = "below" if any(met) else "above"
-        if bare := [row.tissue for row in dose if row.remark == _NO_GROUP]:
+        missing = list(_not_heated(tissues, heating, deposit))
+        if not any(met):
+            thermal = "above"
+        elif not missing:
+            thermal = "below"
+        notes += [f"{reason}: thermal criteria not judged" for reason in missing if any(met)]
+        notes.append(_data()["heat"]["bone"])
+        if bare := [row.tissue for row in dose if row.tissue not in groups]:
             notes.append(
                 f"the strictest level of dose, that of brain, is used for {', '.join(bare)}"
             )
     return SafetyTable(rows=tuple(rows), mechanical=mechanical, thermal=thermal, notes=tuple(notes))
 
 
+def _not_heated(tissues: Iterable[str], heating: Heating, deposit: Deposit | None) -> Iterator[str]:
+    """Return why the temperature was not computed everywhere, one reason each."""
+    if deposit is None:
+        yield "whether all of the heat lies in the heated part is not known (no deposit given)"
+    else:
+        share = deposit.outside / (deposit.inside + deposit.outside or 1.0)
+        if share > _data()["heat"]["most_lost"]:
+            yield f"{share:.0%} of the absorbed power lies outside of the heated part"
+    energy = heating.energy
+    if energy.cut > _data()["heat"]["most_lost"] * energy.deposited:
+        yield f"{energy.cut / energy.deposited:.0%} of the heat left through the cut of the region"
+    if cold := sorted(set(tissues) - set(heating.by_tissue())):
+        yield f"sound but no temperature was computed in {', '.join(cold)}"
+
+
 def mechanical_index(pressure: float, frequency: float) -> float:
-    """Return the peak negative pressure in MPa over the root of the frequency in MHz."""
+    """Return the peak negative pressure (Pa) in MPa over the root of the frequency (Hz) in MHz."""
+    check_frequency(frequency, "mechanical index")
     return pressure * 1e-6 / sqrt(frequency * 1e-6)
 
 
@@ -256,23 +296,25 @@ def _mechanical(
 ) -> list[SafetyRow]:
     rows = []
     for name, peak in peaks.items():
-        brain = groups.get(name) == "brain"
+        group = groups.get(name)
         rows.append(
             SafetyRow(
-                quantity="MItc" if brain else "MI in situ",
+                quantity="MItc" if group == "brain" else "MI in situ",
                 tissue=name,
                 value=mechanical_index(peak.pressure, sonication.frequency),
                 unit="",
-                level=level,
+                level=None if group == "bone" else level,
                 at=peak.at,
-                remark="of the simulated pressure behind the skull" if brain else "",
+                remark=_REMARKS.get(group or "", ""),
             )
         )
     return rows
 
 
-def _intensities(peaks: Mapping[str, PressurePeak], sonication: Sonication) -> list[SafetyRow]:
-    name, peak = max(peaks.items(), key=lambda item: item[1].intensity)
+def _intensities(
+    peaks: Mapping[str, PressurePeak], sonication: Sonication, groups: Mapping[str, str]
+) -> list[SafetyRow]:
+    """Return the rows of the largest intensity in the brain, bone, skin and each other tissue."""
     told = {
         entry["name"]: f"{entry['value']:g} {entry['unit']}: {entry['remark']}"
         for entry in _data()["reference"]
@@ -282,16 +324,20 @@ def _intensities(peaks: Mapping[str, PressurePeak], sonication: Sonication) -> l
         ("Ispta of a train", sonication.train_power, 0.1, "mW/cm²", told["Ispta"]),
         ("Ispta of the whole", sonication.mean_power, 0.1, "mW/cm²", told["Ispta"]),
     )
+    strongest: dict[str, str] = {}
+    for name in sorted(peaks, key=lambda name: peaks[name].intensity):
+        strongest[groups.get(name, name)] = name
     return [
         SafetyRow(
             quantity=quantity,
             tissue=name,
-            value=share * scale * peak.intensity,
+            value=share * scale * peaks[name].intensity,
             unit=unit,
-            at=peak.at,
+            at=peaks[name].at,
             remark=remark,
         )
         for quantity, share, scale, unit, remark in shares
+        for name in strongest.values()
     ]
 
 
@@ -336,15 +382,16 @@ def _thermal(
             remark=remark,
         ),
     ]
+    convex = DOSE_PER_KELVIN**more
     dose = [
         SafetyRow(
             quantity="CEM43",
             tissue=name,
-            value=found.cem43,
+            value=found.cem43 * convex,
             unit="min",
             level=levels[f"CEM43 {groups.get(name, 'brain')}"],
             at=found.cem43_at,
-            remark="" if name in groups else _NO_GROUP,
+            remark=f"at most: {convex:.3g} times that of averaged pulses" if more else "",
         )
         for name, found in tissues.items()
     ]

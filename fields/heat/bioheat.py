@@ -117,7 +117,9 @@ class Bioheat:
         self.baseline = np.full(len(self.mesh.nodes), float(blood_temperature))
         if surroundings is not None:
             self.baseline += self._settled(surroundings.temperature - blood_temperature)
-        self._held[part.cut] = True
+        self._cut = np.zeros_like(self._held)
+        self._cut[part.cut] = True
+        self._held |= self._cut
         self._steppers: dict[float, Implicit] = {}
         free = ~self._held
         self._M = self.matrices.M[free][:, free]
@@ -178,7 +180,7 @@ class Bioheat:
         u, previous = np.zeros(n), np.zeros(n)
         dose, peak = np.zeros((2, n))
         times, course = [0.0], [np.zeros(len(where))]
-        tally = _Tally(self.matrices, self._held)
+        tally = _Tally(self.matrices, self._held, self._cut)
         before = {dt: s.iterations for dt, s in self._steppers.items()}
         from rheobase.fields.heat._heat_numba import accumulate
 
@@ -239,12 +241,14 @@ class Bioheat:
 class _Tally:
     """Where the heat goes, with the weights of the steps: the balance is that of the matrices."""
 
-    def __init__(self, matrices: HeatMatrices, held: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, matrices: HeatMatrices, held: NDArray[np.bool_], cut: NDArray[np.bool_]
+    ) -> None:
         self._matrices = matrices
-        self._M = matrices.M[held].sum(axis=0)
-        self._A = matrices.A[held].sum(axis=0)
-        self._held = held
-        self._sums = np.zeros(4)
+        self._surfaces = [
+            (m, matrices.M[m].sum(axis=0), matrices.A[m].sum(axis=0)) for m in (held, cut)
+        ]
+        self._sums = np.zeros(5)
 
     def add(self, dt: float, F: Floats, u: Floats, middle: Floats, end: Floats) -> None:
         """Add a step."""
@@ -252,16 +256,22 @@ class _Tally:
         k2 = (end - u - (1 - GAMMA) * dt * k1) / (GAMMA * dt)
         matrices = self._matrices
         for weight, v, rate in ((1 - GAMMA, middle, k1), (GAMMA, end, k2)):
-            far = F[self._held].sum() - self._M @ rate - self._A @ v
+            into = [F[nodes].sum() - M @ rate - A @ v for nodes, M, A in self._surfaces]
             self._sums += (
-                dt * weight * np.array([F.sum(), matrices.perfusion @ v, matrices.skin @ v, far])
+                dt * weight * np.array([F.sum(), matrices.perfusion @ v, matrices.skin @ v, *into])
             )
 
     def energy(self, u: Floats) -> Energy:
         """Return the sums (J), with what is stored in the rise ``u``."""
-        deposited, perfused, skin, held = self._sums.tolist()
-        stored = float((self._matrices.M @ u).sum())
-        return Energy(deposited=deposited, stored=stored, perfused=perfused, skin=skin, held=held)
+        deposited, perfused, skin, held, cut = self._sums.tolist()
+        return Energy(
+            deposited=deposited,
+            stored=float((self._matrices.M @ u).sum()),
+            perfused=perfused,
+            skin=skin,
+            held=held,
+            cut=cut,
+        )
 
 
 def _plan(phases: Sequence[Phase], step: float, cooling: float) -> list[tuple[float, float]]:

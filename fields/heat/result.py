@@ -30,6 +30,8 @@ class Energy:
         Through skin with a heat transfer coefficient.
     held
         Into surfaces held at their temperature: the cut of a region, skin held at that of water.
+    cut
+        The part of ``held`` that left through the cut: the rise beyond it was not computed.
     """
 
     deposited: float
@@ -37,12 +39,13 @@ class Energy:
     perfused: float
     skin: float
     held: float
+    cut: float
 
     @property
     def imbalance(self) -> float:
-        """Share of the heat that is not accounted for."""
+        """Share of the heat that is not accounted for; 0 where there was none."""
         gone = self.stored + self.perfused + self.skin + self.held
-        return (self.deposited - gone) / self.deposited if self.deposited else -gone
+        return (self.deposited - gone) / self.deposited if self.deposited else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,6 +74,8 @@ def test_heat_is_accounted_for(ball: TetMesh, load: NDArray[np.float64], transfe
     assert energy.perfused > 0.1 * energy.deposited
     assert (energy.skin > 0) == (transfer == 80.0)
     assert energy.held > 0
+    assert 0 < energy.cut <= energy.held
+    assert (energy.cut < 0.1 * energy.held) == (transfer == inf)  # there the skin takes most of it
     assert heating.times[-1] == pytest.approx(65.0)
     assert (heating.peak_rise >= heating.final_rise).all()
 
@@ -161,6 +163,11 @@ def test_layered_sphere_agrees_with_shells() -> None:
     assert distance(model.baseline, before) < 1e-3 * (37 - 25)
     assert distance(found.final_rise, u) < 5e-3 * u.max()
     assert distance(found.peak_rise, peak) < 8e-3 * peak.max()
+
+
+def test_heat_is_that_of_density_at_body_temperature() -> None:
+    # 1908 kg/m³; the acoustic density, 1850, belongs to the sound speed beside it
+    assert Thermal.of(tissue("skull")).heat_capacity == pytest.approx(1908.0 * 1313.0)
 
 
 def test_missing_properties_are_named(ball: TetMesh) -> None:

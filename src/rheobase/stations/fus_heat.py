@@ -138,6 +138,7 @@ def safety(scene: Scene, heard: Heard, peaks: Any, warmed: Warmed | None) -> Saf
         peaks,
         scene.sonication,
         None if warmed is None else warmed.heating,
+        deposit=None if warmed is None else warmed.deposit,
         power=power_of(scene, heard.chosen.drive),
         beam_area=area_at_bone(scene, heard),
     )
