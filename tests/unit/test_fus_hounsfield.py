@@ -143,7 +143,8 @@ def test_bone_differs_from_place_to_place() -> None:
     assert rho[1] == pytest.approx(expected[1], rel=0.05)
     assert c[0] > 1.2 * c[1]
     assert c[2:].tolist() == [1560.0, 1610.0, 1500.0]
-    np.testing.assert_allclose(absorbed[:2], 0.16 * alpha[:2])
+    # 2.7 dB/(cm MHz), or all of the loss where that is less
+    np.testing.assert_allclose(absorbed[:2], np.minimum(alpha[:2], 135.0 * np.log(10.0) / 20.0))
 
 
 def test_marrow_like_soft_tissue_does_not_end_the_skull() -> None:

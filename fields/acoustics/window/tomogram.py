@@ -62,11 +62,12 @@ class Tomogram:
         self.detail = float(np.linalg.norm(affine[:3, :3], axis=0).max())
         self.smoothing = SMOOTHING * self.detail
         self.before, self.behind = fluid_of("scalp"), fluid_of("grey_matter")
-        self.share = fluid_of("compact_bone").absorbed_fraction
+        self.hard = fluid_of("compact_bone")
         self.notes = (
             *notes,
             *mapping.notes(),
-            f"bone turns {self.share:g} of the loss to heat: {fluid_of('compact_bone').note}",
+            f"bone turns {self.hard.absorption(1e6):.3g} Np/m at 1 MHz to heat, or all of the loss "
+            f"where that is less: {self.hard.note}",
         )
 
     def hounsfield(self, points: Floats) -> Floats:
@@ -122,14 +123,18 @@ class Tomogram:
             density=float(density.mean()),
             attenuation=float(loss.mean()),
             exponent=self.mapping.exponent,
-            absorbed_fraction=self.share,
+            absorbed_fraction=float(self._absorbed(loss, 1e6).mean() / loss.mean()),
             note=f"mean of {self.mapping.name} over the skull in the window",
         )
 
     def sound(self, points: Floats, frequency: float, within: Bools) -> Floats:
         """See `Anatomy`: that of bone everywhere; asked only where there is bone."""
         speed, density, loss = self.mapping.bone(self.hounsfield(points), frequency)
-        return np.column_stack([speed, density, loss, self.share * loss])
+        return np.column_stack([speed, density, loss, self._absorbed(loss, frequency)])
+
+    def _absorbed(self, loss: Floats, frequency: float) -> Floats:
+        """Return the absorption in bone (Np/m): the mappings tell only the loss."""
+        return np.minimum(loss, self.hard.absorption(frequency))
 
 
 def from_hounsfield(
