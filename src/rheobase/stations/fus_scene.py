@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 AHEAD = 2.0  # wavelengths of water between the window's first face and the scalp
+APART, NEAREST = 1.05, 0.5  # wavelengths from the source's rim, and least ones from the scalp
 BESIDE = 2.0  # wavelengths beside the beam's cone
 NARROWEST = 8.0  # wavelengths, of half a window
 RAYS = 41  # along each side, to find where the scalp begins
@@ -243,12 +244,18 @@ def _box(
         return half, (low, high)
     half = table.half_width or (beam_half_width(transducer, target, target),) * 2
     high = target + 1e-3 * table.beyond_mm
-    for _ in range(
-        2
-    ):  # where the scalp begins sets the width of the cone there, and that the scalp
+    for _ in range(2):  # the scalp sets the width of the cone, and that where the scalp begins
         first = _first_tissue(source, transducer.frame, half, high)
         low = first - AHEAD * wave
         half = table.half_width or (beam_half_width(transducer, target, target - low),) * 2
+    face = transducer.outline
+    if low < (ahead := float(face[:, 2].max()) + APART * wave):
+        if ahead <= first - NEAREST * wave:
+            low = ahead
+        else:  # no room for a plane of water between: the transducer is in the window
+            low = float(face[:, 2].min()) - wave
+            reach = np.abs(face[:, :2]).max(axis=0) + wave
+            half = (max(half[0], float(reach[0])), max(half[1], float(reach[1])))
     return half, (low, high)
 
 

@@ -1,0 +1,166 @@
+"""A study of focused ultrasound: what it finds and writes, on a small ball."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from rheobase._errors import InputError
+from rheobase.fus import run_fus
+from rheobase.pipeline import Result
+from rheobase.stations import fus_sound
+from rheobase.stations.fus_inputs import open_sound
+from rheobase.stations.fus_scene import Scene, scene_station
+from rheobase.stations.head import open_head
+from rheobase.tables.fus import UltrasoundStudy
+from rheobase.tables.parse import parse_table
+from rheobase.tables.text import toml_text
+
+STUDY: dict[str, Any] = {
+    "title": "An array over a small ball",
+    "correction": "conjugation",
+    "head": {
+        "name": "sphere",
+        "edge_length_mm": 1.9,
+        "options": {
+            "radii_mm": [17, 19, 22],
+            "layers": ["grey_matter", "skull", "scalp"],
+            "sigma_S_per_m": [0.33, 0.01, 0.33],
+        },
+    },
+    "target": {"centre_mm": [2, 0, 6], "radius_mm": 2},
+    "transducer": {
+        "kind": "array",
+        "elements": 24,
+        "element_mm": 3.2,
+        "curvature_radius_mm": 30,
+        "aperture_mm": 24,
+        "frequency_kHz": 250,
+    },
+    "placement": {"direction": [0.25, 0, -1]},
+    "drive": {"free_field_peak_kPa": 400},
+    "sonication": {"pulse_ms": 20, "prf_Hz": 5, "train_s": 4},
+    "window": {"half_width_mm": 9, "beyond_mm": 7, "order": 4, "per_wavelength": 5.5},
+    "heat": {"edge_mm": 2, "margin_mm": 2, "step_s": 2, "cooling_s": 4},
+    "neurons": {"cells": ["RS", "LTS"], "placements": 60},
+}
+THRESHOLDS = {"RS": 150e3, "LTS": 1e9}
+
+
+def parsed(table: dict[str, Any]) -> UltrasoundStudy:
+    return parse_table(UltrasoundStudy, table, where="s.toml", folder=None)
+
+
+def threshold(cell: str, sonication: object, *, radius: float) -> float:
+    """Stand for the thresholds of point neurons, whose tables take minutes."""
+    return THRESHOLDS[cell]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sound")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> Result:
+    """Run the study once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
+        patch.setattr("rheobase.neurons.sonic.response.threshold_pressure", threshold)
+        patch.setattr("rheobase.neurons.sonic.recruit.threshold_pressure", threshold)
+        return run_fus(parsed(STUDY), text=toml_text(STUDY), out=folder / "out")
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    study = parsed(STUDY)
+    return scene_station(study, open_sound(study), open_head(study.head))  # type: ignore[arg-type]
+
+
+def record(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "out" / "provenance.json").read_text("utf-8"))
+    return found
+
+
+def test_focus(result: Result, folder: Path) -> None:
+    assert all(f.is_file() for f in result.files)
+    water, steered, corrected = record(folder)["sound"]["foci"]
+    assert water["peak_Pa"] == pytest.approx(400e3, rel=1e-2)  # as asked for, steered to the target
+    assert steered["peak_Pa"] < water["peak_Pa"]
+    # equal amplitudes of the elements: no phases make more than the conjugate ones
+    assert corrected["at_target_Pa"] > steered["at_target_Pa"]
+    assert corrected["off_target_mm"] < 8
+
+
+def test_reciprocity(result: Result, folder: Path, scene: Scene) -> None:
+    """What a point source at the target says of the elements is what these do there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
+        # solved before: comes from the cache
+        patch.setattr("rheobase.fields.acoustics.wave.steady.solve_pressure", None)
+        gain = fus_sound.conjugate(scene).gain
+    sound = record(folder)["sound"]
+    told = gain * sound["element_velocity_m_per_s"]
+    assert sound["foci"][2]["at_target_Pa"] == pytest.approx(told, rel=0.01)
+
+
+def test_images_are_where_the_head_is(result: Result, folder: Path, scene: Scene) -> None:
+    image: Any = nib.load(folder / "out" / "pressure.nii.gz")
+    A = np.asarray(image.dataobj)
+    at = np.linalg.inv(image.affine) @ [*(1e3 * scene.target), 1.0]
+    i, j, k = np.rint(at[:3]).astype(int)
+    told = record(folder)["sound"]["foci"][2]["at_target_Pa"]
+    assert A[i, j, k] == pytest.approx(told, rel=0.1)
+    rise: Any = nib.load(folder / "out" / "temperature_rise.nii.gz")
+    assert rise.shape == image.shape
+    assert np.asarray(rise.dataobj).max() > 0
+
+
+def test_heat_and_levels(result: Result, folder: Path, scene: Scene) -> None:
+    heat = record(folder)["heat"]
+    e = heat["energy_J"]
+    assert e["deposited"] == pytest.approx(
+        sum(e[k] for k in ("stored", "perfused", "skin", "held")), rel=1e-3
+    )
+    assert heat["tissues"]["skull"]["peak_rise"] > heat["tissues"]["grey_matter"]["peak_rise"]
+    rows = {(r["quantity"], r["tissue"]): r for r in record(folder)["safety"]["rows"]}
+    peak = record(folder)["sound"]["foci"][2]["peak_Pa"]
+    index = 1e-6 * peak / np.sqrt(0.25)
+    assert rows["MItc", "grey_matter"]["value"] == pytest.approx(index, rel=0.05)
+
+
+def test_cells(result: Result, folder: Path) -> None:
+    rows = {row[1]: row for row in result.tables["Activation"].rows}
+    assert rows["LTS"][5] == 0
+    # half of the cells fire where the pressure at the median cell is the threshold
+    focus = record(folder)["sound"]["foci"][2]
+    near = 1e-3 * THRESHOLDS["RS"] * focus["peak_Pa"] / focus["at_target_Pa"]
+    assert float(rows["RS"][7]) == pytest.approx(near, rel=0.3)
+    assert (folder / "out" / "recruitment_target.nc").is_file()
+
+
+def test_what_cannot_be_there() -> None:
+    head = open_head(parsed(STUDY).head)  # type: ignore[arg-type]
+    for change, said in (
+        ({"target": {"centre_mm": [0, 0, 60]}}, "inside the head"),
+        ({"placement": {"direction": [0, 0, -1], "distance_mm": 12}}, "stands in the head"),
+        ({"window": {"half_width_mm": 10, "depth_mm": [16, 38]}}, "start outside the head"),
+        ({"window": {"half_width_mm": 10, "depth_mm": [7, 15]}}, "target inside the window"),
+    ):
+        study = parsed(STUDY | change)
+        with pytest.raises(InputError) as error:
+            scene_station(study, open_sound(study), head)
+        assert said in str(error.value), str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_with_cells_of_its_own(tmp_path: Path) -> None:
+    table = STUDY | {"correction": "none", "neurons": {"cells": ["LTS"], "placements": 20}}
+    result = run_fus(parsed(table), text=toml_text(table), out=tmp_path)
+    (row,) = result.tables["Activation"].rows
+    assert row[1] == "LTS"
+    assert 5 < float(row[7]) < 500  # kPa
