@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,30 @@ def test_what_remains_is_a_sum_of_decaying_changes() -> None:
     assert remaining(changes) == pytest.approx(9.0 * changes[-1])
     assert remaining([0.1, 0.01]) == np.inf  # too few to tell
     assert remaining([0.1, 0.1, 0.1, 0.2]) == np.inf  # they grow
+
+
+def test_window_of_a_head_follows_its_layers_and_samples_the_rest() -> None:
+    from rheobase.fields.acoustics.wave.head_window import head_window
+    from rheobase.fields.acoustics.window.window import beam_window
+    from rheobase.meshes.leads.medium import nested_spheres
+    from rheobase.meshes.tissues import tissue
+
+    radii = [0.070, 0.076, 0.082]
+    names = ("grey_matter", "compact_bone", "scalp")
+    head = nested_spheres(radii, [tissue(n) for n in names])
+    down = np.diag([1.0, -1.0, -1.0, 1.0])
+    down[2, 3] = 0.090
+    material = beam_window(head, down, half_width=4e-3, depth=(4e-3, 24e-3), spacing=5e-4)
+    window = head_window(material, F, order=4, per_wavelength=5.0)
+    assert (window.materials.at < 0).all()  # the layers tell all of it
+    for depth, fluid in zip((6e-3, 10e-3, 16e-3, 22e-3), material.layers.fluids, strict=True):
+        found = window.grid.locate([[0.0, 0.0, depth]])
+        at = found.layer[0], found.iy[0], found.ix[0]
+        assert window.materials.sound_speed[at] == pytest.approx(fluid.sound_speed)
+        assert window.materials.loss[at] == pytest.approx(fluid.loss(F))
+    undescribed = replace(material, described=np.zeros_like(material.described))
+    mixed = head_window(undescribed, F, order=4, per_wavelength=5.0)
+    assert (mixed.materials.at >= 0).any()
+    inside = mixed.materials.nodal[0]
+    speeds = [fluid.sound_speed for fluid in material.layers.fluids]
+    assert min(speeds) - 1e-6 <= inside.min() < inside.max() <= max(speeds) + 1e-6
