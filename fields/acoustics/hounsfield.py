@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.meshes.tissues import NEPER_PER_DB
 
 Floats = NDArray[np.float64]
@@ -54,9 +55,21 @@ class HounsfieldMapping:
             Hounsfield units, any shape; those outside the mapping's range count as its nearest.
         frequency
             Hz.
+
+        Raises
+        ------
+        InputError
+            If a value is not finite or the frequency is not of ultrasound.
         """
         r = self.record
-        hu = np.clip(np.asarray(hounsfield, dtype=np.float64), r["hu_least"], r["hu_most"])
+        check_frequency(frequency, f"mapping {self.name!r}")
+        given = np.asarray(hounsfield, dtype=np.float64)
+        if not np.isfinite(given).all():
+            raise InputError(
+                f"expected finite Hounsfield units, got {(~np.isfinite(given)).sum()} of "
+                f"{given.size} not: mapping {self.name!r}"
+            )
+        hu = np.clip(given, r["hu_least"], r["hu_most"])
         porosity = 1.0 - hu / r["hu_most"]
         density = _density(r["density"], hu, porosity)
         speed = self._speed(r["sound_speed"], hu, porosity, density)

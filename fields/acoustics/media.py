@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_positive
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.meshes.tissues import NEPER_PER_DB, Tissue, tissue
 
 Floats = NDArray[np.float64]
@@ -102,7 +103,14 @@ class Fluid:
         return self.sound_speed, self.density, self.loss(frequency)
 
     def loss(self, frequency: float) -> float:
-        """Return the loss of amplitude (Np/m) at ``frequency`` (Hz)."""
+        """Return the loss of amplitude (Np/m) at ``frequency`` (Hz).
+
+        Raises
+        ------
+        InputError
+            If the frequency is not of ultrasound.
+        """
+        check_frequency(frequency, self.name)
         return float(self.attenuation * (frequency * 1e-6) ** self.exponent)
 
     def absorption(self, frequency: float) -> float:

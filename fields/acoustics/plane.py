@@ -130,12 +130,13 @@ def plane_source(
             area=np.full(n, 4 * half.prod() / n),
             normal=np.tile(UP, (n, 1)),
             element=np.zeros(n, dtype=np.intp),
+            spacing=float(max(x[1] - x[0], y[1] - y[0])),
         ),
         x=x,
         y=y,
         z=z,
         power=through,
-        missed=beside / (beside + through),
+        missed=beside / (beside + through) if beside + through else 0.0,
     )
 
 

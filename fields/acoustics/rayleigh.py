@@ -18,14 +18,16 @@ from math import pi
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError, check_positive
+from rheobase._errors import InputError
 from rheobase._memory import free_memory
 from rheobase._progress import track
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.acoustics.media import Fluid
 from rheobase.fields.acoustics.transducers.source import Source
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
+LEAST = 2.0  # points a wavelength of a source
 PIECE = 2.5e8  # pairs between two steps of the progress bar: about a second
 
 
@@ -52,8 +54,9 @@ def pressure(source: Source, points: ArrayLike, *, frequency: float, fluid: Flui
     Raises
     ------
     InputError
-        If a point is not finite or lies on one of the source, or the result needs more memory than
-        is free.
+        If a point is not finite or lies on one of the source, the source has fewer than two points
+        a wavelength, the frequency is not of ultrasound, or the result needs more memory than is
+        free.
     """
     return _integral(source, source.velocity[None], points, None, frequency, fluid)[:, 0]
 
@@ -187,7 +190,14 @@ def _integral(
     """Return the integral or its derivative, shape (n, n_drives) or (n, n_elements)."""
     from rheobase.fields.acoustics._rayleigh_numba import integrate
 
-    check_positive("frequency (Hz)", frequency)
+    check_frequency(frequency, "Rayleigh integral")
+    c, rho, alpha = fluid.at(frequency)
+    if source.spacing * frequency * LEAST > c * (1 + 1e-9):
+        raise InputError(
+            f"points {1e3 * source.spacing:.3g} mm apart are {c / frequency / source.spacing:.2g} "
+            f"a wavelength at {1e-3 * frequency:g} kHz, at least {LEAST:g} are needed, make the "
+            "source for that frequency: Rayleigh integral"
+        )
     targets = _checked(points)
     n, m = len(targets), len(source.points)
     directions = np.empty((0, 3))
@@ -209,9 +219,10 @@ def _integral(
     x, y, z = (np.ascontiguousarray(source.points[:, c]) for c in range(3))
     weights = velocities * source.area
     wr, wi = np.ascontiguousarray(weights.real), np.ascontiguousarray(weights.imag)
-    c, rho, alpha = fluid.at(frequency)
     k = 2 * pi * frequency / c
     out = np.empty((n, len(weights), len(parts) - 1), dtype=np.complex128)
+    if not n:
+        return out.reshape(0, len(weights) * (len(parts) - 1))
     step = max(64, int(PIECE / (m * len(weights))))
     for first in track(range(0, n, step), "Rayleigh integral"):
         some = slice(first, first + step)

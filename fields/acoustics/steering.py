@@ -189,9 +189,13 @@ class Conjugation:
         return complex(np.asarray(drive, dtype=np.complex128) @ self.transfer)
 
     def share(self, drive: ArrayLike) -> float:
-        """Return what a drive reaches of what conjugation reaches with its amplitudes, 0 … 1."""
+        """Return what a drive reaches of what conjugation reaches with its amplitudes, 0 … 1.
+
+        0 for a drive that moves nothing.
+        """
         u = np.asarray(drive, dtype=np.complex128)
-        return float(abs(self.at_target(u)) / (np.abs(u) @ np.abs(self.transfer)))
+        most = np.abs(u) @ np.abs(self.transfer)
+        return float(abs(self.at_target(u)) / most) if most else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -96,6 +96,10 @@ def test_density_of_four_lines_has_small_steps() -> None:
 
 
 def test_unknown_mappings_and_scanners_are_refused() -> None:
+    with pytest.raises(InputError, match="expected finite Hounsfield units, got 1 of 2 not"):
+        hounsfield_mapping("kplan").bone([300.0, float("nan")], 500e3)
+    with pytest.raises(InputError, match="expected a frequency in Hz"):
+        hounsfield_mapping("kplan").bone(300.0, 500.0)
     """With the nearest names."""
     with pytest.raises(InputError, match="nearest: aubry2003"):
         hounsfield_mapping("aubrey2003")

@@ -16,10 +16,12 @@ from rheobase.fields.acoustics.rayleigh import (
     pressures,
     unit_responses,
 )
+from rheobase.fields.acoustics.transducers.arrays import element_array
 from rheobase.fields.acoustics.transducers.elements import Rectangle, Ring
 from rheobase.fields.acoustics.transducers.source import Source
 from rheobase.fields.acoustics.transducers.transducer import Transducer, annular_array, bowl, disc
 from rheobase.validation.acoustic_closed_forms import Layer, bowl_on_axis, disc_on_axis
+from rheobase.validation.acoustic_sources import focus, on_axis, plane
 
 FREQUENCY = 500e3
 WATER = Fluid(name="water", sound_speed=1500.0, density=1000.0)
@@ -197,6 +199,48 @@ def test_too_many_responses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
     source = DISC.source(velocity=1.0)
     with pytest.raises(InputError, match="9,000 points of 1 drives or elements need"):
         pressure(source, np.ones((9000, 3)), frequency=FREQUENCY, fluid=WATER)
+
+
+def test_the_checks_of_sources_hold() -> None:
+    for row in on_axis() + focus() + plane():
+        assert row.passed, row
+
+
+def test_a_source_pressure_is_that_of_a_plane_wave() -> None:
+    by_pressure = BOWL.source(pressure=60e3, fluid=WATER).velocity
+    assert by_pressure == pytest.approx(60e3 / (1000.0 * 1500.0))
+
+
+def test_a_source_is_only_for_the_wavelengths_it_samples() -> None:
+    source = BOWL.source(velocity=0.04, fluid=WATER)
+    with pytest.raises(InputError, match=r"1.2 mm apart are 0.25 a wavelength at 5000 kHz"):
+        pressure(source, [[0, 0, 0.06]], frequency=5e6, fluid=WATER)
+    ahead = plane_source(source, 0.02, half_width=0.03, frequency=FREQUENCY, fluid=WATER).source
+    with pytest.raises(InputError, match="make the source for that frequency"):
+        pressure(ahead, [[0, 0, 0.06]], frequency=2e6, fluid=WATER)
+    with pytest.raises(InputError, match="expected a frequency in Hz"):
+        pressure(source, [[0, 0, 0.06]], frequency=500.0, fluid=WATER)
+
+
+def test_nothing_is_nothing() -> None:
+    source = BOWL.source(velocity=0.0, fluid=WATER)
+    assert pressure(source, np.empty((0, 3)), frequency=FREQUENCY, fluid=WATER).shape == (0,)
+    ahead = plane_source(source, 0.02, half_width=0.03, frequency=FREQUENCY, fluid=WATER)
+    assert (ahead.power, ahead.missed) == (0.0, 0.0)
+
+
+def test_slips_of_units_and_sources_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"expected metres, at most 0\.5, got 32"):
+        bowl(curvature_radius=64, aperture=64, frequency=FREQUENCY)
+    with pytest.raises(InputError, match="expected metres, at most 1, got 3"):
+        Rectangle(width=0.01, height=3)
+    with pytest.raises(InputError, match="expected positions in metres"):
+        element_array([[0.0, 0, 0], [9.0, 0, 0]], np.eye(3)[[2, 2]], diameter=0.01, frequency=1e6)
+    with pytest.raises(InputError, match="expected a frequency in Hz"):
+        disc(diameter=0.02, frequency=500)
+    monkeypatch.setattr("rheobase.fields.acoustics.transducers.transducer.free_memory", lambda: 1e6)
+    with pytest.raises(InputError, match=r"points 0.75 mm apart need 0.0 GiB of memory"):
+        BOWL.source(velocity=1.0, fluid=WATER, per_wavelength=4)
 
 
 def test_bad_sources() -> None:

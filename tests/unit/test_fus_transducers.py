@@ -149,6 +149,18 @@ def test_bad_arrays() -> None:
         spherical_array(
             9, curvature_radius=0.05, aperture=0.12, element_diameter=0.006, frequency=1e6
         )
+    with pytest.raises(InputError, match=r"whole number of elements, got 2\.5"):
+        spherical_array(
+            2.5,  # type: ignore[arg-type]
+            curvature_radius=0.05,
+            aperture=0.02,
+            element_diameter=0.006,
+            frequency=1e6,
+        )
+    one = spherical_array(
+        1, curvature_radius=0.05, aperture=0.02, element_diameter=0.006, frequency=1e6
+    )
+    assert one.positions == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(InputError, match="either a diameter or a size"):
         element_array([[0, 0, 0]], [[0, 0, 1]], frequency=1e6)
     with pytest.raises(InputError, match="normals not 0"):

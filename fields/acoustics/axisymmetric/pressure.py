@@ -85,8 +85,9 @@ class PowerBalance:
 
     @property
     def defect(self) -> float:
-        """Power that is unaccounted for, as a part of the radiated."""
-        return 1.0 - (self.absorbed + self.back + self.front + self.side) / self.radiated
+        """Power that is unaccounted for, as a part of the radiated; 0 where there was none."""
+        gone = self.absorbed + self.back + self.front + self.side
+        return 1.0 - gone / self.radiated if self.radiated else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,7 +192,7 @@ class AxialPressure:
                 lagrange(grid.order, x),
                 optimize=True,
             )
-        return out.reshape(-1, *r.shape)
+        return out.reshape(len(out), *r.shape)
 
     def power(self) -> PowerBalance:
         """Return where the power goes; fluxes from the derivatives of the solution."""

@@ -22,6 +22,7 @@ from rheobase.fields.acoustics.axisymmetric.grid import RIM, AxialGrid, axial_gr
 from rheobase.fields.acoustics.axisymmetric.loads import RingLoads, ring_loads
 from rheobase.fields.acoustics.axisymmetric.pressure import AxialPressure, AxialReport
 from rheobase.fields.acoustics.axisymmetric.source import AxialSource
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.acoustics.grid import dispersion
 from rheobase.fields.acoustics.media import LayeredMedium
 
@@ -150,7 +151,7 @@ def phase_error(order: int, per_wavelength: float, path: float) -> float:
 
 def _check_numbers(frequency: float, depth: tuple[float, float], radius: float, order: int) -> None:
     """Check what needs no medium."""
-    check_positive("the frequency (Hz)", frequency)
+    check_frequency(frequency, "axisymmetric solver")
     check_positive("the radius of the domain (m)", radius)
     if not (np.isfinite(depth).all() and depth[0] < depth[1]):
         raise InputError(f"the depth range must go from a smaller to a larger z, got {depth} m")

@@ -135,6 +135,8 @@ def spherical_array(
         ("number of elements", n_elements),
     ):
         check_positive(f"{what} of {where}", value)
+    if n_elements != int(n_elements):
+        raise InputError(f"expected a whole number of elements, got {n_elements}: {where}")
     if aperture > 2 * curvature_radius * (1 + 1e-9) or element_diameter >= aperture:
         raise InputError(
             f"expected an aperture between an element, {1e3 * element_diameter:g} mm, and a "
@@ -145,7 +147,8 @@ def spherical_array(
     # the chord from the apex measures area on the sphere: 1 - cos(angle) = q
     most = 1 - np.cos(last)
     if pattern == "fermat":
-        q = most * (np.arange(n_elements) + 0.5) / max(n_elements - 0.5, 1.0)
+        # one element sits on the axis
+        q = most * (np.arange(n_elements) + 0.5 * (n_elements > 1)) / (n_elements - 0.5)
         turn = GOLDEN_ANGLE * np.arange(n_elements)
     else:
         u, v = _hexagonal(n_elements)

@@ -10,6 +10,7 @@ diameter, n Gauss points in q lie as 2n Gauss points do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import asin, ceil, inf, isfinite, pi, sqrt
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError, check_positive
 
 Floats = NDArray[np.float64]
+LARGEST = 1.0  # m; a wider element was given in millimetres
+_POINT = 300  # bytes a point takes while a source is made
 EXTRA_AROUND = 5  # points on a circle: the error falls by 1e4 at any spacing
 
 
@@ -62,7 +65,7 @@ class Ring:
 
     def __post_init__(self) -> None:
         """Check the radii."""
-        check_positive("outer radius (m) of an element", self.outer_radius)
+        check_size("outer radius (m) of an element", self.outer_radius, 0.5 * LARGEST)
         if not 0.0 <= self.inner_radius < self.outer_radius:
             raise InputError(
                 f"expected an inner radius within 0 … {self.outer_radius:g} m, "
@@ -90,14 +93,19 @@ class Ring:
         low, high = (r**2 + self.height(r) ** 2 for r in (self.inner_radius, self.outer_radius))
         return low, high
 
-    def facets(self, spacing: float) -> Facets:
-        """Return points at most ``spacing`` (m) apart."""
-        low, high = self._squares()
+    def rows(self, spacing: float) -> int:
+        """Return how many Gauss points lie along a line across the element."""
         R = self.curvature_radius
         length = self.outer_radius - self.inner_radius
         if isfinite(R):
             length = R * (asin(min(self.outer_radius / R, 1.0)) - asin(self.inner_radius / R))
-        n = ceil(pi * length / (2 * spacing)) + 1
+        return _rows(length, spacing)
+
+    def facets(self, spacing: float) -> Facets:
+        """Return points at most ``spacing`` (m) apart."""
+        low, high = self._squares()
+        R = self.curvature_radius
+        n = self.rows(spacing)
         at, weight = np.polynomial.legendre.leggauss(n)
         q = 0.5 * (low + high) + 0.5 * (high - low) * at
         height = q / (2 * R)
@@ -147,8 +155,8 @@ class Rectangle:
 
     def __post_init__(self) -> None:
         """Check the sides."""
-        check_positive("width (m) of an element", self.width)
-        check_positive("height (m) of an element", self.height)
+        check_size("width (m) of an element", self.width, LARGEST)
+        check_size("height (m) of an element", self.height, LARGEST)
 
     @property
     def area(self) -> float:
@@ -159,6 +167,10 @@ class Rectangle:
     def outer_radius(self) -> float:
         """Half the shorter side (m): how near another element may come."""
         return 0.5 * min(self.width, self.height)
+
+    def rows(self, spacing: float) -> int:
+        """Return how many Gauss points lie along the longer side."""
+        return _rows(max(self.width, self.height), spacing)
 
     def facets(self, spacing: float) -> Facets:
         """Return points at most ``spacing`` (m) apart."""
@@ -180,7 +192,26 @@ class Rectangle:
 Shape = Ring | Rectangle
 
 
+def check_size(what: str, value: float, most: float) -> None:
+    """Refuse a length (m) that is not > 0, or that only makes sense in millimetres."""
+    check_positive(what, value)
+    if value > most:
+        raise InputError(f"expected metres, at most {most:g}, got {value:g}: {what}")
+
+
+def bytes_needed(shapes: Sequence[Shape], n_elements: int, spacing: float) -> int:
+    """Return the memory that points of elements ``spacing`` (m) apart take, about."""
+    each = 1 if len(shapes) > 1 else n_elements
+    # (pi/2)² Gauss points a spacing² at most; the rule itself is an eigenvalue problem
+    points = sum(0.25 * pi**2 * s.area / spacing**2 for s in shapes) * each
+    return int(_POINT * points + 24 * max(s.rows(spacing) for s in shapes) ** 2)
+
+
+def _rows(length: float, spacing: float) -> int:
+    return ceil(pi * length / (2 * spacing)) + 1
+
+
 def _gauss(length: float, spacing: float) -> tuple[Floats, Floats]:
     """Return Gauss points and weights on a side centred at 0."""
-    at, weight = np.polynomial.legendre.leggauss(ceil(pi * length / (2 * spacing)) + 1)
+    at, weight = np.polynomial.legendre.leggauss(_rows(length, spacing))
     return 0.5 * length * at, 0.5 * length * weight

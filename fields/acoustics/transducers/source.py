@@ -27,6 +27,9 @@ class Source:
         Weight of each point (m²), shape (n,).
     element
         Element of each point, ascending from 0, shape (n,).
+    spacing
+        Largest distance of neighbours (m): which wavelengths they can stand for; 0 for points that
+        sample no surface.
 
     Raises
     ------
@@ -39,6 +42,7 @@ class Source:
     area: Floats
     normal: Floats
     element: NDArray[np.intp]
+    spacing: float = 0.0
 
     def __post_init__(self) -> None:
         """Check shapes and numbers."""

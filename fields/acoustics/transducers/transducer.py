@@ -12,9 +12,11 @@ from math import inf, isfinite
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError, check_positive
+from rheobase._errors import InputError
+from rheobase._memory import free_memory
+from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.acoustics.media import WATER, Fluid
-from rheobase.fields.acoustics.transducers.elements import Ring, Shape
+from rheobase.fields.acoustics.transducers.elements import LARGEST, Ring, Shape, bytes_needed
 from rheobase.fields.acoustics.transducers.source import Source
 
 Floats = NDArray[np.float64]
@@ -82,7 +84,12 @@ class Transducer:
                 f"expected one shape or one for each of {n} elements, got {len(self.shapes)}: "
                 f"{where}"
             )
-        check_positive(f"frequency (Hz) of {where}", self.frequency)
+        if (reach := np.abs(self.positions).max()) > LARGEST:
+            raise InputError(
+                f"expected positions in metres, at most {LARGEST:g} from the axis, got {reach:g}: "
+                f"{where}"
+            )
+        check_frequency(self.frequency, where)
         if not self.curvature_radius > 0:
             raise InputError(
                 f"expected a radius of curvature > 0, got {self.curvature_radius}: {where}"
@@ -148,7 +155,7 @@ class Transducer:
         ------
         InputError
             If not exactly one of velocity and pressure is given, their number is wrong or one is
-            not finite, or there are fewer than two points a wavelength.
+            not finite, there are fewer than two points a wavelength, or they do not fit in memory.
         """
         where = f"transducer {self.name!r}"
         if (velocity is None) == (pressure is None):
@@ -166,6 +173,12 @@ class Transducer:
                 f"got shape {drive.shape}: drive of {where}"
             )
         spacing = fluid.wavelength(self.frequency) / per_wavelength
+        needed, free = bytes_needed(self.shapes, self.n_elements, spacing), free_memory()
+        if needed > free:
+            raise InputError(
+                f"points {1e3 * spacing:.3g} mm apart need {needed / 2**30:.1f} GiB of memory, "
+                f"{free / 2**30:.1f} are free: {where}"
+            )
         facets = [s.facets(spacing) for s in self.shapes]
         points = self._to_beam([f.points for f in facets], self.positions)
         normals = self._to_beam([f.normals for f in facets], np.zeros((self.n_elements, 3)))
@@ -178,6 +191,7 @@ class Transducer:
             area=np.concatenate(area),
             normal=np.concatenate(normals),
             element=element,
+            spacing=spacing,
         )
 
     def with_notes(self, *notes: str) -> Transducer:
