@@ -8,13 +8,15 @@ from math import exp, log, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.fields.acoustics.media import Fluid
+from rheobase.fields.acoustics.safety import PressurePeak
 from rheobase.fields.heat.bioheat import Bioheat
 from rheobase.fields.heat.dose import cem43
 from rheobase.fields.heat.phases import Phase
 from rheobase.fields.heat.properties import Thermal
 from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.mesher import mesh_indicators
-from rheobase.meshes.tissues import NEPER_PER_DB, tissue
+from rheobase.meshes.tissues import tissue
 from rheobase.validation.case import Row
 
 Floats = NDArray[np.float64]
@@ -23,8 +25,9 @@ _LIMIT = 1e-3
 
 def uniform() -> list[Row]:
     """Heat a block everywhere alike, 1 MPa at 500 kHz in brain: a step, and its decay."""
-    alpha = 0.3 * 100 * NEPER_PER_DB  # 0.3 dB/cm at 500 kHz
-    Q = 2 * alpha * (1e6) ** 2 / (2 * 1040.0 * 1560.0)  # 2 alpha times the intensity
+    tissue_like = Fluid.from_decibels("brain", 1560.0, 1040.0, 0.3, frequency=500e3)
+    peak = PressurePeak(pressure=1e6, density=1040.0, sound_speed=1560.0)
+    Q = 2 * tissue_like.absorption(500e3) * peak.intensity
     grey = tissue("grey_matter")
     brain = Thermal(
         heat_capacity=1046.0 * 3630.0, conductivity=0.5, cooling=Thermal.of(grey).cooling

@@ -85,11 +85,9 @@ class Sonication:
         for name in _HELD:
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
+        self._check_order()
         self._fill()
-        for name, held in _HELD.items():
-            value, least = getattr(self, name), getattr(self, held)
-            if value < least * (1 - _SLACK):
-                raise InputError(f"{name} must be >= {held} ({least:g} s), got {value:g} s")
+        self._check_order()
         check_option("ramp", self.ramp, RAMPS)
         if not (isfinite(self.ramp_duration) and self.ramp_duration >= 0):
             raise InputError(f"ramp_duration must be >= 0 s, got {self.ramp_duration!r}")
@@ -103,6 +101,13 @@ class Sonication:
                 f"a pulse must hold at least one period of the sound ({1 / self.frequency:g} s), "
                 f"got {self.pulse_duration:g} s"
             )
+
+    def _check_order(self) -> None:
+        """Check that each time that is known holds what it must."""
+        for name, held in _HELD.items():
+            value, least = getattr(self, name), getattr(self, held)
+            if value is not None and least is not None and value < least * (1 - _SLACK):
+                raise InputError(f"{name} must be >= {held} ({least:g} s), got {value:g} s")
 
     def _fill(self) -> None:
         """Set the times that were left out; refuse to guess how pulses or trains repeat."""
