@@ -193,7 +193,11 @@ def _target(study: UltrasoundStudy, head: Head | None) -> Floats:
 
 
 def _placed(
-    study: UltrasoundStudy, transducer: Transducer, head: Head | None, source: Anatomy, target: Floats
+    study: UltrasoundStudy,
+    transducer: Transducer,
+    head: Head | None,
+    source: Anatomy,
+    target: Floats,
 ) -> Transducer:
     """Return the transducer aimed at the target, outside of the head."""
     from rheobase.fields.acoustics.transducers.placing import beam_frame, place_transducer
