@@ -253,7 +253,8 @@ def _write(
             tables=[table],
         )
     )
-    book.details["neurons"] = {"threshold_Pa_by_duty": thresholds, "duty": list(duties)}
+    known = {k: [p if np.isfinite(p) else None for p in v] for k, v in thresholds.items()}
+    book.details["neurons"] = {"threshold_Pa_by_duty": known, "duty": list(duties)}
 
 
 def _over_duty(

@@ -131,6 +131,7 @@ def scene_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None
 
     target = _target(study, head)
     if study.ct is None:
+        assert head is not None  # UltrasoundStudy
         with stage("preparing the head"):
             source = anatomy_of(head, target[None], None)
     else:
