@@ -319,6 +319,7 @@ def test_windows_that_make_no_sense_are_refused() -> None:
         (downwards(), {"depth": (0.01, 0.24)}, "far side of the head"),
         (downwards(), {"target": (0.0, 0.0, 0.0)}, "target inside the window"),
         (downwards(), {"half_width": -1.0}, "half width"),
+        (downwards(), {"half_width": 10.0}, "expected a window in metres, within 1 m, got 10"),
         (downwards(), {"depth": (0.06, 0.01)}, "that grow"),
         (2.0 * np.eye(4), {}, "rotation and a shift"),
         (downwards(), {"skull": "hole"}, "unknown skull"),

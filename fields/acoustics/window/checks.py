@@ -17,6 +17,8 @@ Bools = NDArray[np.bool_]
 
 #: Most of the inner half of a window that may hold air before it is refused.
 AIR_ALLOWED = 0.05
+#: Of a window's measures (m): larger ones were given in millimetres.
+LARGEST = 1.0
 
 
 def check_outside(
@@ -64,6 +66,8 @@ def check_box(
         check_positive("half width of a window (m)", value)
     if not (np.isfinite(depth).all() and depth[0] < depth[1]):
         raise InputError(f"expected depths (m) of a window that grow, got {tuple(depth)}")
+    if (reach := float(np.abs([*half_width, *depth]).max())) > LARGEST:
+        raise InputError(f"expected a window in metres, within {LARGEST:g} m, got {reach:g}")
     if target is None:
         return
     inverse = np.linalg.inv(frame)
