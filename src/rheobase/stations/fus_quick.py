@@ -203,7 +203,9 @@ def _table(
         low = np.flatnonzero(across < 0.5 * across[0])
         width = 2e3 * r[low[0]] if len(low) else float("nan")
         first = first or peak
-        axial = _axial(z, A, k)
+        axial: str | float = _axial(z, A, k)
+        if not isfinite(float(axial)):
+            axial = "cut by the layers"
         rows.append((words, 1e-3 * peak, 1e3 * at, width, axial, 100 * peak / first))
     return Table(
         columns=(
