@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase.fields.acoustics.grid.columns import ColumnGrid
 from rheobase.fields.acoustics.media import Fluid, LayeredMedium
 from rheobase.fields.acoustics.transducers.source import Source
-from rheobase.fields.acoustics.wave.kernel import WaveKernel
+from rheobase.fields.acoustics.wave.kernel import WaveKernel, lanes
 from rheobase.fields.acoustics.wave.sources import source_load
 from rheobase.fields.acoustics.wave.steady import solve_pressure, steps_per_period
 from rheobase.fields.acoustics.wave.window import AcousticWindow, acoustic_window
@@ -160,6 +164,31 @@ def test_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         sums.append(WaveKernel(window).stiffness_times(v))
     assert np.linalg.norm(sums[1] - sums[0]) < 1e-6 * np.linalg.norm(sums[0])
     assert np.linalg.norm(sums[2] - sums[0]) < 1e-6 * np.linalg.norm(sums[0])
+
+
+def test_width_of_vectors_changes_nothing() -> None:
+    window = small()
+    v = np.random.default_rng(1).standard_normal(window.grid.shape)
+    sums = [WaveKernel(window, w).stiffness_times(v) for w in (4, 8, 16) if w <= lanes()]
+    for other in sums[1:]:
+        assert np.linalg.norm(other - sums[0]) < 1e-6 * np.linalg.norm(sums[0])
+
+
+def test_fewer_threads_than_asked_for_step_every_layer() -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_fus_kernel import WaveKernel, np, small
+window = small(4)
+v = np.random.default_rng(1).standard_normal(window.grid.shape)
+print(float(np.linalg.norm(WaveKernel(window).stiffness_times(v))))
+"""
+    limit = os.environ | {"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "1"}
+    run = subprocess.run([sys.executable, "-c", code], env=limit, capture_output=True, check=True)
+    window = small(4)
+    v = np.random.default_rng(1).standard_normal(window.grid.shape)
+    whole = float(np.linalg.norm(WaveKernel(window).stiffness_times(v)))
+    assert float(run.stdout) == pytest.approx(whole, rel=1e-6)
 
 
 def test_highest_frequency_is_a_tight_bound() -> None:

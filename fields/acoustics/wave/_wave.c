@@ -26,7 +26,7 @@ typedef struct {
   int32_t elements, rows, layers;    /* along x, y, z */
   int32_t pitch;                     /* elements of a row with padding, > elements */
   int32_t begin, end;                /* layers to step; pressure stays 0 outside of them */
-  int32_t threads;
+  int32_t threads, lanes;            /* at most so many threads; elements in a vector */
   const int32_t *order, *first;      /* of each layer: order along z, first plane */
   const float *slopes, *slopes_z;    /* d l_j / d xi (x_i): [N+1][N+1], [layers][8][8] */
   const float *stiffness_x, *stiffness_y, *stiffness_z; /* W^-1 D' W D (2 / h)^2 */
@@ -74,7 +74,7 @@ typedef struct {
 typedef void (*Row)(const Wave *, int, int, float *const *);
 typedef void (*Step)(const Wave *, int, int, int, float *);
 
-/* Elements in a vector on this processor: what rows must be padded to. */
+/* Most elements in a vector on this processor; rows are padded to `lanes`, this or fewer. */
 int wave_lanes(void) {
 #ifdef __x86_64__
   __builtin_cpu_init();
@@ -113,15 +113,12 @@ int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
   static const Row rows[1][MOST - 3] = {ORDERS(row, v1)};
   static const Step all[1][MOST - 3] = {ORDERS(step, v1)};
 #endif
-  const int lanes = wave_lanes(), isa = lanes == 16 ? 2 : lanes == 8 ? 1 : 0;
+  const int isa = w->lanes == 16 ? 2 : w->lanes == 8 ? 1 : 0;
   const Row row = rows[isa][w->lateral - 4];
   const Step step = all[isa][w->lateral - 4];
   const int N = w->lateral, ny = w->rows * N + 1, active = w->end - w->begin;
   const size_t plane = (size_t)N * w->pitch * ny;
-  int threads = w->threads < active ? w->threads : active;
-#ifndef _OPENMP
-  threads = 1;
-#endif
+  const int threads = w->threads < active ? w->threads : active; /* at most */
   const size_t own = (MOST + 2) * plane; /* the layer's planes, and one to put aside */
   float *work = aligned_alloc(64, threads * own * sizeof(float));
   float **low = malloc(2 * threads * sizeof *low);
@@ -134,12 +131,12 @@ int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
 #pragma omp parallel num_threads(threads)
   {
 #ifdef _OPENMP
-    const int t = omp_get_thread_num();
+    const int t = omp_get_thread_num(), team = omp_get_num_threads();
 #else
-    const int t = 0;
+    const int t = 0, team = 1;
 #endif
-    const int from = w->begin + (int)((int64_t)active * t / threads);
-    const int to = w->begin + (int)((int64_t)active * (t + 1) / threads);
+    const int from = w->begin + (int)((int64_t)active * t / team);
+    const int to = w->begin + (int)((int64_t)active * (t + 1) / team);
     const unsigned int rounding = flush_to_zero();
     float *sum[MOST + 2];
     memset(work + t * own, 0, own * sizeof(float));
@@ -174,7 +171,7 @@ int wave_steps(Wave *w, int steps, const float *cosine, const float *sine) {
         step(w, w->first[from], 0, ny, mine);
         sum[MOST + 1] = mine;
       }
-      if (t == threads - 1 && to < w->layers) memset(sum[0], 0, plane * sizeof(float));
+      if (t == team - 1 && to < w->layers) memset(sum[0], 0, plane * sizeof(float));
 #pragma omp barrier
 #pragma omp single
       {

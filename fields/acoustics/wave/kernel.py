@@ -36,7 +36,7 @@ class _Wave(ctypes.Structure):
 
     _fields_ = (
         *((n, ctypes.c_int32) for n in (
-            "lateral", "elements", "rows", "layers", "pitch", "begin", "end", "threads",
+            "lateral", "elements", "rows", "layers", "pitch", "begin", "end", "threads", "lanes",
         )),
         *((n, ctypes.c_void_p) for n in (
             "order", "first", "slopes", "slopes_z", "stiffness_x", "stiffness_y", "stiffness_z",
@@ -112,6 +112,8 @@ class WaveKernel:
     ----------
     window
         Grid and materials.
+    width
+        Elements that are taken at a time: 4, 8 or 16, at most `lanes`, which is the default.
 
     Attributes
     ----------
@@ -121,9 +123,9 @@ class WaveKernel:
         Diagonals of M (1/(rho c'^2) integrated) and C, as nodes lie.
     """
 
-    def __init__(self, window: AcousticWindow) -> None:
+    def __init__(self, window: AcousticWindow, width: int | None = None) -> None:
         self.window = window
-        grid, width = window.grid, lanes()
+        grid, width = window.grid, width or lanes()
         self.packing = packing_of(window, width)
         self.mass, self.damping = diagonals(window, self.packing)
         self._arrays = tables(window, width)
@@ -135,7 +137,7 @@ class WaveKernel:
         now, then = aligned(shape), aligned(shape)
         self._wave = _Wave(
             lateral=grid.order, elements=elements, rows=rows, layers=layers,
-            pitch=self.packing.pitch, begin=0, end=layers, threads=threads(),
+            pitch=self.packing.pitch, begin=0, end=layers, threads=threads(), lanes=width,
             per_x=2.0 / hx, per_y=2.0 / hy, now=now.ctypes.data, then=then.ctypes.data,
             **{name: array.ctypes.data for name, array in self._arrays.items()},
         )  # fmt: skip

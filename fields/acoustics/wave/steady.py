@@ -25,6 +25,8 @@ RAMP = 8
 #: Periods over which the decay of the change is measured, and the least ratio that is believed: of
 #: slow waves along the rim four times the change of a period is still to come.
 DECAY, SLOWEST = 6, 0.75
+FINEST = 1e-5
+"""Least tolerance: single precision leaves changes of about 5e-7 a period for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +133,18 @@ def solve_pressure(
     Raises
     ------
     InputError
-        If the source is outside of the window or silent, ``steps`` is unstable, or the run does
-        not fit in memory.
+        If the source is outside of the window or silent, ``steps`` is unstable, ``tolerance`` is
+        below what single precision holds, or the run does not fit in memory.
     RuntimeError
         If the pressure is not steady after ``most_periods``, or grows without end.
     KeyboardInterrupt
         After Ctrl-C, at the end of the quarter of a period; it says what was reached.
     """
+    if not FINEST <= tolerance < 1.0:
+        raise InputError(
+            f"expected a tolerance of {FINEST:g} to 1, got {tolerance:g}: pressures are kept in "
+            "single precision"
+        )
     load = source_load(window, source)
     memory = check_memory(window)
     with stage(f"wave, {window.grid.size / 1e6:.1f} M nodes, {memory / 2**30:.2f} GiB: set-up"):
