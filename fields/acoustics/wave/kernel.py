@@ -58,7 +58,15 @@ class _Wave(ctypes.Structure):
 def _native() -> ctypes.CDLL:
     import rheobase.fields.acoustics.wave as room
 
-    found = library(room.__path__, "_wave.so")
+    # threads that wait sleep: spinning, they would slow each other down on a busy machine. OpenMP
+    # reads this when it is loaded.
+    told = "OMP_WAIT_POLICY" in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        found = library(room.__path__, "_wave.so")
+    finally:
+        if not told:
+            del os.environ["OMP_WAIT_POLICY"]
     found.wave_steps.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
     return found
 
