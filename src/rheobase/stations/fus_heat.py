@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-BEAM = 0.5  # of the largest intensity at the bone: the beam's area there
+BEAM = 10**-1.2  # of the largest intensity at the bone (-12 dB): the beam's area there
 WIDE = 1.5  # times the -6 dB width: the radius of the finer mesh around the axis
 
 
@@ -145,7 +145,7 @@ def safety(scene: Scene, heard: Heard, peaks: Any, warmed: Warmed | None) -> Saf
 
 
 def area_at_bone(scene: Scene, heard: Heard) -> float:
-    """Return the area where the beam meets the skull above half of its intensity there (m²)."""
+    """Return the area where the beam meets the skull, down to -12 dB of its largest intensity (m²)."""
     from rheobase.fields.acoustics.window.anatomy import Kind
 
     lattice, layers = heard.chosen.lattice, scene.material.layers
