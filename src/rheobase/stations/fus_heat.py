@@ -145,7 +145,7 @@ def safety(scene: Scene, heard: Heard, peaks: Any, warmed: Warmed | None) -> Saf
 
 
 def area_at_bone(scene: Scene, heard: Heard) -> float:
-    """Return the area where the beam meets the skull, down to -12 dB of its largest intensity (m²)."""
+    """Return the area of the beam where it meets the skull, down to -12 dB of its peak (m²)."""
     from rheobase.fields.acoustics.window.anatomy import Kind
 
     lattice, layers = heard.chosen.lattice, scene.material.layers
