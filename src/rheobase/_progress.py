@@ -11,6 +11,9 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+_live: list[Any] = []  # what draws now: the last one, those around it wait
 
 
 def _mode() -> str:
@@ -18,6 +21,28 @@ def _mode() -> str:
     if chosen in {"off", "plain", "live"}:
         return chosen
     return "live" if sys.stderr.isatty() else "off"
+
+
+def announce(text: str) -> None:
+    """Say a line before long work, in a log too; ``RHEOBASE_PROGRESS=off`` keeps it back."""
+    if os.environ.get("RHEOBASE_PROGRESS") != "off":
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def _alone(display: Any) -> Iterator[None]:
+    """Let one display draw: two at once would overwrite each other's line."""
+    if _live:
+        _live[-1].stop()
+    _live.append(display)
+    display.start()
+    try:
+        yield
+    finally:
+        display.stop()
+        _live.remove(display)
+        if _live:
+            _live[-1].start()
 
 
 @contextmanager
@@ -28,7 +53,7 @@ def stage(text: str) -> Iterator[None]:
     if mode == "live":
         from rich.console import Console
 
-        with Console(stderr=True).status(f"{text} …"):
+        with _alone(Console(stderr=True).status(f"{text} …")):
             yield
     else:
         yield
@@ -42,8 +67,8 @@ def track[T](items: Iterable[T], text: str, *, total: int | None = None) -> Iter
         yield from items
         return
     from rich.console import Console
-    from rich.progress import track as bar
+    from rich.progress import Progress
 
-    yield from bar(
-        items, description=text, total=total, console=Console(stderr=True), transient=True
-    )
+    bar = Progress(console=Console(stderr=True), transient=True)
+    with _alone(bar):
+        yield from bar.track(items, total=total, description=text)
