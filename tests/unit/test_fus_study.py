@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
+from rheobase.fields.acoustics.media import WATER
+from rheobase.fields.acoustics.transducers.transducer import bowl, disc
 from rheobase.fus import run_fus
 from rheobase.pipeline import Result
 from rheobase.stations import fus_sound
@@ -88,7 +90,7 @@ def record(folder: Path) -> dict[str, Any]:
 def test_focus(result: Result, folder: Path) -> None:
     assert all(f.is_file() for f in result.files)
     water, steered, corrected = record(folder)["sound"]["foci"]
-    assert water["peak_Pa"] == pytest.approx(400e3, rel=1e-2)  # as asked for, steered to the target
+    assert water["peak_Pa"] == pytest.approx(400e3, rel=1e-6)  # as asked for, steered to the target
     assert steered["peak_Pa"] < water["peak_Pa"]
     # equal amplitudes of the elements: no phases make more than the conjugate ones
     assert corrected["at_target_Pa"] > steered["at_target_Pa"]
@@ -140,6 +142,25 @@ def test_cells(result: Result, folder: Path) -> None:
     near = 1e-3 * THRESHOLDS["RS"] * focus["peak_Pa"] / focus["at_target_Pa"]
     assert float(rows["RS"][7]) == pytest.approx(near, rel=0.3)
     assert (folder / "out" / "recruitment_target.nc").is_file()
+
+
+def test_peak_in_water_is_the_transducers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target far behind the focus does not make the drive stronger."""
+    monkeypatch.setattr(fus_sound, "REACH", (1.0, 4.0))
+    R, a = 0.063, 0.032
+    one = bowl(curvature_radius=R, aperture=2 * a, frequency=1e6)
+    ones, k = np.ones(1, np.complex128), 2 * np.pi * 1e6 / WATER.sound_speed
+    # O'Neil on the axis of a bowl, doi:10.1121/1.1906542
+    z = np.linspace(0.05, 0.08, 30_001)
+    z = z[np.abs(z - R) > 1e-5]
+    h = R - np.sqrt(R**2 - a**2)
+    wide = np.hypot(z - h, a)
+    peak = 2 * WATER.impedance * np.abs(np.sin(0.5 * k * (wide - z)) / (1 - z / R)).max()
+    found = fus_sound.in_water(one, ones, np.array([0.0, 0.0, 0.1]))
+    assert fus_sound.water_peak(found) == pytest.approx(peak, rel=5e-3)
+    assert found.z[-1] > 0.1
+    flat = fus_sound.in_water(disc(diameter=0.02, frequency=5e5), ones, np.array([0, 0, 0.04]))
+    assert fus_sound.water_peak(flat) == pytest.approx(2 * WATER.impedance, rel=1e-3)
 
 
 def test_what_cannot_be_there() -> None:

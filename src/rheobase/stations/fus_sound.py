@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._errors import InputError
 from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
 from rheobase._progress import stage
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from rheobase.fields.acoustics.steering import Conjugation
     from rheobase.fields.acoustics.transducers.source import Source
+    from rheobase.fields.acoustics.transducers.transducer import Transducer
     from rheobase.fields.acoustics.wave.field import PressureField
     from rheobase.stations.fus_scene import Scene
     from rheobase.tables.fus import UltrasoundStudy
@@ -26,8 +28,10 @@ Complexes = NDArray[np.complex128]
 FLOW = 1e-6  # m³/s, of the point source at the target
 PLAIN, STEERED, CORRECTED = "all in phase", "steered through water", "corrected for the skull"
 PER_WAVELENGTH = 5.0  # of the lattice that the focus is looked for on
-REACH = (5.0, 14.0)  # wavelengths around the target, lateral and axial, in water
+REACH = (5.0, 14.0)  # wavelengths around target and focus, lateral and axial, in water
 IN_WATER = 4.0  # points a wavelength there
+ON_AXIS = 8.0  # points a wavelength of the axis, on which the transducer's own focus is found
+AS_HIGH = 0.99  # of equal peaks on the axis (those of a flat disc) the farthest counts
 INNER = 1e-3  # of the window, next to its rim: outside of the lattice
 NEAR = 12.0  # points a wavelength of a source within the window
 
@@ -90,7 +94,7 @@ class Heard:
     velocity
         Of the elements (m/s).
     water
-        In water alone, around the target; elements steered if they are.
+        In water alone, around target and focus; elements steered if they are.
     sounds
         Through the head, in the order of the comparison; the last one is the study's.
     missed
@@ -128,8 +132,8 @@ def sound_station(study: UltrasoundStudy, scene: Scene) -> Heard:
     plain = np.ones(n, np.complex128)
     steered = plain if n == 1 else focus_at(scene.transducer, scene.target_in_beam)
     first = plain if study.correction == "none" else steered
-    unit = _water(scene, first)
-    velocity = study.drive.velocity(WATER.impedance, float(np.abs(unit.pressure).max()))
+    unit = in_water(scene.transducer, first, scene.target_in_beam)
+    velocity = study.drive.velocity(WATER.impedance, water_peak(unit))
     drives = {PLAIN if study.correction == "none" else STEERED: first}
     conjugation = None
     if study.correction == "conjugation":
@@ -157,24 +161,70 @@ def line(low: float, high: float, step: float) -> Floats:
     return np.linspace(low, high, max(3, int(np.ceil((high - low) / step)) + 1))
 
 
-def _water(scene: Scene, drive: Complexes) -> Lattice:
-    """Return the pressure of a drive (1 m/s) in water around the target, without window or head."""
+def in_water(transducer: Transducer, drive: Complexes, target: Floats) -> Lattice:
+    """Return the pressure of a drive in water alone, around the target and its own focus.
+
+    Parameters
+    ----------
+    transducer
+        With its beam along z.
+    drive
+        Velocity of the elements (m/s).
+    target
+        In the beam frame (m).
+    """
     from rheobase.fields.acoustics.media import WATER
     from rheobase.fields.acoustics.rayleigh import pressure
 
-    wave = WATER.wavelength(scene.frequency)
-    source = scene.transducer.source(velocity=drive)
-    first = float(source.points[:, 2].max()) + wave
-    lines = []
-    for axis, at in enumerate(scene.target_in_beam):
-        reach = REACH[axis == 2] * wave
-        low = max(at - reach, first) if axis == 2 else at - reach
-        lines.append(line(low, at + reach, wave / IN_WATER))
-    mesh = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
+    wave = WATER.wavelength(transducer.frequency)
+    source = transducer.source(velocity=drive)
+    low, high = (target - wave * np.array(REACH)[[0, 0, 1]] * side for side in (1, -1))
     with stage("beam in water"):
-        P = pressure(source, mesh.reshape(-1, 3), frequency=scene.frequency, fluid=WATER)
-    x, y, z = lines
+        focus = _own_focus(transducer, source, target)
+        low[2] = min(low[2], focus - REACH[1] * wave)
+        low[2] = max(low[2], float(source.points[:, 2].max()) + wave)
+        high[2] = max(high[2], focus + REACH[1] * wave)
+        x, y, z = (line(a, b, wave / IN_WATER) for a, b in zip(low, high, strict=True))
+        mesh = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
+        P = pressure(source, mesh.reshape(-1, 3), frequency=transducer.frequency, fluid=WATER)
     return Lattice(x=x, y=y, z=z, pressure=P.reshape(mesh.shape[:-1]))
+
+
+def _own_focus(transducer: Transducer, source: Source, target: Floats) -> float:
+    """Return where the pressure on the axis is largest in water (m).
+
+    From the surface to twice the focal length, or the end of a flat source's near field: a² over
+    the wavelength.
+    """
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.rayleigh import pressure
+
+    wave = WATER.wavelength(transducer.frequency)
+    near_field = 0.25 * transducer.aperture**2 / wave
+    far = max(2.0 * min(transducer.curvature_radius, near_field), float(target[2]))
+    z = line(float(source.points[:, 2].min()) + wave, far, wave / ON_AXIS)
+    on_axis = np.stack([np.full_like(z, target[0]), np.full_like(z, target[1]), z], axis=-1)
+    A = np.abs(pressure(source, on_axis, frequency=transducer.frequency, fluid=WATER))
+    inner = 1 + np.flatnonzero((A[1:-1] >= A[:-2]) & (A[1:-1] >= A[2:]))
+    tops = inner[A[inner] >= AS_HIGH * A.max()]
+    return float(z[tops[-1] if len(tops) else A.argmax()])
+
+
+def water_peak(lattice: Lattice) -> float:
+    """Return the largest pressure in water (Pa), between the points of its lattice.
+
+    Raises
+    ------
+    InputError
+        If it lies on a side of the lattice.
+    """
+    from rheobase.fields.acoustics.focus import focus_metrics
+
+    try:
+        found = focus_metrics(lattice.x, lattice.y, lattice.z, lattice.pressure, allow_cut=True)
+    except InputError as error:
+        raise InputError(f"{error}, in water: placement.distance_mm, transducer") from error
+    return found.peak
 
 
 def incident(scene: Scene, drive: Complexes) -> tuple[Source, float]:
