@@ -211,12 +211,12 @@ def _grid(
     )
     last = len(wavelengths) - 1
     region = np.concatenate([np.zeros(rim, np.intp), layers.region, np.full(rim, last, np.intp)])
-    allowed = phase_error(order, order / per_wavelength) * per_wavelength / order
-    thickest = np.diff(faces, axis=0).max(axis=(1, 2))
-    orders = [
-        max(2, layer_order(t / wavelengths[r], allowed, order))
-        for t, r in zip(thickest, region, strict=True)
-    ]
+    # a region may add as much error of phase as the whole way: thin bone need not be of high order
+    turns = np.diff(faces, axis=0).max(axis=(1, 2)) / wavelengths[region]
+    way = np.bincount(region, turns)
+    error = phase_error(order, order / per_wavelength) * per_wavelength / order
+    allowed = error * way.sum() / way
+    orders = [max(2, layer_order(t, allowed[r], order)) for t, r in zip(turns, region, strict=True)]
     return ColumnGrid(
         x=x, y=y, order=order, faces=faces, orders=np.array(orders, np.int32), region=region
     )
