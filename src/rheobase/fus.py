@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rheobase._progress import announce
 from rheobase.pipeline import Result, finish, open_book
 from rheobase.stations.fus import fus_station
-from rheobase.stations.fus_inputs import Estimate, estimate, open_sound
+from rheobase.stations.fus_inputs import Estimate, check_estimate, estimate, open_sound
 from rheobase.stations.head import head_station
 from rheobase.tables.fus import UltrasoundStudy
 
@@ -17,9 +18,12 @@ def check_study(study: UltrasoundStudy) -> Estimate:
     Raises
     ------
     InputError
-        If a file is missing or damaged, a name is unknown, or numbers cannot go together.
+        If a file is missing or damaged, a name is unknown, numbers cannot go together, or the waves
+        will not fit in memory.
     """
-    return estimate(study, open_sound(study))
+    found = estimate(study, open_sound(study))
+    check_estimate(found)
+    return found
 
 
 def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
@@ -39,10 +43,14 @@ def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
     Raises
     ------
     InputError
-        If a name in the study is unknown or a file damaged, before the head is built; if
-        transducer, target and window do not fit the head or the memory, before anything is solved.
+        If a name in the study is unknown, a file damaged or the memory too small, before the head
+        is built; if transducer, target and window do not fit the head or the memory, before
+        anything is solved.
     """
     inputs = open_sound(study)
+    expected = estimate(study, inputs)
+    check_estimate(expected)
+    announce(str(expected))
     book = open_book(text, out)
     head = None if study.head is None else head_station(study.head, book)
     fus_station(study, inputs, head, book)

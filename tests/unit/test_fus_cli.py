@@ -14,7 +14,7 @@ from rheobase.__main__ import main
 from rheobase._errors import InputError
 from rheobase.config import read_toml, shipped_studies
 from rheobase.fields.acoustics.media import WATER
-from rheobase.fus import check_study
+from rheobase.fus import check_study, run_fus
 from rheobase.stations.fus_quick import layers_of
 from rheobase.tables.fus import UltrasoundStudy
 from rheobase.tables.parse import parse_table
@@ -81,6 +81,7 @@ def main_with(arguments: list[str]) -> int:
         (changed(sonication={"pulse_ms": 20, "prf_Hz": 5}), "for how long do pulses repeat"),
         (changed(window={"per_wavelength": 3}), "nodes a wavelength for elements of order"),
         (changed(window={"depth_mm": [50, 20]}), "from a smaller depth to a larger one"),
+        (changed(window={"half_width_mm": 0.5}), "at least a wavelength in water"),
         (changed(correction="conjugation"), "needs elements with phases of their own"),
         (changed(neurons={"cells": ["RSX"]}), "unknown point neuron 'RSX'"),
         (changed(neurons={"types": ["L1_vip"]}), "cell type with a point neuron"),
@@ -113,6 +114,22 @@ def test_what_it_will_take() -> None:
     assert check(three | {"correction": "conjugation"}).seconds == pytest.approx(
         3 * check(three).seconds
     )
+
+
+def test_what_does_not_fit_in_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rheobase.stations.fus_inputs.free_memory", lambda: 1e6)
+    study = parse_table(UltrasoundStudy, STUDY, where="s.toml", folder=None)
+    monkeypatch.setattr("rheobase.fus.head_station", None)  # not reached
+    for refused in (check_study, lambda s: run_fus(s, text="", out=tmp_path / "out")):
+        with pytest.raises(InputError, match="memory are free: take a smaller window"):
+            refused(study)
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr("rheobase.stations.fus_inputs.free_memory", lambda: 1e15)
+    with pytest.raises(TypeError):  # the head, after the estimate was told
+        run_fus(study, text="", out=tmp_path / "out")
+    assert "M nodes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", shipped_studies("data/fus"))

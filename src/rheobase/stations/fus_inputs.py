@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, pi
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError, check_option, check_positive
+from rheobase._memory import free_memory
 from rheobase.stations.head import check_head
 from rheobase.tables.fus_device import check_positions, check_steerable
 
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
     from rheobase.fields.acoustics.transducers.transducer import Transducer
     from rheobase.tables.fus import UltrasoundStudy
 
-#: What a rough estimate takes: fastest sound (m/s), updates of a node a second and core, bytes a
-#: node, and how often the sound crosses the window before it is steady.
-FASTEST, UPDATES, BYTES, CROSSINGS = 2850.0, 150e6, 60, 2.5
+#: What a rough estimate takes: updates of a node a second and core, bytes a node (72 to 75 by
+#: `rheobase.fields.acoustics.wave.kernel.memory_needed`), and steps a period. Elements of bone,
+#: thinner than elsewhere, set the steps: 64 for a skull of 2 mm at 250 kHz, fewer where it is thick
+#: against the wave.
+UPDATES, BYTES, STEPS = 150e6, 75, 64
+#: Of the way through the window, and periods beside it, until the sound is steady.
+CROSSINGS, SETTLING = 1.2, 8
+LAYERED = 1.25  # times the nodes of a box without layers: faces that follow scalp and skull
 RIM = 3  # elements beside the window
+DEEPEST = 0.1  # m, of a target under the scalp, where the study does not tell the window's depth
+NARROWEST = 1.0  # wavelengths, of half a window that is given
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -80,6 +88,12 @@ def open_sound(study: UltrasoundStudy) -> SoundInputs:
     check_steerable(transducer, study.correction)
     f = transducer.frequency
     check_resolution(*_resolution(study), f, WATER.wavelength(f))
+    narrowest = NARROWEST * WATER.wavelength(f)
+    if min(study.window.half_width or (narrowest,)) < narrowest:
+        raise InputError(
+            f"expected half a window of at least a wavelength in water, {1e3 * narrowest:.3g} mm, "
+            f"got {1e3 * min(study.window.half_width or ()):.3g} mm: window.half_width_mm"
+        )
     _check_cells(study)
     return SoundInputs(transducer=transducer, sonication=study.sonication.make(f), files=files)
 
@@ -153,34 +167,62 @@ def _time(seconds: float) -> str:
 def estimate(study: UltrasoundStudy, inputs: SoundInputs) -> Estimate:
     """Return what the waves will take, without the head: depths that it sets are taken as longest.
 
-    The fewest time steps a period follow the largest element and the fastest bone; the march ends
-    when sound has crossed the window a few times.
+    Raises
+    ------
+    InputError
+        If a flat transducer has no distance to the target.
     """
-    from rheobase.fields.acoustics.media import WATER
-    from rheobase.fields.acoustics.wave.kernel import threads
     from rheobase.stations.fus_scene import beam_half_width, focal_distance
 
     window, transducer = study.window, inputs.transducer
     distance = focal_distance(study, transducer)
+    low, high = window.depth_mm or (0.0, 1e3 * distance + window.beyond_mm)
+    if window.depth_mm is None:
+        low = max(low, 1e3 * (distance - DEEPEST))
+    ahead = distance - 1e-3 * low
+    half = window.half_width or (beam_half_width(transducer, distance, ahead),) * 2
+    return estimate_box(study, transducer, (2 * half[0], 2 * half[1], 1e-3 * (high - low)))
+
+
+def estimate_box(
+    study: UltrasoundStudy, transducer: Transducer, box: tuple[float, float, float]
+) -> Estimate:
+    """Return what the waves will take in a box with sides (m)."""
+    from rheobase.fields.acoustics.media import WATER
+    from rheobase.fields.acoustics.wave.kernel import threads
+
     wave = WATER.wavelength(transducer.frequency)
-    half = window.half_width or (beam_half_width(transducer, distance, distance),) * 2
-    depth = window.depth_mm or (0.0, 1e3 * distance + window.beyond_mm)
-    box = (2 * half[0], 2 * half[1], 1e-3 * (depth[1] - depth[0]))
     order, per_wavelength = _resolution(study)
     rim = 2 * RIM * order / per_wavelength * wave
-    nodes = 1.0
+    nodes = LAYERED
     for side in box:
         nodes *= (side + rim) / wave * per_wavelength + 1
-    steps = max(12.0, 2 * pi * FASTEST / WATER.sound_speed * per_wavelength / 4)
-    periods = CROSSINGS * sum(s**2 for s in box) ** 0.5 / wave
+    periods = CROSSINGS * box[2] / wave + SETTLING
     solutions = {"none": 1, "geometric": 1, "conjugation": 3}[study.correction]
     return Estimate(
         box=box,
         nodes=round(nodes),
         bytes=round(nodes * BYTES),
         solutions=solutions,
-        seconds=solutions * nodes * steps * periods / (UPDATES * threads()),
+        seconds=solutions * nodes * STEPS * periods / (UPDATES * threads()),
     )
+
+
+def check_estimate(found: Estimate) -> None:
+    """Refuse a window that will not fit in memory.
+
+    Raises
+    ------
+    InputError
+        With the estimate and what to change.
+    """
+    free = free_memory()
+    if found.bytes > free:
+        raise InputError(
+            f"{found}, and {free / 2**30:.2g} GiB of memory are free: take a smaller window "
+            "(window.half_width_mm, window.depth_mm), a lower frequency or fewer "
+            "window.per_wavelength"
+        )
 
 
 def positive(value: float, option: str) -> float:
