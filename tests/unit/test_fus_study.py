@@ -14,7 +14,7 @@ from rheobase.fields.acoustics.transducers.transducer import bowl, disc
 from rheobase.fus import run_fus
 from rheobase.pipeline import Result
 from rheobase.stations import fus_sound
-from rheobase.stations.fus_inputs import open_sound
+from rheobase.stations.fus_inputs import CROSSINGS, SETTLING, STEPS, estimate, open_sound
 from rheobase.stations.fus_scene import Scene, scene_station
 from rheobase.stations.head import open_head
 from rheobase.tables.fus import UltrasoundStudy
@@ -97,6 +97,16 @@ def test_focus(result: Result, folder: Path) -> None:
     assert np.hypot(*corrected["peak_at_beam_mm"][:2]) < 3  # half a wavelength beside the axis
 
 
+def test_estimate_is_near_what_it_took(result: Result, folder: Path) -> None:
+    march = record(folder)["sound"]["marches"][fus_sound.CORRECTED]
+    study = parsed(STUDY)
+    told = estimate(study, open_sound(study))
+    assert 0.7 < told.nodes / march["nodes"] < 1.5
+    assert 0.7 < told.bytes / march["memory"] < 1.5
+    periods = CROSSINGS * told.box[2] * 250e3 / WATER.sound_speed + SETTLING
+    assert 0.5 < STEPS * periods / (march["steps_per_period"] * march["periods"]) < 2
+
+
 def test_reciprocity(result: Result, folder: Path, scene: Scene) -> None:
     """What a point source at the target says of the elements is what these do there."""
     with pytest.MonkeyPatch.context() as patch:
@@ -170,6 +180,14 @@ def test_what_cannot_be_there() -> None:
         ({"placement": {"direction": [0, 0, -1], "distance_mm": 12}}, "stands in the head"),
         ({"window": {"half_width_mm": 10, "depth_mm": [16, 38]}}, "start outside the head"),
         ({"window": {"half_width_mm": 10, "depth_mm": [7, 15]}}, "target inside the window"),
+        ({"target": {"centre_mm": [0, 0, 18]}}, "target behind the skull"),
+        (
+            {
+                "target": {"centre_mm": [0, 0, 14]},
+                "window": {"half_width_mm": 9, "beyond_mm": 0.5},
+            },
+            "the window ends in the skull",
+        ),
     ):
         study = parsed(STUDY | change)
         with pytest.raises(InputError) as error:

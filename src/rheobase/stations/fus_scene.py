@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase.stations.fus_inputs import check_estimate, estimate_box
 from rheobase.tables.base import metres
 from rheobase.tables.target import known_targets
 
@@ -31,6 +32,7 @@ AHEAD = 2.0  # wavelengths of water between the window's first face and the scal
 APART, NEAREST = 1.05, 0.5  # wavelengths from the source's rim, and least ones from the scalp
 BESIDE = 2.0  # wavelengths beside the beam's cone
 NARROWEST = 8.0  # wavelengths, of half a window
+BEHIND = 1e-3  # m of brain, at least, between the skull and the window's end
 RAYS = 41  # along each side, to find where the scalp begins
 
 
@@ -149,6 +151,7 @@ def scene_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None
     transducer = _placed(study, inputs.transducer, head, source, target)
     at = (target - transducer.frame[:3, 3]) @ transducer.frame[:3, :3]
     half, depth = _box(study, transducer, source, float(at[2]))
+    check_estimate(estimate_box(study, transducer, (2 * half[0], 2 * half[1], depth[1] - depth[0])))
     with stage("layers of the head along the beam"):
         material = beam_window(
             source,
@@ -161,6 +164,7 @@ def scene_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None
             smoothing=_metres(study.skull.smoothing_mm),
             least=_metres(study.skull.least_mm),
         )
+    _check_behind(material, at)
     with stage("grid"):
         window = head_window(
             material,
@@ -176,6 +180,38 @@ def scene_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None
         window=window,
         sonication=inputs.sonication,
     )
+
+
+def _check_behind(material: WindowMaterial, target: Floats) -> None:
+    """Refuse a target ahead of the skull's inner face, and a window that ends in the skull.
+
+    Raises
+    ------
+    InputError
+        Saying how far behind the target or the end of the window must be.
+    """
+    from rheobase.fields.acoustics.window.anatomy import Kind
+
+    bones = [i for i, kind in enumerate(material.kinds) if kind >= Kind.COMPACT]
+    if not bones:
+        return
+    inner = material.layers.surfaces[bones[-1]]
+    short = 1e3 * (float(inner(target[0], target[1])) - target[2])
+    if short >= 0:
+        raise InputError(
+            f"expected a target behind the skull, it lies {short:.3g} mm ahead of the inner face: "
+            "target, placement"
+        )
+    x, y = (np.linspace(-h, h, RAYS) for h in material.half_width)
+    deepest = float(np.max(inner(x[:, None], y[None])))
+    if material.depth[1] <= deepest + BEHIND:
+        least = np.ceil(1e3 * (deepest + BEHIND)) + 1
+        raise InputError(
+            f"the window ends in the skull, whose inner face reaches {1e3 * deepest:.1f} mm in a "
+            f"window that ends at {1e3 * material.depth[1]:.1f} mm: end window.depth_mm at "
+            f"{least:g} or later, set window.beyond_mm to at least "
+            f"{np.ceil(least - 1e3 * target[2]):g}, or take a smaller window.half_width_mm"
+        )
 
 
 def _metres(mm: float | None) -> float | None:

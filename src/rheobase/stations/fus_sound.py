@@ -33,6 +33,7 @@ IN_WATER = 4.0  # points a wavelength there
 ON_AXIS = 8.0  # points a wavelength of the axis, on which the transducer's own focus is found
 AS_HIGH = 0.99  # of equal peaks on the axis (those of a flat disc) the farthest counts
 INNER = 1e-3  # of the window, next to its rim: outside of the lattice
+MOST_MISSED = 0.5  # of the beam's power, beside the window
 NEAR = 12.0  # points a wavelength of a source within the window
 
 
@@ -142,6 +143,11 @@ def sound_station(study: UltrasoundStudy, scene: Scene) -> Heard:
     sounds, missed = [], 0.0
     for name, drive in drives.items():
         source, missed = incident(scene, drive)
+        if missed > MOST_MISSED:
+            raise InputError(
+                f"expected a window that holds most of the beam, {missed:.0%} of its power in "
+                "water goes by outside: set a larger window.half_width_mm"
+            )
         field = solved(scene, source, f"pressure, {name}")
         field = replace(field, phasor=field.phasor * np.float32(velocity))
         sounds.append(
