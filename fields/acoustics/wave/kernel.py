@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,6 +70,11 @@ def _native() -> ctypes.CDLL:
             del os.environ["OMP_WAIT_POLICY"]
     found.wave_steps.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
     return found
+
+
+def build() -> bytes:
+    """Return the compiled kernel itself, for keys of what it made."""
+    return Path(_native()._name).read_bytes()
 
 
 def lanes() -> int:

@@ -307,6 +307,8 @@ def _save(path: Path, field: PressureField) -> None:
 
 def _cache_path(scene: Scene, source: Source) -> Path:
     """Return where a field is kept: by all that it is made of."""
+    from rheobase.fields.acoustics.wave.kernel import build
+
     window = scene.window
     grid, materials = window.grid, window.materials
     parts: list[Any] = [window.frequency, grid.order, grid.orders.tolist()]
@@ -314,7 +316,7 @@ def _cache_path(scene: Scene, source: Source) -> Path:
     arrays += [getattr(materials, k) for k in ("sound_speed", "density", "loss", "at", "nodal")]
     arrays += [source.points, source.velocity, source.area]
     parts += [np.ascontiguousarray(a).tobytes() for a in arrays]
-    key = content_key(package_key("rheobase.fields.acoustics"), *parts)
+    key = content_key(package_key("rheobase.fields.acoustics"), build(), *parts)
     name = "tomogram" if scene.head is None else scene.head.name
     return cache_dir() / "sound" / f"{name}-{key}.npz"
 
