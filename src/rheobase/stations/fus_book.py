@@ -14,6 +14,7 @@ from rheobase.stations.dbs_book import write_record
 from rheobase.stations.fus_focus import focus_table
 from rheobase.stations.fus_heat import heat_table, place, safety_rows
 from rheobase.stations.fus_pictures import axis_picture, beam_picture, head_picture, heat_picture
+from rheobase.tables.target import known_targets
 
 if TYPE_CHECKING:
     from rheobase.fields.acoustics.safety import SafetyTable
@@ -68,6 +69,9 @@ def write_scene(study: UltrasoundStudy, scene: Scene, book: Book) -> None:
     book.notes.extend([*one.notes, *scene.material.notes, *scene.window.notes])
     if one.status:
         book.notes.append(f"{one.name}: {one.status} ({one.reference})")
+    known = known_targets().get(study.target.name or "")
+    if known is not None and known["status"]:
+        book.notes.append(f"target {study.target.name}: {known['status']} ({known['source']})")
     book.details["window"] = report.as_dict() | {
         "half_width_m": list(scene.material.half_width),
         "depth_m": list(scene.material.depth),
@@ -172,6 +176,10 @@ def write_safety(table: SafetyTable, book: Book) -> None:
         )
     )
     book.notes.extend(table.notes)
+    book.notes.append(
+        "TIC takes the beam's area where it meets the bone, down to -12 dB of its peak there: a "
+        "choice of this program, the standard's area could not be read"
+    )
     book.details["safety"] = table.as_dict()
 
 
