@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.fields.acoustics.media import WATER
+from rheobase.fields.acoustics.media import WATER, fluid_of
 from rheobase.fields.acoustics.transducers.transducer import bowl, disc
 from rheobase.fus import run_fus
 from rheobase.pipeline import Result
@@ -18,6 +18,7 @@ from rheobase.stations.fus_inputs import CROSSINGS, SETTLING, STEPS, estimate, o
 from rheobase.stations.fus_scene import Scene, scene_station
 from rheobase.stations.head import open_head
 from rheobase.tables.fus import UltrasoundStudy
+from rheobase.tables.fus_device import DriveTable
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
 
@@ -142,6 +143,63 @@ def test_heat_and_levels(result: Result, folder: Path, scene: Scene) -> None:
     peak = record(folder)["sound"]["foci"][2]["peak_Pa"]
     index = 1e-6 * peak / np.sqrt(0.25)
     assert rows["MItc", "grey_matter"]["value"] == pytest.approx(index, rel=0.05)
+
+
+def test_focus_in_numbers(result: Result, folder: Path, scene: Scene) -> None:
+    brain = fluid_of("grey_matter")
+    water, *behind = record(folder)["sound"]["foci"]
+    for focus, fluid in ((water, WATER), *((f, brain) for f in behind)):
+        told = focus["peak_Pa"] ** 2 / (2 * fluid.density * fluid.sound_speed)
+        assert focus["intensity_W_per_m2"] == pytest.approx(told, rel=1e-6)
+    for focus in behind:
+        assert focus["transmission"] == pytest.approx(focus["peak_Pa"] / water["peak_Pa"])
+    focus = json.loads((folder / "out" / "summary.json").read_text("utf-8"))["foci"][2]
+    in_beam = np.append(focus["peak_at_beam_mm"], 1e3)
+    peak = 1e-3 * np.array(focus["peak_at_head_mm"])
+    assert 1e3 * peak == pytest.approx((scene.frame @ in_beam)[:3])
+    P, W = (nib.load(folder / "out" / f"{k}.nii.gz") for k in ("pressure", "intensity"))
+    for at, amplitude in ((scene.target, focus["at_target_Pa"]), (peak, focus["peak_Pa"])):
+        i, j, k = np.rint((np.linalg.inv(P.affine) @ [*(1e3 * at), 1.0])[:3]).astype(int)
+        assert P.dataobj[i, j, k] == pytest.approx(amplitude, rel=0.15)
+        told = P.dataobj[i, j, k] ** 2 / (2 * brain.density * brain.sound_speed)
+        assert W.dataobj[i, j, k] == pytest.approx(told, rel=1e-4)
+
+
+def test_power_of_the_corrected_sound(result: Result, folder: Path, scene: Scene) -> None:
+    """Heat and thermal index, from the field that the cache kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RHEOBASE_CACHE", str(folder / "cache"))
+        patch.setattr("rheobase.fields.acoustics.wave.steady.solve_pressure", None)
+        drive = fus_sound.conjugate(scene).drive()
+        field = fus_sound.solved(scene, fus_sound.incident(scene, drive)[0], "")
+    u = record(folder)["sound"]["element_velocity_m_per_s"]
+    duty, train = 0.1, 4.0
+    heat = field.heat_nodes()[1].sum() * u**2
+    assert record(folder)["heat"]["energy_J"]["deposited"] == pytest.approx(
+        heat * duty * train, rel=0.05
+    )
+    # mW through elements of 3.2 mm, over 40 mW a cm of the diameter of the beam at the bone
+    power = 24 * np.pi * 1.6e-3**2 * 0.5 * WATER.impedance * u**2 * duty
+    n = 201
+    half = scene.material.half_width
+    x, y = (np.linspace(-0.999 * h, 0.999 * h, n) for h in half)
+    X, Y = np.meshgrid(x, y, indexing="ij")
+    Z = scene.material.layers.surfaces[1](X, Y)
+    strength = np.abs(field.sample(np.stack([X, Y, Z], axis=-1).reshape(-1, 3))) ** 2
+    area = 4 * half[0] * half[1] * np.mean(strength > 10**-1.2 * strength.max())
+    index = 1e3 * power / (40 * 100 * np.sqrt(4 * area / np.pi))
+    rows = {r["quantity"]: r["value"] for r in record(folder)["safety"]["rows"]}
+    assert rows["TIC"] == pytest.approx(index, rel=0.02)
+
+
+def test_drive() -> None:
+    def velocity(**given: float) -> float:
+        return DriveTable(**given).velocity(1.5e6, 2e6)
+
+    u = velocity(surface_intensity_W_per_cm2=1.0)
+    assert 0.5 * 1.5e6 * u**2 == pytest.approx(1e4)
+    assert 1.5e6 * velocity(source_pressure_kPa=60) == pytest.approx(60e3)
+    assert 2e6 * velocity(free_field_peak_kPa=400) == pytest.approx(400e3)
 
 
 def test_cells(result: Result, folder: Path) -> None:
