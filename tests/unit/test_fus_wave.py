@@ -204,7 +204,7 @@ def test_ctrl_c_stops_between_quarters(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernel_module.WaveKernel, "steps", interrupted)
     with pytest.raises(KeyboardInterrupt, match=r"stopped after \d+ periods"):
-        solve_pressure(plate(), point(0.0, 0.0, 0.0), tolerance=1e-12)
+        solve_pressure(plate(), point(0.0, 0.0, 0.0), tolerance=1e-5)
 
 
 def test_memory_told_is_memory_taken() -> None:
