@@ -157,6 +157,8 @@ def test_focus_in_numbers(result: Result, folder: Path, scene: Scene) -> None:
     in_beam = np.append(focus["peak_at_beam_mm"], 1e3)
     peak = 1e-3 * np.array(focus["peak_at_head_mm"])
     assert 1e3 * peak == pytest.approx((scene.frame @ in_beam)[:3])
+    P: Any
+    W: Any
     P, W = (nib.load(folder / "out" / f"{k}.nii.gz") for k in ("pressure", "intensity"))
     for at, amplitude in ((scene.target, focus["at_target_Pa"]), (peak, focus["peak_Pa"])):
         i, j, k = np.rint((np.linalg.inv(P.affine) @ [*(1e3 * at), 1.0])[:3]).astype(int)
