@@ -177,9 +177,8 @@ def test_power_of_the_corrected_sound(result: Result, folder: Path, scene: Scene
     u = record(folder)["sound"]["element_velocity_m_per_s"]
     duty, train = 0.1, 4.0
     heat = field.heat_nodes()[1].sum() * u**2
-    assert record(folder)["heat"]["energy_J"]["deposited"] == pytest.approx(
-        heat * duty * train, rel=0.05
-    )
+    told = record(folder)["heat"]["energy_J"]["deposited"] / (heat * duty * train)
+    assert 0.97 < told <= 1.0  # a little lies beside the mesh; 1.02 of the uncorrected sound
     # mW through elements of 3.2 mm, over 40 mW a cm of the diameter of the beam at the bone
     power = 24 * np.pi * 1.6e-3**2 * 0.5 * WATER.impedance * u**2 * duty
     n = 201
