@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ["meshes", "fields", "neurons", "validation"]  # each may import only those before it
-BASE = {"_errors", "_files", "_memory", "_progress", "_threads"}  # root modules that every layer may import
+# root modules that every layer may import
+BASE = {"_errors", "_files", "_memory", "_progress", "_threads"}
 
 
 def imported(path: Path) -> set[str]:
