@@ -33,8 +33,11 @@ class Slope:
         height: NDArray[np.float64] = self.z + 0.05 * (np.asarray(x) + np.asarray(y))
         return height
 
-    def gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-        raise NotImplementedError
+    def gradient(
+        self, x: ArrayLike, y: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        even = np.full(np.broadcast_shapes(np.shape(x), np.shape(y)), 0.05)
+        return even, even
 
 
 def kernel_of(order: int, millions: float, sloped: bool) -> WaveKernel:
@@ -42,7 +45,7 @@ def kernel_of(order: int, millions: float, sloped: bool) -> WaveKernel:
     size = order / (1.25 * order) * 3e-3
     count = lanes() * max(1, round((millions * 1e6) ** (1 / 3) / order / lanes())) - 3
     half = 0.5 * count * size
-    surfaces: list[Surface] = [Slope(0.2 * 2 * half), Slope(0.8 * 2 * half)] if sloped else []  # type: ignore[list-item]
+    surfaces: list[Surface] = [Slope(0.2 * 2 * half), Slope(0.8 * 2 * half)] if sloped else []
     window = acoustic_window(
         LayeredMedium((WATER,) * (len(surfaces) + 1), tuple(surfaces)), 500e3, half_width=half,
         depth=(0.0, 2 * half), order=order, per_wavelength=1.25 * order, rim=1,

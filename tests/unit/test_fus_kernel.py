@@ -42,7 +42,10 @@ class Hill:
         return self.z + bend
 
     def gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-        raise NotImplementedError
+        x, y = np.asarray(x), np.asarray(y)
+        along_x: Floats = self.height * 200.0 * np.cos(200.0 * x) * np.cos(150.0 * y)
+        along_y: Floats = self.height * (100.0 - 150.0 * np.sin(200.0 * x) * np.sin(150.0 * y))
+        return along_x, along_y
 
 
 SKULL = LayeredMedium((WATER, BONE, BRAIN), (Hill(2.2e-3, 0.5e-3), Hill(4.0e-3, 0.3e-3)))

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.acoustics.media import Fluid, LayeredMedium, Plane
+from rheobase.fields.acoustics.rayleigh import pressure
 from rheobase.fields.acoustics.transducers.source import Source
+from rheobase.fields.acoustics.transducers.transducer import bowl as spherical_bowl
 from rheobase.fields.acoustics.wave import kernel as kernel_module
 from rheobase.fields.acoustics.wave.field import PressureField
 from rheobase.fields.acoustics.wave.pulse import solve_pulse, tone_burst
@@ -108,12 +110,13 @@ def test_pulse_is_of_second_order_in_time() -> None:
 def test_pulse_follows_its_closed_form() -> None:
     window = acoustic_window(LayeredMedium((WATER,)), F, half_width=2.7e-3, depth=(-2.7e-3, 2.7e-3))
     at = np.array([[2.2e-3, 0.5e-3, 1.0e-3], [-1.0e-3, 2.0e-3, -2.0e-3]])
-    envelope = tone_burst(F, 3.0)
-    found = solve_pulse(window, point(0.0, 0.0, 0.0), envelope, duration=7e-6, points=at, steps=56)
+    envelope, ahead = tone_burst(F, 3.0), 0.7  # rad
+    source = point(0.0, 0.0, 0.0).driven(np.array([np.exp(1j * ahead)]))
+    found = solve_pulse(window, source, envelope, duration=7e-6, points=at, steps=56)
     r, d = np.linalg.norm(at, axis=1)[:, None], 1e-10
 
     def flow(t: Floats) -> Floats:
-        u: Floats = FLOW * envelope(t) * np.cos(2 * np.pi * F * t)
+        u: Floats = FLOW * envelope(t) * np.cos(2 * np.pi * F * t + ahead)
         return u
 
     t = found.times - r / 1500.0
@@ -137,6 +140,21 @@ def test_rim_reflects_little() -> None:
         )  # fmt: skip
         fields.append(solve_pressure(window, point(0.0, 0.0, 0.0)).sample(at))
     assert np.linalg.norm(fields[0] - fields[1]) / np.linalg.norm(fields[1]) < 1.2e-3
+
+
+def test_far_source_enters_through_a_plane_of_water() -> None:
+    turn = np.array([[0, 1.0, 0, 0.02], [0, 0, 1, 0.01], [1, 0, 0, 0.03], [0, 0, 0, 1]])
+    window = acoustic_window(
+        LayeredMedium((WATER,)), F, half_width=9e-3, depth=(6e-3, 15e-3), frame=turn
+    )
+    bowl = spherical_bowl(curvature_radius=12e-3, aperture=12e-3, frequency=F)
+    far = bowl.source(velocity=0.04 * np.exp(0.3j), fluid=WATER)
+    near, _ = source_in(window, far.moved(turn), WATER)
+    assert np.ptp(near.points[:, 2]) == 0.0
+    at = np.random.default_rng(0).uniform([-2e-3, -2e-3, 8e-3], [2e-3, 2e-3, 14.5e-3], (300, 3))
+    exact = pressure(far, at, frequency=F, fluid=WATER)
+    apart = solve_pressure(window, near).sample(window.to_head(at), head=True) - exact
+    assert np.linalg.norm(apart) < 5e-3 * np.linalg.norm(exact)
 
 
 def refused(**changes: Any) -> str:

@@ -282,7 +282,12 @@ def fronts_of(
     layers = len(grid.orders)
     bottom = int(np.searchsorted(grid.first, planes[0], "right")) - 1
     top = int(np.searchsorted(grid.first, planes[-1], "left"))
-    thinnest = np.diff(grid.faces, axis=0).min(axis=(1, 2))
+    # a layer that slopes is crossed at a right angle to its faces
+    x, y = grid.lateral_nodes
+    steps = np.diff(grid.faces) / np.diff(x), np.diff(grid.faces, axis=1) / np.diff(y)[:, None]
+    rise = np.hypot(*(np.abs(m).max(axis=(1, 2)) for m in steps))
+    steepest = np.maximum(rise[:-1], rise[1:])
+    thinnest = np.diff(grid.faces, axis=0).min(axis=(1, 2)) / np.hypot(1.0, steepest)
     fastest = window.materials.sound_speed.max(axis=(1, 2))
     if window.materials.nodal.size:
         fastest = np.maximum(fastest, window.materials.nodal[0].max())
