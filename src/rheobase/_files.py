@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from rheobase._errors import InputError
 
 #: Rows of an array in an HDF5 file that are read at once.
 CHUNK = 32_768
+#: How the name of a file begins while it is written.
+PART = ".part-"
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PART, suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
     os.close(handle)
@@ -79,12 +81,29 @@ def allocate(file: Any, name: str, shape: tuple[int, ...], dtype: str = "float64
     file.create_dataset(name, shape, dtype=dtype, chunks=chunks, dcpl=how)
 
 
-def keep(path: Path, save: Callable[[Path], object]) -> None:
-    """Save a result to the cache; one that cannot be kept costs time later, not the run now."""
+def keep(path: Path, save: Callable[[Path], object], *, most: int | None = None) -> None:
+    """Save a result to the cache; one that cannot be kept costs time later, not the run now.
+
+    Where the files of its folder then take more than ``most`` bytes, the oldest of them go.
+    """
     try:
         save(path)
     except InputError as error:
         logging.getLogger("rheobase").warning("not kept in the cache: %s", error)
+    else:
+        if most is not None:
+            with suppress(OSError):  # another run may remove the same files
+                _remove_oldest(path, most)
+
+
+def _remove_oldest(newest: Path, most: int) -> None:
+    """Remove the oldest files beside ``newest`` until all take at most ``most`` bytes."""
+    others = [p for p in newest.parent.iterdir() if p != newest and not p.name.startswith(PART)]
+    left = most - newest.stat().st_size
+    for file in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True):
+        left -= file.stat().st_size
+        if left < 0:
+            file.unlink()
 
 
 def package_key(package: str) -> str:

@@ -1,5 +1,6 @@
 """Files are whole or absent."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,21 @@ def test_an_unusable_cache_is_told_and_survived(
 
     keep(tmp_path / "head.h5", full)
     assert "not kept in the cache: cannot write" in caplog.text
+
+
+def test_the_oldest_leave_a_full_cache(tmp_path: Path) -> None:
+    def save(path: Path) -> None:
+        with whole_file(path) as part:
+            part.write_bytes(bytes(40))
+
+    for name, when in (("older", 2), ("oldest", 1), ("recent", 3), (".part-of-another-run", 0)):
+        save(tmp_path / name)
+        os.utime(tmp_path / name, (when, when))
+    keep(tmp_path / "newest", save)
+    assert len(list(tmp_path.iterdir())) == 5  # no limit
+    keep(tmp_path / "newest", save, most=120)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "older", "recent", "newest", ".part-of-another-run"
+    }  # fmt: skip
+    keep(tmp_path / "newest", save, most=1)
+    assert {p.name for p in tmp_path.iterdir()} == {"newest", ".part-of-another-run"}

@@ -35,6 +35,7 @@ AS_HIGH = 0.99  # of equal peaks on the axis (those of a flat disc) the farthest
 INNER = 1e-3  # of the window, next to its rim: outside of the lattice
 MOST_MISSED = 0.5  # of the beam's power, beside the window
 NEAR = 12.0  # points a wavelength of a source within the window
+MOST_KEPT = 4 * 2**30  # bytes of sound in the cache: some ten studies of a window of 16 M nodes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -295,7 +296,7 @@ def solved(scene: Scene, source: Source, text: str) -> PressureField:
         pass  # not there, or not whole
     with stage(text):
         field = solve_pressure(scene.window, source)
-    keep(path, lambda p: _save(p, field))
+    keep(path, lambda p: _save(p, field), most=MOST_KEPT)
     return field
 
 
