@@ -247,6 +247,10 @@ def test_what_cannot_be_there() -> None:
             },
             "the window ends in the skull",
         ),
+        (
+            {"window": {"half_width_mm": 25, "beyond_mm": 5}, "skull": {"smoothing_mm": 2}},
+            "the window is wider than the head, ±25 mm",
+        ),
     ):
         study = parsed(STUDY | change)
         with pytest.raises(InputError) as error:

@@ -202,16 +202,26 @@ def _check_behind(material: WindowMaterial, target: Floats) -> None:
             f"expected a target behind the skull, it lies {short:.3g} mm ahead of the inner face: "
             "target, placement"
         )
-    x, y = (np.linspace(-h, h, RAYS) for h in material.half_width)
-    deepest = float(np.max(inner(x[:, None], y[None])))
-    if material.depth[1] <= deepest + BEHIND:
-        least = np.ceil(1e3 * (deepest + BEHIND)) + 1
+    rays, end = material.rays, material.depth[1]
+    faces = inner(rays.x[:, None], rays.y[None])
+    deepest = float(faces.max())
+    if end > deepest + BEHIND:
+        return
+    away = np.maximum(np.abs(rays.x)[:, None], np.abs(rays.y)[None])
+    held = away[away < away[faces + BEHIND >= end].min()].max(initial=0.0)
+    if held and not rays.hit.all():
         raise InputError(
-            f"the window ends in the skull, whose inner face reaches {1e3 * deepest:.1f} mm in a "
-            f"window that ends at {1e3 * material.depth[1]:.1f} mm: end window.depth_mm at "
-            f"{least:g} or later, set window.beyond_mm to at least "
-            f"{np.ceil(least - 1e3 * target[2]):g}, or take a smaller window.half_width_mm"
+            f"the window is wider than the head, ±{1e3 * max(material.half_width):.0f} mm: the "
+            f"skull ends before {1e3 * end:.1f} mm within ±{1e3 * held:.0f} mm, set "
+            "window.half_width_mm to at most that or take a higher frequency"
         )
+    least = np.ceil(1e3 * (deepest + BEHIND)) + 1
+    raise InputError(
+        f"the window ends in the skull, whose inner face reaches {1e3 * deepest:.1f} mm in a "
+        f"window that ends at {1e3 * end:.1f} mm: end window.depth_mm at {least:g} or later, set "
+        f"window.beyond_mm to at least {np.ceil(least - 1e3 * target[2]):g}, or take a smaller "
+        "window.half_width_mm"
+    )
 
 
 def _metres(mm: float | None) -> float | None:
