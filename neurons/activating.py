@@ -62,7 +62,7 @@ def axon_graph(morphology: Morphology) -> AxonGraph:
     sheathed |= (m.kind == Kind.TERMINAL) & (m.kind[parent] == Kind.INTERNODE)
     scale = np.where(
         sheathed,
-        np.maximum(c["internode_per_diameter"] * m.fibre_diameter, c["minimum_internode"]),
+        np.maximum(c["internode_per_diameter"] * m.axon_diameter, c["minimum_internode"]),
         c["minimum_internode"],
     )
     barred = np.isin(m.kind, (Kind.NODE, Kind.TERMINAL)) & ~m.site & (m.length > 0)

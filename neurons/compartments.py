@@ -23,7 +23,7 @@ class _Rows:
     centre: list[Floats] = field(default_factory=list)
     end: list[Floats] = field(default_factory=list)
     length: list[float] = field(default_factory=list)
-    fibre: list[float] = field(default_factory=list)
+    axon: list[float] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
 
     def add(
@@ -31,14 +31,14 @@ class _Rows:
         parent: int,
         ends: tuple[Floats, Floats, Floats],
         length: float,
-        fibre: float,
+        diameter: float,
         kind: Kind,
     ) -> int:
         self.parent.append(parent)
         for column, point in zip((self.start, self.centre, self.end), ends, strict=True):
             column.append(point)
         self.length.append(length)
-        self.fibre.append(fibre)
+        self.axon.append(diameter)
         self.kind.append(int(kind))
         return len(self.parent) - 1
 
@@ -109,8 +109,8 @@ def compartments(
             if bare < 0:
                 bare = cell_constants()["initial_segment"]
             diameters = np.interp(0.5 * (arc[1:] + arc[:-1]), arc, _ends(skeleton, first, points))
-            fibre = float(np.average(diameters, weights=np.diff(arc)))
-            pieces = plan_branch(length, fibre, bare=bare, terminal=not children[tip], rng=rng)
+            mean = float(np.average(diameters, weights=np.diff(arc)))
+            pieces = plan_branch(length, mean, bare=bare, terminal=not children[tip], rng=rng)
             bare = max(0.0, bare - length)
         parts = [
             max(1, int(np.ceil(size / longest.get(what, np.inf) - 1e-9))) for size, what in pieces
@@ -122,12 +122,12 @@ def compartments(
         table = np.column_stack([path, _ends(skeleton, first, points)])
         along = _along(border, arc, table)[:, :3]
         middle = _along(0.5 * (border[1:] + border[:-1]), arc, table)
-        fibres = middle[:, 3].tolist()
+        widths = middle[:, 3].tolist()
         k = 0
         for (size, what), n in zip(pieces, parts, strict=True):
             for _ in range(n):
                 ends = (along[k], middle[k, :3], along[k + 1])
-                last = out.add(last, ends, size / n, fibres[k], what)
+                last = out.add(last, ends, size / n, widths[k], what)
                 k += 1
         if not children[tip] and kind == Kind.UNMYELINATED and out.kind[last] != Kind.TERMINAL:
             out.kind[last] = int(Kind.TERMINAL)
@@ -135,7 +135,7 @@ def compartments(
             tips_cut.append(last)
         if len(children[tip]) > 1 and last != 0 and out.kind[last] != Kind.NODE:
             p = out.end[last]
-            last = out.add(last, (p, p, p), 0.0, out.fibre[last], Kind(out.kind[last]))
+            last = out.add(last, (p, p, p), 0.0, out.axon[last], Kind(out.kind[last]))
         stack.extend((c, last, bare) for c in reversed(children[tip]))
     return _finish(out, tips_cut)
 
@@ -180,12 +180,9 @@ def _ends(skeleton: Skeleton, first: int, points: list[int]) -> Floats:
 
 def _finish(out: _Rows, tips_cut: list[int]) -> Morphology:
     kind = np.array(out.kind, dtype=np.int8)
-    fibre = np.array(out.fibre)
+    axon = np.array(out.axon)
     length = np.array(out.length)
     parent = np.array(out.parent, dtype=np.int32)
-    sheathed = np.isin(kind, (Kind.INTERNODE, Kind.NODE))
-    closes = (kind == Kind.TERMINAL) & (kind[parent] == Kind.INTERNODE)
-    core = np.where(sheathed | closes, g_ratio(fibre) * fibre, fibre)
     site = np.isin(kind, _BARE) & (length > 0)
     margin = int(cell_constants()["cut_margin_nodes"])
     for tip in tips_cut:
@@ -200,9 +197,9 @@ def _finish(out: _Rows, tips_cut: list[int]) -> Morphology:
         centre=np.array(out.centre),
         end=np.array(out.end),
         length=length,
-        diameter=core,
+        diameter=np.where(kind == Kind.INTERNODE, axon / g_ratio(axon), axon),
         kind=kind,
-        fibre_diameter=fibre,
+        axon_diameter=axon,
         site=site,
         resistivity=cell_constants()["axial_resistivity"],
     )

@@ -56,7 +56,7 @@ def myelinated_fibre(
     Parameters
     ----------
     diameter
-        Of the fibre with its myelin (m), at least that which carries myelin.
+        Of the axon without its myelin (m), at least that which carries myelin.
     internodes
         Their number.
     direction
@@ -84,12 +84,13 @@ def myelinated_fibre(
     length = np.where(
         kind == Kind.INTERNODE, internode_length(diameter, terminal=False), c["node_length"]
     )
-    core = np.full(len(kind), float(g_ratio(diameter) * diameter))
-    return _line(length, core, np.full(len(kind), diameter), kind, direction)
+    axon = np.full(len(kind), diameter)
+    outer = np.where(kind == Kind.INTERNODE, axon / g_ratio(axon), axon)
+    return _line(length, outer, axon, kind, direction)
 
 
 def _line(
-    length: Floats, core: Floats, fibre: Floats, kind: Ints, direction: ArrayLike
+    length: Floats, diameter: Floats, axon: Floats, kind: Ints, direction: ArrayLike
 ) -> Morphology:
     axis = np.asarray(direction, dtype=np.float64)
     size = float(np.linalg.norm(axis))
@@ -103,9 +104,9 @@ def _line(
         centre=0.5 * (points[:-1] + points[1:]),
         end=points[1:],
         length=length,
-        diameter=core,
+        diameter=diameter,
         kind=kind.astype(np.int8),
-        fibre_diameter=fibre,
+        axon_diameter=axon,
         site=np.isin(kind, (Kind.UNMYELINATED, Kind.NODE, Kind.TERMINAL)),
         resistivity=cell_constants()["axial_resistivity"],
     )

@@ -39,6 +39,10 @@ class Cell:
     ----------
     name
         Type ("L5_pyramidal").
+    cell_class
+        "PYR", "PV", "SST", "VIP" or "NGC".
+    membrane
+        Electrical type whose channels it bears ("cADpyr232").
     layer, species
         Layer of the soma and species.
     depth
@@ -52,6 +56,8 @@ class Cell:
     """
 
     name: str
+    cell_class: str
+    membrane: str
     layer: str
     species: str
     depth: float
@@ -139,6 +145,8 @@ def generate_cell(
     skeleton = grower.skeleton()
     return Cell(
         name=name,
+        cell_class=row["class"],
+        membrane=row["membrane"],
         layer=row["layer"],
         species=species,
         depth=depth,

@@ -40,6 +40,7 @@ class Kind(IntEnum):
     TERMINAL = 7  # the last compartment of an axon branch, a node where the branch has myelin
 
 
+DENDRITE = (Kind.BASAL, Kind.APICAL)
 AXON = (Kind.INITIAL_SEGMENT, Kind.UNMYELINATED, Kind.INTERNODE, Kind.NODE, Kind.TERMINAL)
 
 
@@ -67,7 +68,7 @@ class Skeleton:
     position
         Points (m), shape (n, 3). In the cell's own frame +z points to the pia.
     diameter
-        Diameter (m), shape (n,); of an axon, the whole fibre with its myelin.
+        Diameter (m), shape (n,); of an axon as traced: without its myelin.
     parent
         Index of the parent, -1 for the root, parents first, shape (n,).
     kind
@@ -159,11 +160,13 @@ class Morphology:
     start, centre, end
         Beginning, middle and end of the compartment's axis (m), shape (n, 3) each.
     length, diameter
-        Length and diameter of the conducting core (m), shape (n,); length 0 at a bare branch point.
+        Length and diameter of the cable (m), shape (n,); length 0 at a bare branch point. Of an
+        internode it is the outer diameter, as in the Aberra 2018 cells: see `area`.
     kind
         `Kind`, shape (n,).
-    fibre_diameter
-        Outer diameter (m), myelin included, shape (n,).
+    axon_diameter
+        Diameter inside the sheath (m), the traced one, shape (n,); elsewhere the same as
+        ``diameter``.
     site
         Whether a spike may start here (axon membrane, not beside an artificial end), shape (n,).
     resistivity
@@ -182,14 +185,14 @@ class Morphology:
     length: Floats
     diameter: Floats
     kind: NDArray[np.int8]
-    fibre_diameter: Floats
+    axon_diameter: Floats
     site: NDArray[np.bool_]
     resistivity: float
 
     def __post_init__(self) -> None:
         """Check the tree, sizes and kinds."""
         set_ = object.__setattr__
-        for name in ("start", "centre", "end", "length", "diameter", "fibre_diameter"):
+        for name in ("start", "centre", "end", "length", "diameter", "axon_diameter"):
             set_(self, name, np.ascontiguousarray(getattr(self, name), dtype=np.float64))
         set_(self, "parent", np.ascontiguousarray(self.parent, dtype=np.int32))
         set_(self, "kind", np.ascontiguousarray(self.kind, dtype=np.int8))
@@ -213,17 +216,21 @@ class Morphology:
 
     @property
     def area(self) -> Floats:
-        """Membrane area (m²), shape (n,); under myelin that of the core, as the constants ask."""
+        """Membrane area (m²), shape (n,); of an internode that of its outer surface.
+
+        The Aberra 2018 cells (doi:10.1016/j.brs.2018.06.006) give an internode the fibre's outer
+        diameter for membrane and axial current alike; their thresholds were published so.
+        """
         area: Floats = np.pi * self.diameter * self.length
         return area
 
     @property
     def capacitance(self) -> Floats:
-        """Membrane capacitance (F), shape (n,)."""
+        """Membrane capacitance (F), shape (n,); of dendrites doubled for their spines."""
         c = cell_constants()
-        per_area = np.where(
-            self.kind == Kind.INTERNODE, c["myelin_capacitance"], c["membrane_capacitance"]
-        )
+        per_area = np.full(len(self), c["membrane_capacitance"])
+        per_area[self.kind == Kind.INTERNODE] = c["myelin_capacitance"]
+        per_area[np.isin(self.kind, DENDRITE)] = c["dendrite_capacitance"]
         out: Floats = per_area * self.area
         return out
 

@@ -97,6 +97,8 @@ def read_cell(
     path: Path,
     *,
     name: str,
+    cell_class: str,
+    membrane: str,
     layer: str,
     species: str,
     depth: float,
@@ -113,6 +115,8 @@ def read_cell(
         As in `read_skeleton`.
     name, layer, species
         Labels; ``name`` also chooses the site threshold.
+    cell_class, membrane
+        As in `Cell`.
     depth, thickness
         Depth of the soma (0 pia … 1 white matter) and thickness (m) of its cortex.
     seed
@@ -127,6 +131,8 @@ def read_cell(
     rng = None if seed is None else np.random.default_rng(seed)
     return Cell(
         name=name,
+        cell_class=cell_class,
+        membrane=membrane,
         layer=layer,
         species=species,
         depth=depth,

@@ -78,7 +78,7 @@ def branched_pair() -> tuple[Morphology, Morphology]:
         length=length,
         diameter=diameter,
         kind=np.full(3 * n + 1, int(Kind.UNMYELINATED), dtype=np.int8),
-        fibre_diameter=diameter,
+        axon_diameter=diameter,
         site=np.ones(3 * n + 1, dtype=bool),
         resistivity=cell_constants()["axial_resistivity"],
     )

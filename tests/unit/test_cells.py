@@ -81,7 +81,7 @@ def test_lengths_have_the_order_of_reconstructions(name: str) -> None:
 
 def test_species_order(pyramid: Cell) -> None:
     human = generate_cell("L5_pyramidal", "human", seed=1)
-    assert human.morphology.fibre_diameter.max() > pyramid.morphology.fibre_diameter.max()
+    assert human.morphology.axon_diameter.max() > pyramid.morphology.axon_diameter.max()
     node = human.morphology.kind == Kind.INTERNODE
     rat = pyramid.morphology.kind == Kind.INTERNODE
     assert human.morphology.length[node].mean() > 1.4 * pyramid.morphology.length[rat].mean()
@@ -205,7 +205,14 @@ def test_swc_is_read_in_metres(tmp_path: Path) -> None:
     path = tmp_path / "tiny.swc"
     path.write_text(TINY, encoding="utf-8")
     cell = read_cell(
-        path, name="L5_pyramidal", layer="L5", species="rat", depth=0.5, thickness=2e-3
+        path,
+        name="L5_pyramidal",
+        cell_class="PYR",
+        membrane="cADpyr232",
+        layer="L5",
+        species="rat",
+        depth=0.5,
+        thickness=2e-3,
     )
     s = cell.skeleton.statistics()
     fork = np.hypot(100, 100)
