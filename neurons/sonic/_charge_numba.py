@@ -13,6 +13,22 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def half_step(gates, steady, left, s, place):
+    """Advance gates at a place of the table, in steps from its start; return its index and rest.
+
+    ``steady``, ``left``, as for `run`, in the state ``s`` of the sound.
+    """
+    place = min(max(place, 0.0), steady.shape[2] - 1.000001)
+    i = int(place)
+    f = place - i
+    for j in range(gates.shape[0]):
+        e = left[s, j, i] + f * (left[s, j, i + 1] - left[s, j, i])
+        z = steady[s, j, i] + f * (steady[s, j, i + 1] - steady[s, j, i])
+        gates[j] = z + (gates[j] - z) * e
+    return i, f
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def run(
     injected, potential, slope, steady, left, low, spacing, conductance, reversal, power, durations,
     dts, states, peak, prominence, most, Q, gates, spikes, trace, every,
@@ -27,7 +43,6 @@ def run(
     that rises from the minimum before it, and falls after it, by ``prominence``. Stops after
     ``most`` spikes. ``trace`` (m, 2): time and charge each ``every`` steps, no trace if empty.
     """
-    n = potential.shape[1]
     g = gates.shape[0]
     currents = conductance.shape[0]
     t = 0.0
@@ -41,13 +56,7 @@ def run(
         s = states[k]
         dt = dts[s]
         for _ in range(durations[k]):
-            place = min(max((Q - low) / spacing, 0.0), n - 1.000001)
-            i = int(place)
-            f = place - i
-            for j in range(g):
-                e = left[s, j, i] + f * (left[s, j, i + 1] - left[s, j, i])
-                z = steady[s, j, i] + f * (steady[s, j, i + 1] - steady[s, j, i])
-                gates[j] = z + (gates[j] - z) * e
+            i, f = half_step(gates, steady, left, s, (Q - low) / spacing)
             total = 0.0
             pull = injected
             for c in range(currents):
@@ -63,13 +72,7 @@ def run(
             Q += dt * flow * (np.expm1(a) / a if abs(a) > 1e-9 else 1.0 + 0.5 * a)
             t += dt
             steps += 1
-            place = min(max((Q - low) / spacing, 0.0), n - 1.000001)
-            i = int(place)
-            f = place - i
-            for j in range(g):
-                e = left[s, j, i] + f * (left[s, j, i + 1] - left[s, j, i])
-                z = steady[s, j, i] + f * (steady[s, j, i + 1] - steady[s, j, i])
-                gates[j] = z + (gates[j] - z) * e
+            half_step(gates, steady, left, s, (Q - low) / spacing)
             if trace.shape[0] > 0 and steps % every == 0 and steps // every <= trace.shape[0]:
                 trace[steps // every - 1, 0] = t
                 trace[steps // every - 1, 1] = Q
