@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from rheobase.neurons.mrg import mrg_axon
-from rheobase.neurons.mrg_linear import NEIGHBOURS, fit_weights, random_potentials
-from rheobase.neurons.mrg_thresholds import mrg_thresholds
+from rheobase.neurons.fibres.mrg import mrg_axon
+from rheobase.neurons.fibres.mrg_linear import NEIGHBOURS, fit_weights, random_potentials
+from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.pathways.activation import pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import PlacedAxons, place_axons

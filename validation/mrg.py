@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from rheobase.neurons.fibres.mrg import PERIOD, MRGAxon, mrg_axon
+from rheobase.neurons.fibres.mrg_stimulus import Courses
+from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD, MRGAxon, mrg_axon
-from rheobase.neurons.mrg_stimulus import Courses
-from rheobase.neurons.mrg_thresholds import mrg_thresholds
 from rheobase.validation.case import Row
 
 _CASE = "mrg-threshold"

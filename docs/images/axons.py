@@ -11,8 +11,8 @@ from rheobase.fields.dbs.solution.response import unit_responses
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
 from rheobase.meshes.leads.medium import uniform
-from rheobase.neurons.mrg import mrg_axon
-from rheobase.neurons.mrg_thresholds import mrg_run, mrg_thresholds
+from rheobase.neurons.fibres.mrg import mrg_axon
+from rheobase.neurons.fibres.mrg_thresholds import mrg_run, mrg_thresholds
 from rheobase.neurons.pathways.activation import pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import place_axons

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
-from rheobase.neurons.bends import node_bends, weighted
+from rheobase.neurons.fibres.bends import node_bends, weighted
+from rheobase.neurons.fibres.mrg import PERIOD
+from rheobase.neurons.fibres.mrg_linear import NodeWeights, node_weights
+from rheobase.neurons.fibres.mrg_stimulus import separate
+from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD
-from rheobase.neurons.mrg_linear import NodeWeights, node_weights
-from rheobase.neurons.mrg_stimulus import separate
-from rheobase.neurons.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.pathways.placing import PlacedAxons
 from rheobase.neurons.pathways.sampled import Fate, SampledAxons
 

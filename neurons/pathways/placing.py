@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.neurons.fibres.mrg import PERIOD, MRGAxon, mrg_axon
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD, MRGAxon, mrg_axon
 from rheobase.neurons.pathways.tracts import clean_lines
 
 FEWEST = 21  # nodes of a fibre that can be judged: its ends raise thresholds by 1.5 % at most

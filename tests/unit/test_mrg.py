@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError
+from rheobase.neurons.fibres.mrg import mrg_axon
+from rheobase.neurons.fibres.mrg_stimulus import Courses, plan_of, separate
+from rheobase.neurons.fibres.mrg_thresholds import mrg_run, mrg_thresholds
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import mrg_axon
-from rheobase.neurons.mrg_stimulus import Courses, plan_of, separate
-from rheobase.neurons.mrg_thresholds import mrg_run, mrg_thresholds
 from rheobase.validation.mrg import condition, limit, neuron_conditions
 
 AXON = mrg_axon(10e-6)

@@ -10,8 +10,8 @@ from rheobase._errors import InputError
 from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.meshes.leads.catalogue import lead_model
 from rheobase.meshes.leads.lead import place_lead
+from rheobase.neurons.fibres.mrg_stimulus import Courses
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg_stimulus import Courses
 from rheobase.neurons.pathways.activation import (
     pathway_model,
     thresholds_over_time,

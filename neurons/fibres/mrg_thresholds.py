@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option, check_positive
 from rheobase._threads import in_parts
-from rheobase.neurons._mrg_layout import LANES, PARTS
-from rheobase.neurons.bends import REACH, node_bends, weighted
+from rheobase.neurons.fibres._mrg_layout import LANES, PARTS
+from rheobase.neurons.fibres.bends import REACH, node_bends, weighted
+from rheobase.neurons.fibres.mrg import PERIOD, Circuit, MRGAxon, circuit, gate_rates
+from rheobase.neurons.fibres.mrg_stimulus import Plan, Scheme, plan_of
+from rheobase.neurons.fibres.mrg_tables import Tables, tables
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD, Circuit, MRGAxon, circuit, gate_rates
-from rheobase.neurons.mrg_stimulus import Plan, Scheme, plan_of
-from rheobase.neurons.mrg_tables import Tables, tables
 
 Ends = Literal["passive", "active"]
 Spike = Literal["either", "start", "end"]
@@ -209,7 +209,7 @@ def rough_guess(fibres: list[Floats], plan: Plan) -> Floats:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Block:
-    """Up to `LANES` fibres as the kernels read them; see `rheobase.neurons._mrg_numba`."""
+    """Up to `LANES` fibres as the kernels read them; see `rheobase.neurons.fibres._mrg_numba`."""
 
     source: Floats
     at_node: Floats
@@ -291,7 +291,7 @@ class Runner:
         amplitude: Floats,
         trace: Floats,
     ) -> NDArray[np.int8]:
-        """Return which fibres fire; see `rheobase.neurons._mrg_numba.run`."""
+        """Return which fibres fire; see `rheobase.neurons.fibres._mrg_numba.run`."""
         state = tuple(part.copy() for part in self.rest)
         return self._run(state, kind, wave, calm, most, amplitude, trace)
 
@@ -305,7 +305,7 @@ class Runner:
         amplitude: Floats,
         trace: Floats,
     ) -> NDArray[np.int8]:
-        from rheobase.neurons._mrg_numba import run
+        from rheobase.neurons.fibres._mrg_numba import run
 
         b = self.block
         fired: NDArray[np.int8] = run(

@@ -2,9 +2,9 @@
 """Time stepping of double-cable fibres, many side by side (Numba).
 
 Between two nodes lie `PARTS` linear compartments whose matrix depends on the step only and is the
-same for all fibres of one axon: they are eliminated with tables made once (`rheobase.neurons.mrg`),
-and the nodes are left as a tridiagonal system of one unknown each. Potentials are deviations from
-rest, relative to the outside. Units: mV, ms, uS, nF, nA.
+same for all fibres of one axon: they are eliminated with tables made once (`mrg_tables`), and the
+nodes are left as a tridiagonal system of one unknown each. Potentials are deviations from rest,
+relative to the outside. Units: mV, ms, uS, nF, nA.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from rheobase.neurons._mrg_layout import FINENESS, LANES, LOWEST, PARTS, ROWS
+from rheobase.neurons.fibres._mrg_layout import FINENESS, LANES, LOWEST, PARTS, ROWS
 
 SPIKE = -30.0  # mV that a spike crosses upwards
 QUIET = 6.0  # mV above rest: a fibre below it everywhere after the stimulus will not fire

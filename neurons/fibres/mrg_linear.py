@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
-from rheobase.neurons.bends import REACH, node_bends, weighted
 from rheobase.neurons.constants import rows
+from rheobase.neurons.fibres.bends import REACH, node_bends, weighted
+from rheobase.neurons.fibres.mrg import PERIOD, MRGAxon
+from rheobase.neurons.fibres.mrg_stimulus import Courses, stimulus_samples
+from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import PERIOD, MRGAxon
-from rheobase.neurons.mrg_stimulus import Courses, stimulus_samples
-from rheobase.neurons.mrg_thresholds import mrg_thresholds
 
 NEIGHBOURS = 8  # weights: the node itself and seven to either side
 _FIBRES, _SEED = 192, 5  # drawn for a fit; half of them tell its error

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rheobase.neurons._mrg_layout import FINENESS, LOWEST, PARTS, ROWS
+from rheobase.neurons.fibres._mrg_layout import FINENESS, LOWEST, PARTS, ROWS
+from rheobase.neurons.fibres.mrg import Circuit, gate_rates
 from rheobase.neurons.morphology import Floats
-from rheobase.neurons.mrg import Circuit, gate_rates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -69,13 +69,17 @@ class Plan:
         return out
 
 
-def plan_of(stimulus: Any, dt: float, after: float, scheme: Scheme = "bdf2") -> Plan:
+def plan_of(
+    stimulus: Any, dt: float, after: float, scheme: Scheme = "bdf2", growth: float = _GROWTH
+) -> Plan:
     """Cut ``stimulus`` into steps of at most ``dt`` (s), followed by steps of ``after`` (s).
 
     Parameters
     ----------
     scheme
         "bdf2" as above, or "euler": backward Euler in equal steps, as NEURON does.
+    growth
+        Ratio of the steps that grow after a jump; BDF2 is stable below 2.41.
     stimulus
         Width (s) of a rectangular pulse of height 1, or an object with times ``t`` (s) and values
         ``w`` (1), shape (n,) or (r, n), linear between them (`Waveform`, `Courses`).
@@ -92,8 +96,8 @@ def plan_of(stimulus: Any, dt: float, after: float, scheme: Scheme = "bdf2") -> 
     kind: list[int] = []
     wave: list[Floats] = []
 
-    rungs = np.ceil(np.log(after / (_FIRST * dt)) / np.log(_GROWTH)) if scheme == "bdf2" else 0
-    ladder = _FIRST * dt * _GROWTH ** np.arange(rungs)
+    rungs = np.ceil(np.log(after / (_FIRST * dt)) / np.log(growth)) if scheme == "bdf2" else 0
+    ladder = _FIRST * dt * growth ** np.arange(rungs)
 
     def take(lengths: Floats) -> Floats:
         """Take steps of these lengths, from a jump on; return their ends."""

@@ -1,0 +1,5 @@
+"""Single fibres: single cables and the double-cable axon, straight or laid along a curve."""
+
+from rheobase.neurons.fibres.straight import bare_fibre, myelinated_fibre
+
+__all__ = ["bare_fibre", "myelinated_fibre"]
