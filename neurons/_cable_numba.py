@@ -10,16 +10,19 @@ LANES = 64  # placements side by side: the innermost loops run over them as floa
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, out, where):
+def respond(parent, axial, which, factor, inverse, memory, site, drive, weight, rise, out, where):
     """Step the cable through a waveform and keep the largest scaled deviation of each sign.
 
     Parameters
     ----------
     parent
         Parent of each compartment, shape (n,), int32.
-    axial, factor, inverse, memory
-        Axial conductance to the parent g (S), g/d and 1/d of the factorised tree, and C/dt (S),
-        shape (n,) each, float32.
+    axial
+        Axial conductance to the parent g (S), shape (n,), float32.
+    which
+        Row of the three that follow for each step, shape (steps,).
+    factor, inverse, memory
+        g/d and 1/d of the factorised tree, and C/dt (S), shape (rows, n) each, float32.
     site
         Whether a compartment counts, shape (n,), bool.
     drive, weight
@@ -57,20 +60,22 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
                 rhs[c, b] = drive[0] * source[c, b]
         for k in range(steps):
             more = k + 1 < steps
+            row = which[k]
+            after = which[k + 1] if more else row
             w = drive[k + 1] if more else np.float32(0.0)
             for c in range(n - 1, 0, -1):
-                f = factor[c]
+                f = factor[row, c]
                 p = parent[c]
                 for b in range(LANES):
                     rhs[p, b] += f * rhs[c, b]
             for b in range(LANES):
-                v[0, b] = rhs[0, b] * inverse[0]
-                rhs[0, b] = w * source[0, b] + memory[0] * v[0, b]
+                v[0, b] = rhs[0, b] * inverse[row, 0]
+                rhs[0, b] = w * source[0, b] + memory[after, 0] * v[0, b]
             scale = weight[k]
             judged = scale != 0.0
             for c in range(1, n):
-                f = factor[c]
-                d = inverse[c]
+                f = factor[row, c]
+                d = inverse[row, c]
                 p = parent[c]
                 if judged and site[c]:
                     for b in range(LANES):
@@ -88,7 +93,7 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
                     for b in range(LANES):
                         v[c, b] = rhs[c, b] * d + f * v[p, b]
                 if more:  # the right-hand side of the next step
-                    m = memory[c]
+                    m = memory[after, c]
                     for b in range(LANES):
                         rhs[c, b] = w * source[c, b] + m * v[c, b]
         for b in range(LANES):
@@ -100,7 +105,7 @@ def respond(parent, axial, factor, inverse, memory, site, drive, weight, rise, o
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def respond_once(parent, axial, factor, inverse, site, weight, rise, out, where):
-    """Do one implicit step of unit drive over the whole pulse: `respond` with the passes fused."""
+    """Do one implicit step over the whole pulse, ``axial`` times its drive: passes fused."""
     n = parent.shape[0]
     rhs = np.empty((n, LANES), np.float32)
     v = np.empty((n, LANES), np.float32)
@@ -155,19 +160,26 @@ def factorise(parent, axial, diagonal, factor, inverse):
 
 
 @njit(cache=True, error_model="numpy")
-def step_double(parent, factor, inverse, memory, source, drive, v):
+def solve_double(parent, factor, inverse, x):
+    """Replace the right-hand side ``x`` (n,) of one placement by the solution, in float64."""
+    n = parent.shape[0]
+    for c in range(n - 1, 0, -1):
+        x[parent[c]] += factor[c] * x[c]
+    x[0] *= inverse[0]
+    for c in range(1, n):
+        x[c] = x[c] * inverse[c] + factor[c] * x[parent[c]]
+
+
+@njit(cache=True, error_model="numpy")
+def step_double(parent, which, factor, inverse, memory, source, drive, v):
     """Step one placement in float64 through ``drive`` (steps,); returns v (steps, n)."""
     n = parent.shape[0]
     trace = np.empty((drive.shape[0], n))
-    rhs = np.empty(n)
     for k in range(drive.shape[0]):
+        row = which[k]
         for c in range(n):
-            rhs[c] = memory[c] * v[c] + drive[k] * source[c]
-        for c in range(n - 1, 0, -1):
-            rhs[parent[c]] += factor[c] * rhs[c]
-        v[0] = rhs[0] * inverse[0]
-        for c in range(1, n):
-            v[c] = rhs[c] * inverse[c] + factor[c] * v[parent[c]]
+            v[c] = memory[row, c] * v[c] + drive[k] * source[c]
+        solve_double(parent, factor[row], inverse[row], v)
         for c in range(n):
             trace[k, c] = v[c]
     return trace

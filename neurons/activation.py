@@ -39,7 +39,6 @@ def thresholds(
     mode: Mode = "cable",
     weights: ArrayLike | None = None,
     unit: str | None = None,
-    steps_per_phase: int = 10,
     outside: Literal["flag", "error"] = "flag",
 ) -> Recruitment:
     """Return the threshold of every placement for the stimulus as given and reversed.
@@ -61,8 +60,6 @@ def thresholds(
         Amplitude of each source in one unit of the stimulus, shape (k,).
     unit
         Unit of amplitude; the field's own (``field.unit``) when None, else "1".
-    steps_per_phase
-        Implicit steps in each phase of the waveform ("cable").
     outside
         What a cell does that leaves the mesh: "flag" keeps the field of the last compartment
         inside, tells the share in the result, and gives NaN above 5 %; "error" raises.
@@ -81,7 +78,7 @@ def thresholds(
     """
     check_option("activation mode", mode, get_args(Mode))
     check_option("policy for cells outside", outside, ("flag", "error"))
-    drive = drive_of(waveform, steps_per_phase=steps_per_phase)
+    drive = drive_of(waveform)
     sampler = Sampler.of(field, weights)
     n = len(population)
     out = np.full((2, n), np.inf)
@@ -129,7 +126,7 @@ def thresholds(
 
 def _cable(cell: Cell, drive: Drive) -> Any:
     tree = factorise(cell.morphology, drive.dt)
-    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.width), 0.0)
+    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.dt), 0.0)
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:
         response, where = largest_response(tree, rise, drive.amplitude, weight)
@@ -144,7 +141,7 @@ def _af(cell: Cell, drive: Drive) -> Any:
     graph = axon_graph(cell.morphology)
     strongest = int(np.abs(drive.amplitude).argmax())
     peak = float(np.abs(drive.amplitude).max())
-    level = float(second_difference_threshold(drive.width[strongest])) / peak
+    level = float(second_difference_threshold(drive.dt[strongest])) / peak
     reverse = drive.amplitude[strongest] < 0
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:

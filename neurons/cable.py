@@ -24,52 +24,56 @@ from rheobase.neurons.morphology import Floats, Morphology
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CableFactor:
-    """The factorised backward-Euler matrix of one cell for one step.
+    """The factorised backward-Euler matrices of one cell, one for each different step.
 
     Parameters
     ----------
     morphology
         The cell, n compartments.
     dt
-        Step (s); inf for the steady state.
-    factor, inverse
-        G/d to the parent (1) and 1/d (ohm) of the eliminated tree, shape (n,).
+        Length of each step (s), shape (steps,); inf for the steady state.
+    which
+        Row of the matrices that each step uses, shape (steps,).
+    factor, inverse, memory
+        G/d to the parent (1) and 1/d (ohm) of the eliminated tree, and C/dt (S), shape (rows, n).
     """
 
     morphology: Morphology
-    dt: float
+    dt: Floats
+    which: NDArray[np.int64]
     factor: Floats
     inverse: Floats
-
-    @property
-    def memory(self) -> Floats:
-        """C/dt of each compartment (S), shape (n,)."""
-        memory: Floats = self.morphology.capacitance / self.dt
-        return memory
+    memory: Floats
 
 
-def factorise(morphology: Morphology, dt: float) -> CableFactor:
-    """Eliminate the tree for step ``dt`` (s).
+def factorise(morphology: Morphology, dt: ArrayLike) -> CableFactor:
+    """Eliminate the tree for every step in ``dt`` (s), shape (steps,).
 
     Raises
     ------
     InputError
-        If ``dt`` is not > 0 s.
+        If a step is not > 0 s.
     """
     from rheobase.neurons._cable_numba import factorise as eliminate
 
-    if not dt > 0:
+    steps = np.atleast_1d(np.asarray(dt, dtype=np.float64))
+    if not (steps > 0).all():
         raise InputError(f"dt must be > 0 s, got {dt!r}")
-    axial = morphology.axial
-    diagonal = morphology.capacitance / dt + morphology.leak + axial
-    np.add.at(diagonal, morphology.parent[1:], axial[1:])
-    factor, inverse = np.empty(len(morphology)), np.empty(len(morphology))
-    eliminate(morphology.parent, axial, diagonal, factor, inverse)
-    return CableFactor(morphology=morphology, dt=dt, factor=factor, inverse=inverse)
+    different, which = np.unique(steps, return_inverse=True)
+    axial, capacitance, leak = morphology.axial, morphology.capacitance, morphology.leak
+    joined = axial.copy()
+    np.add.at(joined, morphology.parent[1:], axial[1:])
+    memory = capacitance / different[:, None]
+    factor, inverse = np.empty_like(memory), np.empty_like(memory)
+    for k in range(len(different)):
+        eliminate(morphology.parent, axial, memory[k] + leak + joined, factor[k], inverse[k])
+    return CableFactor(
+        morphology=morphology, dt=steps, which=which, factor=factor, inverse=inverse, memory=memory
+    )
 
 
 def polarisation(
-    morphology: Morphology, rise: ArrayLike, drive: ArrayLike, dt: float = np.inf
+    morphology: Morphology, rise: ArrayLike, drive: ArrayLike, dt: ArrayLike = np.inf
 ) -> Floats:
     """Return the deviation from rest at every compartment after every step, in float64.
 
@@ -82,7 +86,7 @@ def polarisation(
     drive
         Amplitude during each step, shape (steps,).
     dt
-        Step (s); with inf each step is the steady state.
+        Length of each step (s), one or shape (steps,); with inf a step is the steady state.
 
     Returns
     -------
@@ -96,28 +100,31 @@ def polarisation(
     """
     from rheobase.neurons._cable_numba import step_double
 
-    n = len(morphology)
+    n, d = len(morphology), np.asarray(drive, dtype=np.float64)
     up = np.array(rise, dtype=np.float64)
     if up.shape != (n,):
         raise InputError(f"rise must have shape ({n},), got {up.shape}")
     tree = factorise(morphology, dt)
+    if len(tree.dt) not in (1, len(d)):
+        raise InputError(f"dt must be one or as many as steps, got {len(tree.dt)} for {len(d)}")
     trace: Floats = step_double(
         morphology.parent,
+        np.broadcast_to(tree.which, d.shape),
         tree.factor,
         tree.inverse,
         tree.memory,
         injected(morphology, up),
-        np.asarray(drive, dtype=np.float64),
+        d,
         np.zeros(n),
     )
     return trace
 
 
-def influence(tree: CableFactor, compartment: int, drive: ArrayLike) -> Floats:
-    """Return what each rise adds to the deviation of one compartment after every step, in float64.
+def influence(tree: CableFactor, compartment: int, drive: ArrayLike, step: int = -1) -> Floats:
+    """Return what each rise adds to the deviation of one compartment after a step, in float64.
 
     The matrices of the scheme are symmetric, so that a current into compartment a moves b as the
-    same current into b moves a: one impulse response of the whole cell gives a row for every step.
+    same current into b moves a: the steps, taken backwards from the compartment, give the row.
 
     Parameters
     ----------
@@ -127,26 +134,27 @@ def influence(tree: CableFactor, compartment: int, drive: ArrayLike) -> Floats:
         The one looked at.
     drive
         Amplitude during each step, shape (steps,).
+    step
+        The step after which it is looked at.
 
     Returns
     -------
-    ndarray, shape (steps, n)
-        With rises (V), shape (n,), ``influence(…) @ rise`` is the deviation (V) after each step, as
-        `polarisation` gives it.
+    ndarray, shape (n,)
+        With rises (V), shape (n,), ``influence(…) @ rise`` is the deviation (V), as `polarisation`
+        gives it.
     """
-    from rheobase.neurons._cable_numba import step_double
+    from rheobase.neurons._cable_numba import solve_double
 
-    cell = tree.morphology
-    d = np.asarray(drive, dtype=np.float64)
-    unit, once = np.zeros(len(cell)), np.zeros(len(d))
-    unit[compartment] = once[0] = 1.0
-    impulse = step_double(
-        cell.parent, tree.factor, tree.inverse, tree.memory, unit, once, np.zeros(len(cell))
-    )
-    lag = np.subtract.outer(np.arange(len(d)), np.arange(len(d)))
-    of_current = np.where(lag >= 0, d[lag], 0.0) @ impulse
-    out: Floats = cell.axial * (of_current[:, cell.parent] - of_current)
-    out[:, 0] = 0.0
+    cell, d = tree.morphology, np.asarray(drive, dtype=np.float64)
+    current, of_current = np.zeros(len(cell)), np.zeros(len(cell))
+    current[compartment] = 1.0
+    for k in range(len(d) + step if step < 0 else step, -1, -1):
+        row = tree.which[k]
+        solve_double(cell.parent, tree.factor[row], tree.inverse[row], current)
+        of_current += d[k] * current
+        current *= tree.memory[row]
+    out: Floats = cell.axial * (of_current[cell.parent] - of_current)
+    out[0] = 0.0
     return out
 
 
@@ -170,7 +178,7 @@ def largest_response(
     Parameters
     ----------
     tree
-        Factorised cell.
+        Cell factorised for the steps.
     rise
         Rises (V per unit amplitude), shape (blocks, n, lanes), as `Sampler.rises` gives.
     drive, weight
@@ -193,11 +201,13 @@ def largest_response(
     blocks, _, lanes = rise.shape
     out = np.empty((blocks, 2, lanes), dtype=np.float32)
     where = np.empty((blocks, 2, lanes), dtype=np.int32)
-    axial, factor, inverse = (x.astype(np.float32) for x in (cell.axial, tree.factor, tree.inverse))
-    if len(a) == 1 and a[0] == 1.0:
-        respond_once(cell.parent, axial, factor, inverse, cell.site, w[0], rise, out, where)
+    axial, factor, inverse, memory = (
+        x.astype(np.float32) for x in (cell.axial, tree.factor, tree.inverse, tree.memory)
+    )
+    up, site, which = cell.parent, cell.site, tree.which
+    if len(a) == 1:
+        respond_once(up, a[0] * axial, factor[0], inverse[0], site, w[0], rise, out, where)
     else:
-        memory = tree.memory.astype(np.float32)
-        respond(cell.parent, axial, factor, inverse, memory, cell.site, a, w, rise, out, where)
+        respond(up, axial, which, factor, inverse, memory, site, a, w, rise, out, where)
     response = out.transpose(1, 0, 2).reshape(2, -1)
     return response, where.transpose(1, 0, 2).reshape(2, -1)

@@ -163,12 +163,12 @@ def polarisation_rows(
     field = _field(population, source, locator)
     asked: list[tuple[int, int, Floats | None]] = []
     for k, cell in enumerate(population.cells):
-        tree = factorise(cell.morphology, duration / steps)
+        tree = factorise(cell.morphology, np.full(steps, duration / steps))
         where = np.flatnonzero(cell.morphology.kind == kind)
         members = np.flatnonzero(population.cell == k)
         if len(where) == 0 and len(members):
             raise InputError(f"expected cells with compartments {site!r}, {cell.name} has none")
-        gains = [influence(tree, int(c), np.ones(steps))[-1] for c in where]
+        gains = [influence(tree, int(c), np.ones(steps)) for c in where]
         asked += [(int(i), int(c), g) for i in members for c, g in zip(where, gains, strict=True)]
     return _site_rows(population, field, sorted(asked, key=_first), unit="V")
 
@@ -183,7 +183,7 @@ class CellObjective:
         The cells.
     field
         Where they are, of k sources; a field with ``at`` or what `nearby` returns.
-    waveform, steps_per_phase
+    waveform
         As for `rheobase.neurons.thresholds`.
 
     See Also
@@ -194,7 +194,6 @@ class CellObjective:
     population: Population
     field: Any
     waveform: Any
-    steps_per_phase: int = 10
 
     def __len__(self) -> int:
         """Return the number of placements."""
@@ -216,7 +215,6 @@ class CellObjective:
             self.field,
             waveform=self.waveform,
             weights=weights,
-            steps_per_phase=self.steps_per_phase,
         )
 
     def critical(
@@ -239,7 +237,7 @@ class CellObjective:
         """
         check_option("polarity", polarity, get_args(Polarity))
         sign = 1.0 if polarity == "plus" else -1.0
-        drive = drive_of(self.waveform, steps_per_phase=self.steps_per_phase)
+        drive = drive_of(self.waveform)
         sampler = Sampler.of(self.field, weights)
         asked: list[tuple[int, int, Floats | None]] = []
         for k, cell in enumerate(self.population.cells):
@@ -254,7 +252,6 @@ def objective(
     source: Any,
     *,
     waveform: Any,
-    steps_per_phase: int = 10,
     locator: Locator | None = None,
 ) -> CellObjective:
     """Prepare cells and sources for many stimuli.
@@ -266,7 +263,7 @@ def objective(
     source
         Lead field, field basis (of electrodes, or of the modes from which a coil's poses are made),
         or anything with ``at(points)``.
-    waveform, steps_per_phase
+    waveform
         As for `rheobase.neurons.thresholds`.
     locator
         Of the mesh, if at hand.
@@ -278,12 +275,11 @@ def objective(
     """
     if len(population) == 0:
         raise InputError("expected cells, got a population of none")
-    drive_of(waveform, steps_per_phase=steps_per_phase)
+    drive_of(waveform)
     return CellObjective(
         population=population,
         field=_field(population, source, locator),
         waveform=waveform,
-        steps_per_phase=steps_per_phase,
     )
 
 
@@ -309,7 +305,7 @@ def _critical(
 ) -> Iterator[tuple[int, int, Floats | None]]:
     """Yield placement, compartment and weights of the rises of each critical row of a cell."""
     tree: CableFactor = factorise(cell.morphology, drive.dt)
-    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.width), 0.0)
+    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.dt), 0.0)
     rise, lost = sampler.rises(
         cell.morphology, population.rotation[members], population.position[members]
     )
@@ -322,7 +318,8 @@ def _critical(
             yield int(i), -1, None
             continue
         if c not in known:
-            known[c] = influence(tree, c, drive.amplitude)
+            steps = range(len(drive.dt))
+            known[c] = np.stack([influence(tree, c, drive.amplitude, s) for s in steps])
         v = sign * (known[c] @ rise[j // lanes, :, j % lanes])
         judged = np.where(v > np.concatenate([[0.0], v[:-1]]), weight * v, 0.0)
         s = int(judged.argmax())

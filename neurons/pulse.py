@@ -9,7 +9,6 @@ calibrated against non-linear simulations.
 
 from __future__ import annotations
 
-import itertools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,32 +23,31 @@ from rheobase._errors import InputError
 from rheobase.neurons.morphology import Floats
 
 _SMALL_PHASE = 0.02  # a phase with less than this part of the peak is a tail, not a phase
-_STRONG_PHASE = 0.2  # a phase that reaches this part of the peak sets the step and is checked
-_MOST_STEPS = 2000
+_STRONG_PHASE = 0.2  # the width of a phase that reaches this part of the peak is checked
+_SINGLE = 4  # strong phases; what has more is a train
+_MOST_PHASES = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Drive:
-    """A waveform cut into equal steps.
+    """A waveform cut into a few steps: one for each phase, and one for each rest between phases.
 
     Parameters
     ----------
     dt
-        Step (s).
+        Length of each step (s), shape (steps,): the effective width of a phase, the time of a rest.
     amplitude
-        Mean of the waveform over each step (1), shape (steps,).
-    width
-        Effective width of the phase that each step lies in (s), shape (steps,).
+        Amplitude during each step (1), shape (steps,): the peak of a phase, the mean of a rest, so
+        that the integral is that of the waveform.
     judged
-        Whether the deviation after each step is compared with the threshold, shape (steps,): only
-        the end of a rectangular pulse, where its threshold was calibrated, else every step.
+        Whether the deviation after each step is compared with the threshold of a pulse of this
+        width, shape (steps,): after phases.
     notes
         What is outside the calibration.
     """
 
-    dt: float
+    dt: Floats
     amplitude: Floats
-    width: Floats
     judged: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
 
@@ -112,97 +110,82 @@ def second_difference_threshold(width: Floats | float) -> Floats:
     return out
 
 
-def drive_of(waveform: Any, *, steps_per_phase: int = 10) -> Drive:
-    """Cut ``waveform`` into steps of equal length.
+def drive_of(waveform: Any) -> Drive:
+    """Cut ``waveform`` into its phases.
 
     Parameters
     ----------
     waveform
         Width of a rectangular pulse (s), or an object with samples ``t`` (s) and ``w`` (1), linear
         between them. Thresholds multiply ``w``: give it a peak of 1 to read them as peak values.
-        One that says of itself that it is no ``pulse`` (a carrier, a ramp) has no threshold here.
-    steps_per_phase
-        Implicit steps in the shortest strong phase; 1 with a rectangular pulse solves it at once.
 
     Raises
     ------
     InputError
-        If the width is not > 0 s, times do not rise, the waveform is 0 throughout or no pulse, or
-        its shortest strong phase is too short a part of it to be resolved.
+        If the width is not > 0 s, times do not rise, the waveform is 0 throughout, or it has too
+        many phases.
     """
-    if steps_per_phase < 1:
-        raise InputError(f"steps_per_phase must be >= 1, got {steps_per_phase}")
     if isinstance(waveform, int | float):
         width = float(waveform)
         if not 0 < width < np.inf:
             raise InputError(f"pulse width must be > 0 s, got {waveform!r}")
-        ones = np.ones(steps_per_phase)
-        notes = _range_notes(np.array([width]))
-        return Drive(
-            dt=width / steps_per_phase,
-            amplitude=ones,
-            width=width * ones,
-            judged=np.arange(steps_per_phase) == steps_per_phase - 1,
-            notes=notes,
-        )
+        one = np.ones(1)
+        notes = _range_notes(width * one)
+        return Drive(dt=width * one, amplitude=one, judged=one > 0, notes=notes)
     where = f"waveform {getattr(waveform, 'name', '')!r}"
-    if not getattr(waveform, "pulse", True):
-        raise InputError(
-            f"expected a pulse, since thresholds are calibrated on pulses, got none: {where}"
+    t, w = _samples(waveform)
+    sign = np.sign(w[1:] + w[:-1])
+    first = np.concatenate([[0], np.flatnonzero(np.diff(sign)) + 1])
+    time = np.add.reduceat(np.diff(t), first)
+    area = np.add.reduceat(0.5 * (w[1:] + w[:-1]) * np.diff(t), first)
+    top = np.maximum.reduceat(np.maximum(np.abs(w[1:]), np.abs(w[:-1])), first)
+    peak = top.max()
+    main = top > _SMALL_PHASE * peak
+    if main.sum() > _MOST_PHASES:
+        raise InputError(f"a waveform may have {_MOST_PHASES} phases, got {main.sum()}: {where}")
+    inner = np.arange(main.argmax(), len(main) - main[::-1].argmax())
+    main, time, area, top = main[inner], time[inner], area[inner], top[inner]
+    # what lies between two phases is one rest
+    group = np.concatenate([[True], main[1:] | main[:-1]])
+    begin = np.flatnonzero(group)
+    judged = main[begin]
+    time, area = np.add.reduceat(time, begin), np.add.reduceat(area, begin)
+    dt = np.divide(np.abs(area), top[begin], out=time, where=judged)
+    strong = judged & (top[begin] > _STRONG_PHASE * peak)
+    notes = _range_notes(dt[strong])
+    if strong.sum() > _SINGLE or not getattr(waveform, "pulse", True):
+        notes += (
+            f"thresholds are calibrated on single pulses, and this goes on ({strong.sum()} strong "
+            f"phases): {where}",
         )
+    return Drive(dt=dt, amplitude=area / dt, judged=judged, notes=notes)
+
+
+def _samples(waveform: Any) -> tuple[Floats, Floats]:
+    """Return times and values of a checked waveform, with samples where it passes through 0."""
     t = np.asarray(waveform.t, dtype=np.float64)
     w = np.asarray(waveform.w, dtype=np.float64)
     if t.ndim != 1 or t.shape != w.shape or len(t) < 2 or not (np.diff(t) > 0).all():
         raise InputError(
             f"a waveform needs rising times and as many values, got {t.shape}, {w.shape}"
         )
-    peak = float(np.abs(w).max())
-    if not 0 < peak < np.inf:
+    if not 0 < np.abs(w).max() < np.inf:
         raise InputError("a waveform must be finite and not 0 throughout")
-    some = np.flatnonzero(w)
-    flips = some[:-1][w[some[:-1]] * w[some[1:]] < 0]  # the next value is 0 or of the other sign
+    flips = np.flatnonzero(w[:-1] * w[1:] < 0)
     zeros = t[flips] - w[flips] * (t[flips + 1] - t[flips]) / (w[flips + 1] - w[flips])
     order = np.argsort(np.concatenate([t, zeros]), kind="stable")
-    t = np.concatenate([t, zeros])[order]
-    w = np.concatenate([w, np.zeros(len(zeros))])[order]
-    area = np.concatenate([[0.0], np.cumsum(0.5 * (w[1:] + w[:-1]) * np.diff(t))])
-    edges = np.concatenate([[t[0]], zeros, [t[-1]]])
-    widths = np.empty(len(edges) - 1)
-    tops = np.empty(len(edges) - 1)
-    for i, (a, b) in enumerate(itertools.pairwise(edges)):
-        of = (t >= a) & (t <= b)
-        tops[i] = top = float(np.abs(w[of]).max())
-        widths[i] = abs(np.interp(b, t, area) - np.interp(a, t, area)) / top if top > 0 else 0.0
-    main, strong = tops > _SMALL_PHASE * peak, tops > _STRONG_PHASE * peak
-    last = np.maximum.accumulate(np.where(main, np.arange(len(main)), 0))
-    widths = np.where(main, widths, widths[last])  # a tail is judged with the phase before it
-    widths = np.where(widths > 0, widths, widths[np.argmax(main)])
-    shortest = float(np.diff(edges)[strong].min()) / steps_per_phase
-    count = int(np.ceil((t[-1] - t[0]) / shortest - 1e-9))
-    if count > _MOST_STEPS:
-        raise InputError(
-            f"expected at most {_MOST_STEPS} steps, a strong phase of "
-            f"{shortest * steps_per_phase * 1e6:.3g} us in {(t[-1] - t[0]) * 1e6:.4g} us needs "
-            f"{count}: {where}"
-        )
-    grid = np.linspace(t[0], t[-1], count + 1)
-    amplitude = np.diff(np.interp(grid, t, area)) / np.diff(grid)
-    middle = 0.5 * (grid[1:] + grid[:-1])
-    phase = np.clip(np.searchsorted(edges, middle) - 1, 0, len(widths) - 1)
-    return Drive(
-        dt=float(grid[1] - grid[0]),
-        amplitude=amplitude,
-        width=widths[phase],
-        judged=np.ones(count, dtype=bool),
-        notes=_range_notes(widths[strong]),
+    return (
+        np.concatenate([t, zeros])[order],
+        np.concatenate([w, np.zeros(len(zeros))])[order],
     )
 
 
 def _range_notes(widths: Floats) -> tuple[str, ...]:
     low, high = (1e-3 * v for v in _calibration()["pulse_width"]["valid_ms"])
     bad = widths[(widths < low * (1 - 1e-9)) | (widths > high * (1 + 1e-9))]
-    return tuple(
-        f"phase of {w * 1e6:.0f} us lies outside the calibrated {low * 1e6:.0f} to "
-        f"{high * 1e6:.0f} us"
-        for w in bad
-    )
+    if len(bad) == 0:
+        return ()
+    which = f"a phase of {bad[0] * 1e6:.0f} us lies"
+    if len(bad) > 1:
+        which = f"{len(bad)} phases, of {bad.min() * 1e6:.0f} to {bad.max() * 1e6:.0f} us, lie"
+    return (f"{which} outside the calibrated {low * 1e6:.0f} to {high * 1e6:.0f} us",)

@@ -74,12 +74,12 @@ def test_influence_is_the_cable_read_backwards(cells: list[Cell]) -> None:
     m = cells[0].morphology
     rng = np.random.default_rng(1)
     rise, drive = rng.standard_normal(len(m)), np.array([1.0, 0.5, 0.0, -2.0])
-    for dt in (20e-6, np.inf):
-        forward = polarisation(m, rise, drive, dt)
+    for dt in (np.full(4, np.inf), np.array([20e-6, 50e-6, 20e-6, 1e-3])):
+        forward, tree = polarisation(m, rise, drive, dt), factorise(m, dt)
         for c in (0, 7, len(m) - 1):
-            assert influence(factorise(m, dt), c, drive) @ rise == pytest.approx(
-                forward[:, c], rel=1e-9
-            )
+            got = [influence(tree, c, drive, k) @ rise for k in range(4)]
+            assert got == pytest.approx(forward[:, c], rel=1e-9, abs=1e-12)
+        assert influence(tree, 7, drive) @ rise == pytest.approx(forward[-1, 7], rel=1e-9)
 
 
 @pytest.mark.parametrize("waveform", [200e-6, "biphasic", "monophasic"])
