@@ -268,7 +268,7 @@ def test_window_of_a_head_follows_its_layers_and_samples_the_rest() -> None:
     down = np.diag([1.0, -1.0, -1.0, 1.0])
     down[2, 3] = 0.090
     material = beam_window(head, down, half_width=4e-3, depth=(4e-3, 24e-3), spacing=5e-4)
-    window = head_window(material, F, order=4, per_wavelength=5.0)
+    window = head_window(material, F, order=4, per_wavelength=5.0, rim=1)
     assert (window.materials.at < 0).all()  # the layers tell all of it
     for depth, fluid in zip((6e-3, 10e-3, 16e-3, 22e-3), material.layers.fluids, strict=True):
         found = window.grid.locate([[0.0, 0.0, depth]])
@@ -276,7 +276,7 @@ def test_window_of_a_head_follows_its_layers_and_samples_the_rest() -> None:
         assert window.materials.sound_speed[at] == pytest.approx(fluid.sound_speed)
         assert window.materials.loss[at] == pytest.approx(fluid.loss(F))
     undescribed = replace(material, described=np.zeros_like(material.described))
-    mixed = head_window(undescribed, F, order=4, per_wavelength=5.0)
+    mixed = head_window(undescribed, F, order=4, per_wavelength=5.0, rim=1)
     assert (mixed.materials.at >= 0).any()
     inside = mixed.materials.nodal[0]
     speeds = [fluid.sound_speed for fluid in material.layers.fluids]
