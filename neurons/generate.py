@@ -93,6 +93,29 @@ def type_layer(name: str) -> str:
     return _types()[check_option("cell type", name, _types())]["layer"]
 
 
+def type_class(name: str) -> str:
+    """Return the class of type ``name``: "PYR", "PV", "SST", "VIP" or "NGC"."""
+    return _types()[check_option("cell type", name, _types())]["class"]
+
+
+def type_of(cell_class: str, layer: str) -> str:
+    """Return the type of a class in a layer.
+
+    Raises
+    ------
+    InputError
+        If there is no such class, or it has no type in that layer.
+
+    Examples
+    --------
+    >>> type_of("PV", "L5")
+    'L5_basket'
+    """
+    check_option("cell class", cell_class, sorted({r["class"] for r in _types().values()}))
+    of_class = {r["layer"]: r["name"] for r in _types().values() if r["class"] == cell_class}
+    return of_class[check_option(f"layer with {cell_class} cells", layer, of_class)]
+
+
 def generate_cell(
     name: str,
     species: str,
@@ -117,7 +140,8 @@ def generate_cell(
     thickness
         Cortical thickness to grow into (m); the area's own when None.
     depth
-        Depth of the soma (0 pia … 1 white matter); drawn within the layer when None.
+        Depth of the soma (0 pia … 1 white matter); drawn within the layer when None. The soma
+        stays 15 µm below the pia.
 
     Raises
     ------
@@ -127,7 +151,7 @@ def generate_cell(
     row = _types()[check_option("cell type", name, _types())]
     layers = layer_table(species, area)
     top, bottom = layers.layer(row["layer"])
-    rng = np.random.default_rng([seed, list(_types()).index(name)])
+    rng = np.random.default_rng([seed, *name.encode()])
     drawn = float(rng.uniform(top, bottom))
     depth = drawn if depth is None else depth
     if not top <= depth <= bottom:
@@ -137,8 +161,8 @@ def generate_cell(
     height = layers.thickness if thickness is None else thickness
     if not 0.2e-3 <= height <= 10e-3:
         raise InputError(f"cortical thickness must be 0.2 to 10 mm, got {height * 1e3:.3g} mm")
-    size = species_scaling(species)
-    soma = float(row["soma_diameter_um"]) * 1e-6 * size["soma_diameter"]
+    soma = float(row["soma_diameter_um"]) * 1e-6 * species_scaling(species)["soma_diameter"]
+    depth = max(depth, (0.5 * soma + _PIA_MARGIN) / height)
     grower = _Grower(layers=layers, depth=depth, height=height, species=species, rng=rng, soma=soma)
     for arbor in _arbors(name):
         grower.add(arbor)
@@ -184,7 +208,8 @@ class _Grower:
             sheaths = float(value) * internode_length(fibre, terminal=False)
             height = (self.depth - 1.0) * self.height - sheaths
         else:
-            top, bottom = self.layers.layer(where)
+            border = self.layers.layer("L5")[0]  # stands for layer 4 in an area without one
+            top, bottom = self.layers.bounds.get(where, (border, border))
             height = (self.depth - top - float(value) * (bottom - top)) * self.height
         return min(height, self.depth * self.height - _PIA_MARGIN)
 

@@ -83,6 +83,11 @@ class Population:
         return np.array([c.name for c in self.cells])[self.cell]
 
     @property
+    def cell_class(self) -> NDArray[np.str_]:
+        """Class of each placement (PYR, PV, SST, VIP, NGC), shape (n,)."""
+        return np.array([c.cell_class for c in self.cells])[self.cell]
+
+    @property
     def layer(self) -> NDArray[np.str_]:
         """Layer of each soma, shape (n,)."""
         return np.array([c.layer for c in self.cells])[self.cell]
