@@ -1,0 +1,145 @@
+"""The membrane potential of one cell over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rheobase._errors import InputError, check_positive
+from rheobase.neurons.cable import injected
+from rheobase.neurons.fibres.mrg_stimulus import plan_of
+from rheobase.neurons.generate import Cell
+from rheobase.neurons.membrane.channels import TEMPERATURE
+from rheobase.neurons.membrane.circuit import Circuit, circuit
+from rheobase.neurons.morphology import Floats, Morphology
+from rheobase.neurons.spiking.lanes import Lanes
+from rheobase.neurons.spiking.rest import resting_state
+
+STEP = 10e-6  # s, during the stimulus
+LATER = 2.0  # steps after the stimulus over those during it
+GROWTH = 1.6  # of the steps after a jump of the stimulus
+
+
+def simulate_cell(
+    cell: Cell | Morphology,
+    rise: ArrayLike,
+    waveform: Any,
+    amplitude: float,
+    duration: float,
+    *,
+    name: str | None = None,
+    dt: float = STEP,
+    record: ArrayLike | None = None,
+    temperature: float = TEMPERATURE,
+) -> tuple[Floats, Floats]:
+    """Return the membrane potential of a stimulated cell over time.
+
+    Parameters
+    ----------
+    cell
+        A cell, or its compartments.
+    rise
+        Rise of the outside potential from the parent (V per unit amplitude), shape (n,).
+    waveform
+        Width of a rectangular pulse (s), or samples ``t`` (s) and ``w`` (1).
+    amplitude
+        Of the stimulus.
+    duration
+        To be run (s).
+    name
+        Membrane; a cell brings its own.
+    dt
+        Longest step during the stimulus (s), `LATER` times that after it.
+    record
+        Compartments looked at; all when left out.
+    temperature
+        Of the channels (°C).
+
+    Returns
+    -------
+    t
+        End of each step (s), shape (steps,).
+    v
+        Membrane potential (V), shape (steps, len(record)).
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit or the waveform is none.
+    """
+    shape = cell.morphology if isinstance(cell, Cell) else cell
+    up = np.array(rise, dtype=np.float64)
+    if up.shape != (len(shape),):
+        raise InputError(f"rise must have shape ({len(shape)},), got {up.shape}")
+    return simulate(
+        circuit(cell, name),
+        injected(shape, up),
+        waveform,
+        amplitude,
+        duration,
+        dt=dt,
+        record=record,
+        temperature=temperature,
+    )
+
+
+def simulate(
+    of: Circuit,
+    current: ArrayLike,
+    waveform: Any,
+    amplitude: float,
+    duration: float,
+    *,
+    rest: ArrayLike | None = None,
+    dt: float = STEP,
+    record: ArrayLike | None = None,
+    temperature: float = TEMPERATURE,
+) -> tuple[Floats, Floats]:
+    """Return the membrane potential over time while currents flow into the compartments.
+
+    Parameters
+    ----------
+    of
+        The cell.
+    current
+        Into each compartment (A per unit amplitude), shape (n,).
+    rest
+        Potential to begin with (V), shape (n,), gates at their steady state; `resting_state` when
+        left out.
+    waveform, amplitude, duration, dt, record, temperature
+        As in `simulate_cell`.
+
+    Returns
+    -------
+    t, v
+        As from `simulate_cell`.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit or the waveform is none.
+    """
+    check_positive("duration", duration)
+    n = len(of)
+    into = np.array(current, dtype=np.float64)
+    if into.shape != (n,):
+        raise InputError(f"currents must have shape ({n},), got {into.shape}")
+    seen = np.arange(n) if record is None else np.atleast_1d(np.asarray(record, dtype=np.int64))
+    if seen.size and not (0 <= seen.min() <= seen.max() < n):
+        raise InputError(f"recorded compartments must be 0 to {n - 1}, got {seen.tolist()}")
+    if rest is None:
+        start = resting_state(of, temperature=temperature)
+    else:
+        start = np.broadcast_to(np.asarray(rest, dtype=np.float64), (n,))
+    plan = plan_of(waveform, dt, LATER * dt, growth=GROWTH)
+    most = len(plan.kind) + int(np.ceil(duration / (LATER * dt)))
+    t = plan.times(most)
+    count = int(np.searchsorted(t, duration)) + 1
+    lanes = Lanes.of(of, start, plan, calm=most, most=most + 1, temperature=temperature)
+    lanes.source[:, 0] = into
+    lanes.restart(0, amplitude)
+    trace = np.empty((count, len(seen)))
+    lanes.advance(count, seen, trace, needed=n + 1)
+    return t[:count], trace
