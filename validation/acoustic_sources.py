@@ -63,7 +63,7 @@ def focus() -> list[Row]:
     """Measure the bowl's focus on a lattice of half a millimetre."""
     fluid = Fluid(name="water", sound_speed=SPEED, density=DENSITY)
     one = transducer("itrusst-sc1")
-    x, z = np.arange(-16, 17) * 5e-4, 0.04 + np.arange(105) * 5e-4
+    x, z = np.arange(-8, 9) * 5e-4, 0.04 + np.arange(105) * 5e-4
     points = np.stack(np.meshgrid(x, x, z, indexing="ij"), axis=-1).reshape(-1, 3)
     P = pressure(one.source(pressure=P0, fluid=fluid), points, frequency=one.frequency, fluid=fluid)
     found = focus_metrics(x, x, z, P.reshape(len(x), len(x), len(z)))
