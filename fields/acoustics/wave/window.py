@@ -25,6 +25,10 @@ ORDERS = (4, 5, 6, 7)
 #: Of powers 1 to 4 and strengths 0.05 to 1 this reflects least over 0 to 55 degrees.
 RIM_DAMPING = 0.5
 
+#: Part of the whole way's error of phase that all layers of a region may add: with all of it, the
+#: resonance of a plate of bone is 0.7 % off (ITRUSST 4 at normal incidence), with this 0.05 %.
+THIN = 0.05
+
 Chooser = Callable[[ColumnGrid], NDArray[np.bool_]]
 
 
@@ -69,9 +73,8 @@ class AcousticWindow:
 
     @cached_property
     def slowest(self) -> float:
-        """Lowest sound speed (m/s)."""
-        speeds = self.materials.sound_speed.min(), self.materials.nodal[0].min(initial=np.inf)
-        return float(min(speeds))
+        """Lowest sound speed of an element, a mixed one's mean (m/s)."""
+        return float(self.materials.sound_speed.min())
 
     @property
     def points_per_wavelength(self) -> float:
@@ -211,11 +214,11 @@ def _grid(
     )
     last = len(wavelengths) - 1
     region = np.concatenate([np.zeros(rim, np.intp), layers.region, np.full(rim, last, np.intp)])
-    # a region may add as much error of phase as the whole way: thin bone need not be of high order
+    # thin bone need not be of high order, but sound goes to and fro in it
     turns = np.diff(faces, axis=0).max(axis=(1, 2)) / wavelengths[region]
     way = np.bincount(region, turns)
     error = phase_error(order, order / per_wavelength) * per_wavelength / order
-    allowed = error * way.sum() / way
+    allowed = THIN * error * way.sum() / way
     orders = [max(2, layer_order(t, allowed[r], order)) for t, r in zip(turns, region, strict=True)]
     return ColumnGrid(
         x=x, y=y, order=order, faces=faces, orders=np.array(orders, np.int32), region=region
