@@ -229,9 +229,9 @@ def _direct(cell: SonicCell, current: float, duration: float) -> tuple[int, floa
 def test_without_sound_the_cell_is_the_electrical_one(lts: EffectiveTable) -> None:
     """Spikes by an injected current and the charge below its rheobase are those of SciPy."""
     cell = sonic_cell("LTS")
-    short = Sonication(frequency=500e3, pulse_duration=0.1)
+    short = Sonication(frequency=500e3, pulse_duration=0.05)
     for current in (0.0, 0.02):
-        spikes, last = _direct(cell, current, 0.1)
+        spikes, last = _direct(cell, current, 0.05)
         ours = respond(lts, short, 0.0, current=current, course=1e-3)
         assert len(ours.spikes) == spikes
         if not spikes:
