@@ -27,7 +27,7 @@ def head_window(
     """Lay a window of columns over the part of a head that a beam goes through.
 
     Faces follow the head's layers; elements that these do not describe take the head's own
-    material node by node, averaged over the cells of the nodes.
+    material node by node, integrated over the element with the basis functions.
 
     Parameters
     ----------
