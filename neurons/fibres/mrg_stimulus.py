@@ -22,7 +22,7 @@ _JUMP = 5e-3  # of the peak: a smaller change is none
 _WEAK = 0.2  # of the peak: a stretch below it, a slow recharge, is stepped like what comes after
 _LONGEST = 0.1  # s: a stimulus is a pulse
 REST_STEP = 5e-3  # s
-_FIRST, _GROWTH = 0.1, 1.15  # first step after a jump over the full one, and what follows it
+_FIRST, _GROWTH = 0.02, 1.15  # first step after a jump over the full one, and what follows it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
