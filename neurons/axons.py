@@ -1,12 +1,16 @@
 """Where an axon carries myelin and where its nodes of Ranvier lie.
 
 Rules of the Aberra 2018 cells (doi:10.1016/j.brs.2018.06.006), constants in
-``data/cell_constants.csv``: the first 50 µm are bare (initial segment); a branch of at least 0.2 µm
-is myelinated, with internodes of 100 axon diameters (70 on a terminal branch, 20 µm at least) and
-nodes of 1 µm, also at every branch point and end. The diameter is the traced one: that of the axon,
-which is also that of node and initial segment; the sheath adds to it (`g_ratio`). Where the first
-node of a branch lies within its first internode is not known for a real cell: it is drawn (node
-phase), or the nodes are spread evenly when no generator is given.
+``data/cell_constants.csv``: the first 50 µm are bare (initial segment; a first stretch too short
+for an internode besides is bare as a whole); a stretch of at least 0.2 µm is myelinated, with
+internodes of 100 axon diameters (70 on a terminal branch), each followed by a node of 1 µm, the
+last at the branch point or end. A stretch shorter than one such internode takes internodes of 20 µm
+at least, or stays bare. The diameter is the traced one at the beginning of the stretch: that of the
+axon, which is also that of node and initial segment; the sheath adds to it (`g_ratio`).
+
+Those cells have internodes of one length on a stretch. Where the first node of a branch lies within
+its first internode is not known for a real cell: it is drawn (node phase) where there is a
+generator.
 """
 
 from __future__ import annotations
@@ -39,18 +43,34 @@ def g_ratio(axon_diameter: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return out
 
 
+def axon_diameter(fibre_diameter: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return the diameter (m) of the axon inside a fibre: the inverse of d / g(d).
+
+    Examples
+    --------
+    >>> d = axon_diameter(1.5e-6)
+    >>> round(float(d / g_ratio(d) * 1e6), 4)
+    1.5
+    """
+    least = cell_constants()["g_ratio_minimum"] * 1e-8
+    d = np.geomspace(least, 100e-6, 20000)
+    out: NDArray[np.float64] = np.interp(fibre_diameter, d / g_ratio(d), d)
+    return out
+
+
 def internode_length(axon_diameter: float, *, terminal: bool) -> float:
     """Return the length of an internode (m) on an axon of ``axon_diameter`` (m)."""
     c = cell_constants()
-    ratio = c["terminal_internode_per_diameter" if terminal else "internode_per_diameter"]
-    return max(ratio * axon_diameter, c["minimum_internode"])
+    return c["terminal_internode_per_diameter" if terminal else "internode_per_diameter"] * (
+        axon_diameter
+    )
 
 
 def plan_branch(
     length: float,
     axon_diameter: float,
     *,
-    bare: float,
+    first: bool,
     terminal: bool,
     rng: np.random.Generator | None,
 ) -> list[Piece]:
@@ -59,13 +79,13 @@ def plan_branch(
     Parameters
     ----------
     length, axon_diameter
-        Length and mean diameter (of the axon, without its sheath) of the stretch (m).
-    bare
-        How much of the initial segment is still to be laid at its beginning (m).
+        Length of the stretch and diameter of the axon at its beginning (m).
+    first
+        Whether the axon begins here: with its initial segment.
     terminal
         Whether the stretch ends freely.
     rng
-        Draws the node phase; None spreads the nodes evenly.
+        Draws the node phase; None takes internodes of one length, as the Aberra 2018 cells.
 
     Returns
     -------
@@ -73,26 +93,23 @@ def plan_branch(
         Lengths that add up to ``length``.
     """
     c = cell_constants()
-    node = c["node_length"]
-    pieces: list[Piece] = []
-    first = min(length, bare)
-    if first > 0:
-        pieces.append((first, Kind.INITIAL_SEGMENT))
-    rest = length - first
-    if rest <= 0:
-        return pieces
-    if axon_diameter < c["minimum_myelin_diameter"] or rest < c["minimum_internode"] + 2 * node:
-        return [*pieces, (rest, Kind.UNMYELINATED)]
-    if bare > 0:  # the sheath begins with a node of its own after the initial segment
-        pieces.append((node, Kind.NODE))
-        rest -= node
+    node, least = c["node_length"], c["minimum_internode"]
+    bare = c["initial_segment"] if first else 0.0
+    unsheathed = Kind.INITIAL_SEGMENT if first else Kind.UNMYELINATED
+    if length < bare + least + (0.0 if first else node):
+        return [(length, unsheathed)]
+    if axon_diameter < c["minimum_myelin_diameter"]:
+        rest = (length - bare, Kind.UNMYELINATED)
+        return [(bare, unsheathed), rest] if first else [rest]
+    span = length - bare - node  # up to the node that closes the stretch
     internode = internode_length(axon_diameter, terminal=terminal)
-    span = rest - node  # up to the node that closes the branch
     if rng is None:
-        count = max(1, round((span + node) / (internode + node)))
-        sheaths = [(span - (count - 1) * node) / count] * count
+        count = int((span + node) / (internode + node))
+        count = count or (1 if first else int((span + node) / (least + node)))
+        sheaths = [(span + node) / count - node] * count
     else:
         sheaths = _phased(span, internode, node, float(rng.random()))
+    pieces = [(bare, unsheathed)] if first else []
     for i, sheath in enumerate(sheaths):
         pieces.append((sheath, Kind.INTERNODE))
         last = i == len(sheaths) - 1

@@ -9,37 +9,27 @@ import numpy as np
 from rheobase._errors import InputError
 from rheobase.neurons.axons import Piece, g_ratio, plan_branch
 from rheobase.neurons.constants import cell_constants
-from rheobase.neurons.morphology import Floats, Ints, Kind, Morphology, Skeleton
+from rheobase.neurons.morphology import AXON, Floats, Kind, Morphology, Skeleton
 
 _BARE = (Kind.INITIAL_SEGMENT, Kind.UNMYELINATED, Kind.NODE, Kind.TERMINAL)
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Compartments under construction."""
+    """Compartments under construction; positions follow from their places along the sections."""
 
     parent: list[int] = field(default_factory=list)
-    start: list[Floats] = field(default_factory=list)
-    centre: list[Floats] = field(default_factory=list)
-    end: list[Floats] = field(default_factory=list)
-    length: list[float] = field(default_factory=list)
-    axon: list[float] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
+    length: list[float] = field(default_factory=list)
+    start: list[float] = field(default_factory=list)
+    end: list[float] = field(default_factory=list)
 
-    def add(
-        self,
-        parent: int,
-        ends: tuple[Floats, Floats, Floats],
-        length: float,
-        diameter: float,
-        kind: Kind,
-    ) -> int:
+    def add(self, parent: int, kind: Kind, length: float, start: float, end: float) -> int:
         self.parent.append(parent)
-        for column, point in zip((self.start, self.centre, self.end), ends, strict=True):
-            column.append(point)
-        self.length.append(length)
-        self.axon.append(diameter)
         self.kind.append(int(kind))
+        self.length.append(length)
+        self.start.append(start)
+        self.end.append(end)
         return len(self.parent) - 1
 
 
@@ -60,7 +50,8 @@ def compartments(
     max_dendrite, max_bare_axon, max_internode
         Longest compartment (m) of dendrites, of bare axon and of internodes.
     rng
-        Draws the node phase of every branch; None spreads nodes evenly.
+        Draws the node phase of every branch; None divides it as the Aberra 2018 cells. A skeleton
+        that tells internodes from nodes keeps its own.
 
     Raises
     ------
@@ -85,86 +76,93 @@ def compartments(
         Kind.UNMYELINATED: max_bare_axon,
         Kind.INTERNODE: max_internode,
     }
-    children = _children(skeleton.parent)
+    sections, children = _sections(skeleton)
+    arc, table, begin, span = _unroll(skeleton, sections)
+    divided = bool(np.isin(skeleton.kind, (Kind.INTERNODE, Kind.NODE)).any())
+    d = float(skeleton.diameter[0])
     out = _Rows()
-    soma, d = skeleton.position[0], float(skeleton.diameter[0])
-    up = np.array([0.0, 0.0, 0.5 * d])
-    out.add(-1, (soma - up, soma, soma + up), d, d, Kind.SOMA)
+    out.add(-1, Kind.SOMA, d, 0.0, 0.0)
+    last_of = {0: 0}  # point that ends a section: its last compartment
     tips_cut: list[int] = []
-    # depth first: first point of a section, compartment it hangs on, initial segment still to lay
-    stack = [(c, 0, -1.0) for c in reversed(children[0])]
-    while stack:
-        first, last, bare = stack.pop()
-        points = [first]
-        while len(children[points[-1]]) == 1 and (
-            skeleton.kind[children[points[-1]][0]] == skeleton.kind[first]
-        ):
-            points.append(children[points[-1]][0])
-        tip = points[-1]
+    for points, s, length in zip(sections, begin.tolist(), span.tolist(), strict=True):
+        first, tip, before = points[0], points[-1], int(skeleton.parent[points[0]])
         kind = Kind(int(skeleton.kind[first]))
-        path, arc = _path(skeleton, first, points)
-        length = float(arc[-1])
         pieces: list[Piece] = [(length, kind)] if length > 0 else []
-        if kind == Kind.UNMYELINATED and length > 0:
-            if bare < 0:
-                bare = cell_constants()["initial_segment"]
-            diameters = np.interp(0.5 * (arc[1:] + arc[:-1]), arc, _ends(skeleton, first, points))
-            mean = float(np.average(diameters, weights=np.diff(arc)))
-            pieces = plan_branch(length, mean, bare=bare, terminal=not children[tip], rng=rng)
-            bare = max(0.0, bare - length)
-        parts = [
-            max(1, int(np.ceil(size / longest.get(what, np.inf) - 1e-9))) for size, what in pieces
-        ]
-        edges = [0.0]
-        for (size, _), n in zip(pieces, parts, strict=True):
-            edges.extend(edges[-1] + size * (np.arange(1, n + 1) / n))
-        border = np.array(edges)
-        table = np.column_stack([path, _ends(skeleton, first, points)])
-        along = _along(border, arc, table)[:, :3]
-        middle = _along(0.5 * (border[1:] + border[:-1]), arc, table)
-        widths = middle[:, 3].tolist()
-        k = 0
-        for (size, what), n in zip(pieces, parts, strict=True):
-            for _ in range(n):
-                ends = (along[k], middle[k, :3], along[k + 1])
-                last = out.add(last, ends, size / n, widths[k], what)
-                k += 1
-        if not children[tip] and kind == Kind.UNMYELINATED and out.kind[last] != Kind.TERMINAL:
+        if kind == Kind.UNMYELINATED and length > 0 and not divided:
+            pieces = plan_branch(
+                length,
+                float(skeleton.diameter[first]),
+                first=int(skeleton.kind[before]) not in AXON,
+                terminal=not children[tip],
+                rng=rng,
+            )
+        last = last_of[before]
+        for size, what in pieces:
+            parts = max(1, int(np.ceil(size / longest.get(what, np.inf) - 1e-9)))
+            part = size / parts
+            for _ in range(parts):
+                last = out.add(last, what, part, s, s + part)
+                s += part
+        if not children[tip] and out.kind[last] in _BARE:
             out.kind[last] = int(Kind.TERMINAL)
         if skeleton.cut is not None and skeleton.cut[tip]:
             tips_cut.append(last)
-        if len(children[tip]) > 1 and last != 0 and out.kind[last] != Kind.NODE:
-            p = out.end[last]
-            last = out.add(last, (p, p, p), 0.0, out.axon[last], Kind(out.kind[last]))
-        stack.extend((c, last, bare) for c in reversed(children[tip]))
-    return _finish(out, tips_cut)
+        if len(children[tip]) > 1 and last != 0:
+            last = out.add(last, Kind(out.kind[last]), 0.0, s, s)
+        last_of[tip] = last
+    return _finish(out, skeleton, arc, table, tips_cut)
 
 
-def _children(parent: Ints) -> list[list[int]]:
-    children: list[list[int]] = [[] for _ in parent]
-    for i, p in enumerate(parent[1:], start=1):
+def _sections(skeleton: Skeleton) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the points of each unbranched stretch of one kind, depth first, and all children."""
+    children: list[list[int]] = [[] for _ in skeleton.parent]
+    for i, p in enumerate(skeleton.parent[1:].tolist(), start=1):
         children[p].append(i)
-    return children
+    kind = skeleton.kind.tolist()
+    sections = []
+    stack = children[0][::-1]
+    while stack:
+        points = [stack.pop()]
+        while len(children[points[-1]]) == 1 and kind[children[points[-1]][0]] == kind[points[0]]:
+            points.append(children[points[-1]][0])
+        sections.append(points)
+        stack.extend(children[points[-1]][::-1])
+    return sections, children
 
 
-def _path(skeleton: Skeleton, first: int, points: list[int]) -> tuple[Floats, Floats]:
-    """Polyline of a section and its arc length; from the soma it starts at the surface."""
-    p = int(skeleton.parent[first])
-    path = np.vstack([skeleton.position[p], skeleton.position[points]])
-    if p == 0:
-        radius = 0.5 * skeleton.diameter[0]
-        step = path[1] - path[0]
-        reach = float(np.linalg.norm(step))
-        if reach > 0:  # a first point inside the soma leaves that piece without length
-            path[0] += step * min(1.0, radius / reach)
-    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
-    return path, arc
+def _unroll(skeleton: Skeleton, sections: list[list[int]]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Lay all sections along one line, 1 m between them.
+
+    Returns
+    -------
+    tuple
+        Place on the line (m) and x, y, z, diameter (m) of every point of every section, shapes
+        (k,) and (k, 4); beginning and length of each section (m). A section from the soma starts
+        at the soma's surface; a branch begins with its own diameter.
+    """
+    size = np.array([len(points) + 1 for points in sections])
+    head = np.concatenate([[0], np.cumsum(size)[:-1]])
+    rows = np.empty(int(size.sum()), dtype=np.int64)
+    inner = np.ones(len(rows), dtype=bool)
+    inner[head] = False
+    rows[inner] = np.concatenate(sections)
+    rows[head] = skeleton.parent[rows[head + 1]]
+    table = np.column_stack([skeleton.position[rows], skeleton.diameter[rows]])
+    table[head, 3] = table[head + 1, 3]
+    stem = head[rows[head] == 0]
+    step = table[stem + 1, :3] - table[stem, :3]
+    reach = np.linalg.norm(step, axis=1)
+    # a first point inside the soma leaves that piece without length
+    share = np.minimum(1.0, 0.5 * skeleton.diameter[0] / np.where(reach > 0, reach, np.inf))
+    table[stem, :3] += share[:, None] * step
+    gap = np.linalg.norm(np.diff(table[:, :3], axis=0), axis=1)
+    gap[head[1:] - 1] = 1.0
+    arc = np.concatenate([[0.0], np.cumsum(gap)])
+    return arc, table, arc[head], arc[head + size - 1] - arc[head]
 
 
 def _along(s: Floats, arc: Floats, table: Floats) -> Floats:
     """Interpolate the columns of ``table`` (given at ``arc``) at arc lengths ``s``."""
-    if len(arc) < 2 or len(s) == 0:
-        return np.broadcast_to(table[:1], (len(s), table.shape[1]))
     i = np.clip(np.searchsorted(arc, s, side="right") - 1, 0, len(arc) - 2)
     step = arc[i + 1] - arc[i]
     t = np.clip((s - arc[i]) / np.where(step > 0, step, 1.0), 0.0, 1.0)[:, None]
@@ -172,17 +170,18 @@ def _along(s: Floats, arc: Floats, table: Floats) -> Floats:
     return out
 
 
-def _ends(skeleton: Skeleton, first: int, points: list[int]) -> Floats:
-    """Diameter at each point of the section's path; a branch begins with its own diameter."""
-    d = skeleton.diameter[points]
-    return np.concatenate([d[:1], d])
-
-
-def _finish(out: _Rows, tips_cut: list[int]) -> Morphology:
+def _finish(
+    out: _Rows, skeleton: Skeleton, arc: Floats, table: Floats, tips_cut: list[int]
+) -> Morphology:
     kind = np.array(out.kind, dtype=np.int8)
-    axon = np.array(out.axon)
     length = np.array(out.length)
     parent = np.array(out.parent, dtype=np.int32)
+    start, end = np.array(out.start), np.array(out.end)
+    first, middle, last = (_along(x, arc, table) for x in (start, 0.5 * (start + end), end))
+    soma, d = skeleton.position[0], skeleton.diameter[0]
+    up = np.array([0.0, 0.0, 0.5 * d])
+    first[0, :3], last[0, :3], middle[0] = soma - up, soma + up, [*soma, d]
+    axon = middle[:, 3]
     site = np.isin(kind, _BARE) & (length > 0)
     margin = int(cell_constants()["cut_margin_nodes"])
     for tip in tips_cut:
@@ -193,9 +192,9 @@ def _finish(out: _Rows, tips_cut: list[int]) -> Morphology:
             i = int(parent[i])
     return Morphology(
         parent=parent,
-        start=np.array(out.start),
-        centre=np.array(out.centre),
-        end=np.array(out.end),
+        start=first[:, :3],
+        centre=middle[:, :3],
+        end=last[:, :3],
         length=length,
         diameter=np.where(kind == Kind.INTERNODE, axon / g_ratio(axon), axon),
         kind=kind,

@@ -73,7 +73,8 @@ class Skeleton:
         Index of the parent, -1 for the root, parents first, shape (n,).
     kind
         `Kind` of the piece from the parent to the point, shape (n,): SOMA for the root, else BASAL,
-        APICAL or UNMYELINATED (any axon).
+        APICAL or UNMYELINATED (any axon); INITIAL_SEGMENT, INTERNODE and NODE besides where the
+        myelin is known.
     cut
         Whether the tip is artificial (a trunk that would go on), shape (n,); none when left out.
 
@@ -112,8 +113,13 @@ class Skeleton:
             )
         if self.kind[0] != Kind.SOMA:
             raise InputError(f"the root must be the soma, got {Kind(self.kind[0]).name}")
-        if not (self.kind == Kind.UNMYELINATED).any():
+        if not np.isin(self.kind, AXON).any():
             raise InputError(f"a cell must have an axon, got none among {n} points")
+        lost = np.flatnonzero(~np.isfinite(self.position).all(axis=1))
+        if len(lost):
+            raise InputError(
+                f"points must be finite, got {self.position[lost[0]].tolist()} m at point {lost[0]}"
+            )
 
     def statistics(self) -> dict[str, float]:
         """Return length, tips, mean diameter and extent of axon and dendrites.
@@ -132,9 +138,9 @@ class Skeleton:
         has_child = np.zeros(len(self.parent), dtype=bool)
         has_child[self.parent[1:]] = True
         out: dict[str, float] = {}
-        names = {"axon": Kind.UNMYELINATED, "basal": Kind.BASAL, "apical": Kind.APICAL}
-        for name, kind in names.items():
-            of = self.kind == kind
+        names = {"axon": AXON, "basal": (Kind.BASAL,), "apical": (Kind.APICAL,)}
+        for name, kinds in names.items():
+            of = np.isin(self.kind, kinds)
             length = float(step[of].sum())
             out[f"{name}_length"] = length
             out[f"{name}_tips"] = float(np.count_nonzero(of & ~has_child))

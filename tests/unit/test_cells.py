@@ -126,20 +126,20 @@ def test_g_ratio_is_kept_in_range(d: float) -> None:
 def test_branch_plan_adds_up(length: float, phase_seed: int | None) -> None:
     rng = None if phase_seed is None else np.random.default_rng(phase_seed)
     d = 0.8e-6
-    pieces = plan_branch(length, d, bare=50e-6, terminal=True, rng=rng)
+    pieces = plan_branch(length, d, first=True, terminal=True, rng=rng)
     assert sum(p[0] for p in pieces) == pytest.approx(length, rel=1e-12)
     assert pieces[0][1] == Kind.INITIAL_SEGMENT
     assert pieces[0][0] == pytest.approx(min(length, 50e-6))
     sheaths = [p[0] for p in pieces if p[1] == Kind.INTERNODE]
     if length > 100e-6:
         full = internode_length(d, terminal=True)
-        assert min(sheaths) >= cell_constants()["minimum_internode"]
+        assert min(sheaths) >= min(full, cell_constants()["minimum_internode"])
         assert max(sheaths) < 2.1 * full
         assert pieces[-1][1] == Kind.TERMINAL
 
 
 def test_thin_branch_stays_bare() -> None:
-    assert plan_branch(1e-4, 0.19e-6, bare=0.0, terminal=False, rng=None) == [
+    assert plan_branch(1e-4, 0.19e-6, first=False, terminal=False, rng=None) == [
         (1e-4, Kind.UNMYELINATED)
     ]
 
