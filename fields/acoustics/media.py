@@ -80,13 +80,18 @@ class Fluid:
     ) -> Fluid:
         """Return the fluid with a loss of ``decibels_per_cm`` (dB/cm) at ``frequency`` (Hz).
 
+        Raises
+        ------
+        InputError
+            If the frequency is not of ultrasound, or a value is impossible.
+
         Examples
         --------
         >>> bone = Fluid.from_decibels("bone", 2800.0, 1850.0, 4.0, frequency=500e3)
         >>> round(bone.at(500e3)[2], 3)
         46.052
         """
-        check_positive("frequency (Hz)", frequency)
+        check_frequency(frequency, name)
         loss = float(decibels_per_cm * 100.0 * NEPER_PER_DB)
         return cls(
             name=name,
@@ -118,7 +123,14 @@ class Fluid:
         return self.absorbed_fraction * self.loss(frequency)
 
     def wavelength(self, frequency: float) -> float:
-        """Return the wavelength (m) at ``frequency`` (Hz)."""
+        """Return the wavelength (m) at ``frequency`` (Hz).
+
+        Raises
+        ------
+        InputError
+            If the frequency is not of ultrasound.
+        """
+        check_frequency(frequency, self.name)
         return self.sound_speed / frequency
 
     @property

@@ -261,10 +261,10 @@ def steering_map(
     at = np.asarray(points, dtype=np.float64)
     G = np.asarray(responses, dtype=np.complex128)
     wanted = np.atleast_2d(np.asarray(targets, dtype=np.float64))
-    if G.ndim != 2 or at.shape != (G.shape[1], 3) or wanted.shape[1:] != (3,):
+    if G.ndim != 2 or at.shape != (G.shape[1], 3) or wanted.shape[1:] != (3,) or not len(wanted):
         raise InputError(
-            f"expected responses of shape (n_elements, n) at n points, got {G.shape} at "
-            f"{at.shape}: steering map"
+            f"expected responses of shape (n_elements, n) at n points and targets of shape (m, 3), "
+            f"got {G.shape} at {at.shape} and {wanted.shape}: steering map"
         )
     if not (np.isfinite(G).all() and np.isfinite(at).all() and np.isfinite(wanted).all()):
         raise InputError("points, responses and targets must be finite: steering map")

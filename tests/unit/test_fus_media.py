@@ -100,6 +100,17 @@ def test_a_sampled_sphere_is_the_sphere() -> None:
     assert np.degrees(np.abs(slopes).max()) < 0.01
 
 
+def test_frequencies_in_kilohertz_are_refused() -> None:
+    """For losses and wavelengths alike: 500 for 500e3 Hz."""
+    for ask in (
+        lambda: WATER.wavelength(500.0),
+        lambda: WATER.loss(500.0),
+        lambda: Fluid.from_decibels("bone", 2800.0, 1850.0, 4.0, frequency=500.0),
+    ):
+        with pytest.raises(InputError, match="expected a frequency in Hz"):
+            ask()
+
+
 def test_a_sampled_surface_goes_on_level() -> None:
     """Beyond the lattice the height is that of its border, with no slope outwards."""
     line = np.linspace(0.0, 1.0, 5)

@@ -114,6 +114,8 @@ def test_steering_map_by_algebra() -> None:
     assert steered.pressure[1] == pytest.approx(abs(direct[0]), rel=1e-3)
     with pytest.raises(InputError, match="targets among the points"):
         steering_map(points, responses, [[0.1, 0, 0]])
+    with pytest.raises(InputError, match=r"targets of shape \(m, 3\)"):
+        steering_map(points, responses, np.empty((0, 3)))
     with pytest.raises(InputError, match="must be finite"):
         steering_map(points, np.where(points[:, 0] > 0, np.nan, responses), targets)
 
