@@ -54,8 +54,7 @@ def axon_diameter(fibre_diameter: NDArray[np.float64] | float) -> NDArray[np.flo
     """
     least = cell_constants()["g_ratio_minimum"] * 1e-8
     d = np.geomspace(least, 100e-6, 20000)
-    out: NDArray[np.float64] = np.interp(fibre_diameter, d / g_ratio(d), d)
-    return out
+    return np.asarray(np.interp(fibre_diameter, d / g_ratio(d), d))
 
 
 def internode_length(axon_diameter: float, *, terminal: bool) -> float:

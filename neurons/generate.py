@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from math import dist
+from math import ceil, dist
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from rheobase.meshes.cortex.layers import LayerTable, layer_table
 from rheobase.neurons.axons import internode_length
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import rows, species_scaling
-from rheobase.neurons.morphology import Floats, Kind, Morphology, Skeleton
+from rheobase.neurons.morphology import Floats, Ints, Kind, Morphology, Skeleton
 
 _STEP = 10e-6  # spacing of the points along a generated branch (m)
 _PIA_MARGIN = 15e-6  # nothing grows closer to the pia than this (m)
@@ -291,39 +291,52 @@ class _Grower:
     def _span(self, base: list[int], targets: Floats, balance: float, index: int) -> None:
         """Join ``targets`` to the points ``base``: cost is wire plus ``balance`` times path."""
         roots = np.array([self.point[i] for i in base])
-        wire = np.linalg.norm(targets[:, None] - roots[None], axis=2)
+        wire = _apart(targets, roots)
         cost = wire + balance * (wire + np.array([self.path[i] for i in base])[None])
         best = cost.argmin(axis=1)
         rows_ = np.arange(len(targets))
         price, attach, reach = cost[rows_, best], np.array(base)[best], wire[rows_, best]
-        open_ = np.ones(len(targets), dtype=bool)
+        start, path = roots[best], np.array([self.path[i] for i in base])[best]
+        between = _apart(targets, targets)
+        order, count, new = [], [], len(self.point)
         for _ in range(len(targets)):
-            t = int(np.where(open_, price, np.inf).argmin())
-            open_[t] = False
-            start = int(attach[t])
-            new = self._branch(start, targets[t], index)
-            here = self.path[start] + float(reach[t])
-            wire_t = np.linalg.norm(targets - targets[t], axis=1)
-            offer = wire_t + balance * (wire_t + here)
-            better = open_ & (offer < price)
-            price[better], attach[better], reach[better] = offer[better], new, wire_t[better]
+            t = int(price.argmin())
+            order.append(t)
+            count.append(max(1, ceil(reach[t] / _STEP)))
+            new += count[-1]
+            here = path[t] + reach[t]
+            offer = (1.0 + balance) * between[t] + balance * here
+            better = np.isfinite(price) & (offer < price)  # of those still to be joined
+            better[t] = False
+            price[better], attach[better], reach[better] = (
+                offer[better],
+                new - 1,
+                between[t][better],
+            )
+            start[better], path[better] = targets[t], here
+            price[t] = np.inf
+        self._branches(start[order], targets[order], attach[order], path[order], count, index)
 
-    def _branch(self, start: int, target: Floats, index: int) -> int:
-        """Lay points from ``start`` to ``target`` with a slight wander."""
-        a = self.point[start]
-        length = float(np.linalg.norm(target - a))
-        n = max(1, int(np.ceil(length / _STEP)))
-        t = np.arange(1, n + 1) / n
-        bend = self.rng.standard_normal((2, 3)) * 0.07 * length
-        line = a + t[:, None] * (target - a)
-        line += (
-            np.sin(np.pi * t)[:, None] * bend[0] + 0.5 * np.sin(2 * np.pi * t)[:, None] * bend[1]
-        )
-        last = start
+    def _branches(
+        self, start: Floats, end: Floats, parent: Ints, path: Floats, count: list[int], index: int
+    ) -> None:
+        """Lay ``count`` points along each way from ``start`` to ``end``, with a slight wander."""
+        way = end - start
+        length = np.linalg.norm(way, axis=1)
+        bend = self.rng.standard_normal((len(way), 2, 3)) * 0.07 * length[:, None, None]
+        each = np.repeat(np.arange(len(way)), count)
+        head = np.cumsum([0, *count[:-1]])
+        t = (np.arange(len(each)) - head[each] + 1) / np.array(count)[each]
+        line = start[each] + t[:, None] * way[each]
+        line += np.sin(np.pi * t)[:, None] * bend[each, 0]
+        line += 0.5 * np.sin(2 * np.pi * t)[:, None] * bend[each, 1]
         line[:, 2] = np.minimum(line[:, 2], self.depth * self.height - _PIA_MARGIN)
-        for p in line:
-            last = self._point(p, last, index)
-        return last
+        before = np.arange(len(each)) + len(self.point) - 1
+        before[head] = parent
+        self.path.extend((path[each] + t * length[each]).tolist())
+        self.point.extend(line)
+        self.parent.extend(before.tolist())
+        self.arbor.extend([index] * len(each))
 
     def skeleton(self) -> Skeleton:
         """Smooth the branches, give diameters, and return the cell."""
@@ -356,6 +369,11 @@ class _Grower:
             kind=kind.astype(np.int8),
             cut=cut,
         )
+
+
+def _apart(a: Floats, b: Floats) -> Floats:
+    """Return the distances between two sets of points, shape (len(a), len(b))."""
+    return np.asarray(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2)))
 
 
 def _smooth(xyz: Floats, parent: np.ndarray, sweeps: int = 12) -> Floats:
