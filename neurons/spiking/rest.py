@@ -25,7 +25,9 @@ def resting_state(
     """Return the potential at rest in every compartment (V), shape (n,).
 
     Pseudo-transient continuation: implicit steps of growing length with all gates at their steady
-    state, linearised currents, and one tree solve each; the limit is Newton's method.
+    state, linearised currents, and one tree solve each; the limit is Newton's method. It begins at
+    the lowest reversal potential and so finds the lowest rest: the membrane of fast interneurons
+    has another one, about 10 mV higher, from which it fires.
 
     Parameters
     ----------
@@ -46,7 +48,8 @@ def resting_state(
     of = cell if isinstance(cell, Circuit) else circuit(cell, name)
     joint = of.axial.copy()
     np.add.at(joint, of.parent[1:], of.axial[1:])
-    v = of.leak_reversal.copy()
+    lowest = min([float(of.leak_reversal.min()), *(CHANNELS[k].reversal for k in of.density)])
+    v = np.full(len(of), lowest)
     step = _STEP
     for _ in range(_LIMIT):
         current = _current(of, v, temperature)

@@ -157,7 +157,7 @@ def _search(
     threshold: Floats,
     site: NDArray[np.int32],
 ) -> None:
-    """Bracket each threshold from its guess, then bisect in the logarithm; no lane waits for another."""
+    """Bracket each threshold from its guess, then bisect in its logarithm; no lane waits."""
     jobs = [(p, k) for k in range(len(rises)) for p in (0, 1) if guess[p, k] > 0]
     jobs.reverse()
     searches: list[_Bracket | None] = [None] * LANES
