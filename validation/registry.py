@@ -29,6 +29,7 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "mesher-sphere-field": "mesher:sphere_field",
     "cable-closed-form": "cable:cable_closed_form",
     "activating-function": "cable:activating_function",
+    "rallpack": "rallpack:rallpack",
     "mrg-threshold": "mrg:mrg_threshold",
     "reciprocity-map": "targeting:reciprocity_map",
     "tms-any-pose": "targeting:tms_any_pose",

@@ -20,7 +20,7 @@ Scheme = Literal["bdf2", "euler"]
 _EDGE = 20e-9  # s: what changes within it jumps
 _JUMP = 5e-3  # of the peak: a smaller change is none
 _WEAK = 0.2  # of the peak: a stretch below it, a slow recharge, is stepped like what comes after
-_LONGEST = 0.1  # s: a stimulus is a pulse
+_LONGEST = 1.0  # s: a stimulus is no session
 REST_STEP = 5e-3  # s
 _FIRST, _GROWTH = 0.02, 1.15  # first step after a jump over the full one, and what follows it
 
@@ -87,7 +87,7 @@ def plan_of(
     Raises
     ------
     InputError
-        If it is neither, never differs from 0, or is longer than 0.1 s.
+        If it is neither, never differs from 0, or is longer than 1 s.
     """
     check_option("scheme", scheme, get_args(Scheme))
     check_positive("step", dt)

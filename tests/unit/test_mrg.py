@@ -121,7 +121,7 @@ def test_no_spike_is_infinite() -> None:
         ([np.full(331, np.nan)], 1e-4, "finite"),
         ([np.zeros(331)], -1e-4, "pulse width"),
         ([np.zeros(331)], "60 us", "pulse width in s or a waveform"),
-        ([np.zeros(331)], 60.0, "at most 0.1 s"),
+        ([np.zeros(331)], 60.0, "at most 1 s"),
         ([np.zeros(331)], Courses(t=np.array([0.0, 1e-4]), w=np.zeros((1, 2))), "0 throughout"),
     ],
 )
