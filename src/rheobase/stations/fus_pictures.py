@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 FAINT = 0.08  # of the peak: what is weaker shows the head alone
+LABELS = 0.7  # inches of a panel's width
 
 
 def planes(scene: Scene) -> tuple[BeamPlane, BeamPlane]:
@@ -46,7 +47,7 @@ def beam_picture(scene: Scene, heard: Heard, found: list[Focused]) -> Figure:
     rows = len(heard.sounds)
     size = scene.window.high - scene.window.low
     width, ratio = 6.6, float(max(size[:2]) / size[2])
-    figure = new_figure(2 * width + 1.2, rows * (width * ratio + 0.9))
+    figure = new_figure(2 * width + 1.2, rows * ((width - LABELS) * ratio + 0.9))
     panels = figure.subplots(rows, 2, squeeze=False)
     top = 1e-3 * max(f.focus.peak for f in found[1:])
     # sound in the skull may be louder than the focus: it saturates
@@ -102,6 +103,7 @@ def _water_axis(scene: Scene, heard: Heard, points: Floats) -> Floats:
 def head_picture(scene: Scene, heard: Heard, focused: Focused) -> Figure:
     """Draw three sections of the head through the target, with sound and transducer."""
     from matplotlib.colors import Normalize
+    from scipy.spatial import ConvexHull
 
     from rheobase.meshes.locate import Locator
 
@@ -129,7 +131,8 @@ def head_picture(scene: Scene, heard: Heard, focused: Focused) -> Figure:
             cmap="inferno", tissues=names, step=step,
         )  # fmt: skip
         i, j = [a for a in range(3) if a != axis]
-        panel.plot(*(1e3 * outline[:, k] for k in (i, j)), ".", ms=0.8, color="#0072b2")
+        around = 1e3 * outline[ConvexHull(outline[:, [i, j]]).vertices][:, [i, j]]
+        panel.fill(*around.T, facecolor="none", edgecolor="#0072b2", lw=1.2)
         panel.plot(*(1e3 * scene.target[k] for k in (i, j)), "+", color="#00e5ff", ms=9, mew=1.5)
         panel.set(xlabel=AXES[i], ylabel=AXES[j])
         for set_limits, k in ((panel.set_xlim, i), (panel.set_ylim, j)):
