@@ -1,8 +1,8 @@
 """Rallpack 1 and 2: passive trees under a current into one end, against the exact series.
 
 A current I into the end of a sealed cylinder of length L λ raises it by (Rall 1969, Biophys J
-9:1483), with R = 2 sqrt(ρ r) / (π d^1.5), X = x/λ, T = t/τ, and ρ and r the resistivities of axoplasm
-(ohm m) and membrane (ohm m²),
+9:1483), with R = 2 sqrt(ρ r) / (π d^1.5), X = x/λ, T = t/τ, and the resistivities ρ of axoplasm
+(ohm m) and r of membrane (ohm m²),
 
     I R (cosh(L - X) / sinh(L) - exp(-T) / L [1 + 2 Σ cos(nπX/L) exp(-(nπ/L)² T) / (1 + (nπ/L)²)]).
 
@@ -146,7 +146,7 @@ def _linear(of: Circuit, seen: list[int]) -> tuple[Floats, Floats]:
     factor, inverse = np.empty_like(memory), np.empty_like(memory)
     factorise(of.parent, of.axial, memory[0] + of.leak + joined, factor[0], inverse[0])
     always: NDArray[np.int64] = np.zeros(steps, dtype=np.int64)
-    v = step_double(
+    v: Floats = step_double(
         of.parent,
         always,
         factor,
@@ -163,7 +163,8 @@ def _spiking(of: Circuit, seen: list[int]) -> tuple[Floats, Floats]:
     """Step with the kernel of the spiking cells."""
     t, v = simulate(of, _into_root(of), DURATION, 1.0, DURATION, dt=_STEP, record=seen)
     inside = t <= DURATION
-    return t[inside], (v - of.leak_reversal[0])[inside]
+    rise: Floats = v[inside] - of.leak_reversal[0]
+    return t[inside], rise
 
 
 def _into_root(of: Circuit) -> Floats:
