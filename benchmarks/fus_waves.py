@@ -5,7 +5,7 @@
 rim     change of a point's field where two sides come nearer, by the elements of the rim
 slab    a bowl's field behind 3.5 mm of bone against the exact one, faces of elements on the bone's
         surfaces and elsewhere
-band    error on the axis of a bowl by the size of elements in wavelengths (a stop band of the grid)
+band    sizes of elements, in wavelengths, at which no wave goes along a row of them
 order   fitted order in the size of elements, against a finer solution
 """
 
@@ -18,13 +18,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.acoustics.grid import dispersion
+from rheobase.fields.acoustics.grid.gll import differentiation, gll
 from rheobase.fields.acoustics.media import Fluid, LayeredMedium, Plane
 from rheobase.fields.acoustics.transducers.source import Source
 from rheobase.fields.acoustics.transducers.transducer import bowl
 from rheobase.fields.acoustics.wave.steady import solve_pressure
-from rheobase.fields.acoustics.wave.window import acoustic_window
-from rheobase.validation.acoustic_closed_forms import Layer, bowl_on_axis
+from rheobase.fields.acoustics.wave.window import ORDERS, acoustic_window
+from rheobase.validation.acoustic_closed_forms import Layer
 from rheobase.validation.acoustic_layers import LayeredField, bowl_rings
 from rheobase.validation.itrusst import SCENES
 from rheobase.validation.itrusst_wave import PLATE, SMALL
@@ -107,25 +107,24 @@ def slab() -> None:
 
 
 def band() -> None:
-    """Let elements of order 6 grow beyond a wavelength; the limit on them is lifted for this."""
-    limit, dispersion.LARGEST = dispersion.LARGEST, 2.0
-    radius, k = 16e-3, 2 * np.pi * F / WATER.sound_speed
-    z = np.arange(4e-3, 28e-3, 0.25e-3)
-    exact = bowl_on_axis(z, radius=radius, aperture=radius, pressure=1.5e6 * 0.04, k=k)
-    source = bowl(curvature_radius=radius, aperture=radius, frequency=F).source(
-        velocity=0.04, per_wavelength=24
-    )
-    for turns in (0.8, 0.86, 0.9, 0.95, 1.0, 1.05):
-        size = turns * WATER.wavelength(F)
-        window = acoustic_window(
-            LayeredMedium((WATER,)), F, half_width=3.5 * size, depth=(0.0, 10 * size), order=6,
-            per_wavelength=6 / turns,
-        )  # fmt: skip
-        found = solve_pressure(window, source).sample(np.column_stack([0 * z, 0 * z, z]))
-        inside = np.isfinite(found)
-        error = apart(found[inside], exact[inside])
-        print(f"elements of {turns:4.2f} wavelengths: {100 * error:.2f} %", flush=True)
-    dispersion.LARGEST = limit
+    """Look for sizes of elements at which no wave goes along a row of them.
+
+    Without its inner nodes an element has a stiffness of two ends, [[a, b], [b, a]]; a wave that
+    goes from one to the next by exp(-i q) has cos q = -a / b.
+    """
+    turns = np.linspace(0.9, 1.1, 20001)
+    for order in ORDERS:
+        weights, D = gll(order)[1] / 2, 2 * differentiation(order)
+        A = (D.T * weights) @ D - (2 * np.pi * turns[:, None, None]) ** 2 * np.diag(weights)
+        inner = np.linalg.solve(A[:, 1:-1, 1:-1], A[:, 1:-1, [0, -1]])
+        ends = A[:, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(-1, 2, 2)
+        ends -= A[:, [0, -1], 1:-1] @ inner
+        cosine = np.abs(ends[:, 0, 0] / ends[:, 0, 1])
+        closed = turns[cosine > 1]
+        print(
+            f"order {order}: elements of {closed.min():.4f} to {closed.max():.4f} wavelengths, "
+            f"down by {100 * (1 - np.exp(-np.arccosh(cosine.max()))):.2f} % an element"
+        )
 
 
 def order() -> None:
