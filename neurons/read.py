@@ -1,24 +1,32 @@
-"""Cells from SWC and ASC files (MorphIO), micrometres to metres."""
+"""Cells from SWC and ASC files (MorphIO), micrometres to metres, and their adult sizes."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rheobase._errors import InputError
+from rheobase.neurons.axons import axon_diameter, g_ratio
 from rheobase.neurons.compartments import compartments
+from rheobase.neurons.constants import species_scaling
 from rheobase.neurons.generate import Cell
-from rheobase.neurons.morphology import Floats, Kind, Skeleton
+from rheobase.neurons.morphology import AXON, Floats, Kind, Skeleton
 
 _KINDS = {2: Kind.UNMYELINATED, 3: Kind.BASAL, 4: Kind.APICAL}
+_DIVIDED = _KINDS | {
+    2: Kind.INITIAL_SEGMENT,
+    5: Kind.INTERNODE,
+    6: Kind.NODE,
+    7: Kind.UNMYELINATED,
+}
 _LARGEST_GAP = 50.0  # from the soma to the first point of a neurite (um)
-_AXON_PARTS = (2, 5, 6, 7)  # 5 to 7: initial segment, nodes and internodes of the NeMo-TMS files
 
 
 def read_skeleton(
-    path: Path, *, up: tuple[float, float, float] = (0.0, 1.0, 0.0), unifurcated: bool = False
+    path: Path, *, up: tuple[float, float, float] = (0.0, 1.0, 0.0), divided: bool = False
 ) -> Skeleton:
     """Read an SWC or ASC file.
 
@@ -28,15 +36,16 @@ def read_skeleton(
         File, in µm.
     up
         Direction to the pia in the file; it becomes +z. Reconstructions use +y by custom.
-    unifurcated
-        Accept a change of type along an unbranched section, and read types 5 to 7 as axon, as the
-        human layer 5 cell of NeMo-TMS needs.
+    divided
+        Whether the axon of an SWC file is divided already, as that of the human layer 5 cell of
+        NeMo-TMS: types 2 initial segment, 5 internodes with their outer diameter, 6 nodes, 7 bare
+        axon. That division is then kept.
 
     Raises
     ------
     InputError
-        If the file cannot be read, has a loop, several roots, a detached piece, a diameter that
-        is not > 0, or no axon.
+        If the file cannot be read, has a loop, several roots, a detached piece, points of unknown
+        type, a diameter that is not > 0, or no axon.
 
     Notes
     -----
@@ -45,52 +54,110 @@ def read_skeleton(
     """
     import morphio
 
-    option = morphio.Option.no_modifier
-    if unifurcated:
-        option = morphio.Option.allow_unifurcated_section_change
-        morphio.set_ignored_warning(morphio.Warning.type_changed_within_section, True)
+    options = morphio.Option
+    option = options.allow_unifurcated_section_change if divided else options.no_modifier
     try:
-        cell = morphio.Morphology(str(path), option)
+        cell = morphio.Morphology(str(path), option, morphio.WarningHandlerCollector())
     except (morphio.MorphioError, RuntimeError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(str(error).split()))
+        if "Section type changed" in reason:
+            reason = "a type that changes along a branch (divided=True reads a divided axon)"
         raise InputError(f"{path} must be an SWC or ASC morphology, got: {reason}") from error
     if path.suffix.lower() == ".swc":
         _check_loops(path)
     turn = _to_z(np.asarray(up, dtype=np.float64))
     centre, radius = _soma(cell, path)
-    position: list[Floats] = [np.zeros(3)]
+    kinds = _DIVIDED if divided else _KINDS
+    position: list[Floats] = [np.zeros((1, 3))]
     diameter, parent, kind = [2 * radius], [-1], [int(Kind.SOMA)]
     last: dict[int, int] = {}
+    away: list[float] = []
     for section in cell.iter():
         number = int(section.type)
-        known = _AXON_PARTS if unifurcated else (2,)
-        what = Kind.UNMYELINATED if number in known else _KINDS.get(number, Kind.BASAL)
-        points = (np.asarray(section.points, dtype=np.float64) - centre) @ turn.T
-        before = 0 if section.is_root else last[section.parent.id]
-        gap = float(np.linalg.norm(points[0])) - radius
-        if section.is_root and gap > _LARGEST_GAP:
+        if number not in kinds:
             raise InputError(
-                f"neurites must start at the soma, got one {gap:.0f} um away (a detached piece, or "
-                f"a second root): {path}"
+                f"points must be of the types {', '.join(map(str, kinds))}, got type {number}"
+                f"{'' if divided else ' (divided=True reads 5 to 7 as parts of an axon)'}: {path}"
             )
-        for i in range(0 if section.is_root else 1, len(points)):
-            if section.is_root and np.linalg.norm(points[i]) < 1e-9:
-                continue  # a neurite that starts at the soma's centre
-            position.append(points[i])
-            diameter.append(float(section.diameters[i]))
-            parent.append(before)
-            kind.append(int(what))
-            before = len(parent) - 1
-        last[section.id] = before
+        points = (np.asarray(section.points, dtype=np.float64) - centre) @ turn.T
+        widths = np.asarray(section.diameters, dtype=np.float64)
+        if section.is_root:
+            away.append(float(np.linalg.norm(points[0])) - radius)
+            keep = np.linalg.norm(points, axis=1) > 1e-9  # a neurite may start at the soma's centre
+        else:
+            keep = np.arange(len(points)) > 0
+        points, widths = points[keep], widths[keep]
+        if kinds[number] == Kind.INTERNODE:
+            widths = 1e6 * axon_diameter(1e-6 * widths)
+        before = 0 if section.is_root else last[section.parent.id]
+        new = len(parent)
+        position.append(points)
+        diameter.extend(widths.tolist())
+        kind.extend([int(kinds[number])] * len(points))
+        parent.extend([before, *range(new, new + len(points) - 1)][: len(points)])
+        last[section.id] = len(parent) - 1 if len(points) else before
+    lost = [gap for gap in away if gap > _LARGEST_GAP]
+    if lost:
+        raise InputError(
+            f"neurites must start at the soma, got {len(lost)} up to {max(lost):.0f} um away "
+            f"(detached pieces, or a second root): {path}"
+        )
     try:
         return Skeleton(
-            position=np.array(position) * 1e-6,
+            position=np.concatenate(position) * 1e-6,
             diameter=np.array(diameter) * 1e-6,
             parent=np.array(parent, dtype=np.int32),
             kind=np.array(kind, dtype=np.int8),
         )
     except InputError as error:
         raise InputError(f"{error}: {path}") from error
+
+
+def adult_size(skeleton: Skeleton, species: str) -> Skeleton:
+    """Return a reconstruction of a young (P14) rat with the sizes of an adult.
+
+    Diameters of soma, dendrites and axon and the length of basal dendrites are multiplied, as the
+    Aberra 2018 cells are (doi:10.1016/j.brs.2018.06.006; ``data/species_scaling.csv``).
+
+    Parameters
+    ----------
+    skeleton
+        The cell.
+    species
+        Whose factors to take.
+
+    Raises
+    ------
+    InputError
+        If there are no factors for the species.
+    """
+    size = species_scaling(species)
+    kind, d = skeleton.kind, skeleton.diameter.copy()
+    basal = kind == Kind.BASAL
+    d[0] *= size["soma_diameter"]
+    d[basal] *= size["basal_diameter"]
+    d[kind == Kind.APICAL] *= size["apical_diameter"]
+    d[np.isin(kind, AXON)] *= size["axon_diameter"]
+    x = skeleton.position.copy()
+    x[basal] = x[0] + size["basal_length"] * (x[basal] - x[0])
+    return replace(skeleton, position=x, diameter=d)
+
+
+def cut_main_axon(skeleton: Skeleton) -> Skeleton:
+    """Return the cell with the end of its main axon taken as cut, where no spike may start.
+
+    The main axon follows the thickest branch at every fork, as in the Aberra 2018 cells.
+    """
+    axon = np.flatnonzero(np.isin(skeleton.kind, AXON))
+    children: dict[int, list[int]] = {}
+    for i in axon.tolist():
+        children.setdefault(int(skeleton.parent[i]), []).append(i)
+    tip = int(axon[0])
+    while tip in children:
+        tip = max(children[tip], key=lambda i: float(skeleton.diameter[i]))
+    cut = np.zeros(len(skeleton.parent), dtype=bool)
+    cut[tip] = True
+    return replace(skeleton, cut=cut)
 
 
 def read_cell(
@@ -105,13 +172,15 @@ def read_cell(
     thickness: float,
     seed: int | None = None,
     up: tuple[float, float, float] = (0.0, 1.0, 0.0),
-    unifurcated: bool = False,
+    divided: bool = False,
+    adult: str | None = None,
+    cut: bool = False,
 ) -> Cell:
     """Read a cell, lay myelin and nodes on its axon by the rules, and cut it into compartments.
 
     Parameters
     ----------
-    path, up, unifurcated
+    path, up, divided
         As in `read_skeleton`.
     name, layer, species
         Labels; ``name`` also chooses the site threshold.
@@ -120,14 +189,22 @@ def read_cell(
     depth, thickness
         Depth of the soma (0 pia … 1 white matter) and thickness (m) of its cortex.
     seed
-        Draws the node phase; None spreads the nodes evenly.
+        Draws the node phase; None divides the axon as the Aberra 2018 cells.
+    adult
+        Species whose adult sizes a young rat's cell takes (`adult_size`); its own when None.
+    cut
+        Whether the end of the main axon is a cut, where no spike may start (`cut_main_axon`).
 
     Raises
     ------
     InputError
         If the file is not a usable cell.
     """
-    skeleton = read_skeleton(path, up=up, unifurcated=unifurcated)
+    skeleton = read_skeleton(path, up=up, divided=divided)
+    if adult is not None:
+        skeleton = adult_size(skeleton, adult)
+    if cut:
+        skeleton = cut_main_axon(skeleton)
     rng = None if seed is None else np.random.default_rng(seed)
     return Cell(
         name=name,
@@ -144,15 +221,22 @@ def read_cell(
 
 
 def write_swc(skeleton: Skeleton, path: Path) -> None:
-    """Write ``skeleton`` as SWC in µm, one line a point, +z to the pia."""
-    codes = {Kind.SOMA: 1, Kind.UNMYELINATED: 2, Kind.BASAL: 3, Kind.APICAL: 4}
+    """Write ``skeleton`` as SWC in µm, one line a point, +z to the pia.
+
+    A divided axon is written as `read_skeleton` reads it.
+    """
+    divided = bool(np.isin(skeleton.kind, (Kind.INTERNODE, Kind.NODE)).any())
+    codes = {what: number for number, what in (_DIVIDED if divided else _KINDS).items()}
+    codes[Kind.SOMA] = 1
+    sheath = skeleton.kind == Kind.INTERNODE
+    outer = np.where(sheath, skeleton.diameter / g_ratio(skeleton.diameter), skeleton.diameter)
     lines = ["# rheobase: um; index type x y z radius parent"]
     for i in range(len(skeleton.parent)):
         x, y, z = skeleton.position[i] * 1e6
         parent = int(skeleton.parent[i])
         lines.append(
             f"{i + 1} {codes[Kind(int(skeleton.kind[i]))]} {x:.6f} {y:.6f} {z:.6f} "
-            f"{skeleton.diameter[i] * 5e5:.6f} {parent + 1 if parent >= 0 else -1}"
+            f"{outer[i] * 5e5:.6f} {parent + 1 if parent >= 0 else -1}"
         )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -13,7 +13,13 @@ from rheobase.neurons.constants import cell_constants, species_scaling
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Kind, Skeleton
-from rheobase.neurons.read import read_cell, read_skeleton, write_swc
+from rheobase.neurons.read import (
+    adult_size,
+    cut_main_axon,
+    read_cell,
+    read_skeleton,
+    write_swc,
+)
 
 DATA = Path(__file__).parents[3] / "shared/data/cells"
 
@@ -252,11 +258,88 @@ def test_bad_files(tmp_path: Path) -> None:
             read_skeleton(path)
 
 
+DIVIDED = """\
+1 1 0 0 0 8 -1
+2 3 0 20 0 1 1
+3 2 0 -10 0 .5 1
+4 2 0 -70 0 .5 3
+5 5 0 -120 0 .7 4
+6 6 0 -121 0 .5 5
+7 5 30 -150 0 .7 6
+8 6 31 -151 0 .5 7
+9 7 -10 -130 0 .1 6
+"""
+
+
+def test_a_divided_axon_keeps_its_division(tmp_path: Path) -> None:
+    path = tmp_path / "divided.swc"
+    path.write_text(DIVIDED, encoding="utf-8")
+    skeleton = read_skeleton(path, divided=True)
+    count = compartments(skeleton).count()
+    assert (count["initial_segment"], count["internode"], count["terminal"]) == (7, 2, 2)
+    sheath = skeleton.kind == Kind.INTERNODE
+    d = skeleton.diameter[sheath]
+    assert d / g_ratio(d) == pytest.approx(1.4e-6, rel=1e-4)  # the file gives the outer diameter
+    m = compartments(skeleton)
+    assert m.diameter[m.kind == Kind.INTERNODE] == pytest.approx(1.4e-6, rel=1e-4)
+    assert m.diameter[m.kind == Kind.NODE] == pytest.approx(1e-6)
+    again = tmp_path / "again.swc"
+    write_swc(skeleton, again)
+    back = read_skeleton(again, up=(0, 0, 1), divided=True)
+    assert np.array_equal(back.kind, skeleton.kind)
+    assert back.diameter == pytest.approx(skeleton.diameter, rel=1e-4)
+    with pytest.raises(InputError, match=r"changes along a branch \(divided=True"):
+        read_skeleton(path)
+
+
+def test_adult_size_and_cut(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.swc"
+    path.write_text(TINY, encoding="utf-8")
+    young = read_skeleton(path)
+    human = adult_size(young, "human")
+    before, after = young.statistics(), human.statistics()
+    assert after["axon_diameter"] == pytest.approx(2.453 * before["axon_diameter"])
+    assert after["basal_length"] == pytest.approx(1.17 * before["basal_length"])
+    assert human.diameter[0] == pytest.approx(2.453**0.5 * young.diameter[0], rel=1e-3)
+    thick = path.read_text("utf-8").replace("9 2 -100 -500 0 .4 7", "9 2 -100 -500 0 .45 7")
+    path.write_text(thick, encoding="utf-8")
+    cut = cut_main_axon(read_skeleton(path))
+    assert cut.position[cut.cut][:, 1] == pytest.approx([-100e-6])
+    m = compartments(cut)
+    assert not m.site[m.centre[:, 1] < -90e-6].any()
+    assert m.site[m.centre[:, 1] > 90e-6].any()
+
+
+def test_points_of_unknown_type_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.swc"
+    path.write_text(TINY + "10 9 30 30 0 1 1\n11 9 60 30 0 1 10\n", encoding="utf-8")
+    with pytest.raises(InputError, match="types 2, 3, 4, got type 9"):
+        read_skeleton(path)
+    with pytest.raises(InputError, match="points must be finite"):
+        skeleton(position=[[0, 0, 0], [0, np.nan, 5e-5], [0, 0, -5e-5], [0, 0, -9e-5]])
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="reconstructions (shared/data/cells) not present")
+def test_division_of_the_human_layer_5_cell_is_the_published_one() -> None:
+    """NeMo-TMS holds the Aberra 2018 human cell divided; its rat original divided by our rule."""
+    published = compartments(read_skeleton(DATA / "human/Aberra_human_L5.swc", divided=True))
+    [path] = (DATA / "rat/L5_TTPC2_cADpyr232_1").rglob("*.asc")
+    ours = compartments(adult_size(read_skeleton(path), "human"))
+    for kind in (Kind.INTERNODE, Kind.NODE, Kind.TERMINAL, Kind.INITIAL_SEGMENT):
+        got, want = (m.count()[kind.name.lower()] for m in (ours, published))
+        assert got == want, kind
+    for kind in (Kind.INTERNODE, Kind.UNMYELINATED, Kind.BASAL, Kind.APICAL):
+        length = [m.length[m.kind == kind].sum() for m in (ours, published)]
+        area = [m.area[m.kind == kind].sum() for m in (ours, published)]
+        assert length[0] == pytest.approx(length[1], rel=0.01), kind
+        assert area[0] == pytest.approx(area[1], rel=0.03), kind
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="reconstructions (shared/data/cells) not present")
 def test_reconstructions_are_read() -> None:
     for path in sorted(DATA.glob("rat/L5*/*.asc")):
         s = read_skeleton(path).statistics()
         assert 10e-3 < s["axon_length"] < 30e-3
         assert s["apical_top"] > 1e-3
-    human = read_skeleton(DATA / "human/Aberra_human_L5.swc", unifurcated=True).statistics()
+    human = read_skeleton(DATA / "human/Aberra_human_L5.swc", divided=True).statistics()
     assert human["axon_length"] == pytest.approx(23.36e-3, rel=1e-3)
