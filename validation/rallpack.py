@@ -156,7 +156,8 @@ def _linear(of: Circuit, seen: list[int]) -> tuple[Floats, Floats]:
         np.ones(steps),
         np.zeros(len(of)),
     )
-    return _STEP * np.arange(1, steps + 1), v[:, seen]
+    t: Floats = _STEP * np.arange(1, steps + 1)
+    return t, v[:, seen]
 
 
 def _spiking(of: Circuit, seen: list[int]) -> tuple[Floats, Floats]:

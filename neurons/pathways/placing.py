@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase.neurons.fibres.curved import arc_length, points_along
 from rheobase.neurons.fibres.mrg import PERIOD, MRGAxon, mrg_axon
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.pathways.tracts import clean_lines
@@ -30,6 +31,8 @@ class PlacedAxons:
         The m lines they follow (m), shape (n, 3) each.
     points
         Places of all nodes, or of all compartments, fibre after fibre (m), shape (P, 3).
+    along
+        Arc length of each from the beginning of its line (m), shape (P,).
     first
         Index of the first point of each fibre, and P, shape (m + 1,); a line too short for a node
         has none.
@@ -41,6 +44,7 @@ class PlacedAxons:
     axon: MRGAxon
     lines: tuple[Floats, ...]
     points: Floats
+    along: Floats
     first: NDArray[np.int64]
     period: int
 
@@ -62,9 +66,10 @@ def place_axons(
     name: str = "pathway",
     sizes: str | None = None,
     compartments: bool = False,
+    phase: ArrayLike | None = None,
     seed: int = 0,
 ) -> PlacedAxons:
-    """Put an axon on every line: nodes an internode apart, the first at a random phase.
+    """Put an axon on every line: nodes an internode apart by arc length.
 
     Parameters
     ----------
@@ -79,13 +84,17 @@ def place_axons(
         of that diameter.
     compartments
         Place all compartments, for the double-cable axon, and not the nodes alone.
+    phase
+        Arc length of the first node over an internode (1), shape (m,) or one for all; drawn if
+        None.
     seed
-        Of the phases.
+        Of the phases drawn.
 
     Raises
     ------
     InputError
-        If a line is none, no line is given, or there is no axon of that diameter.
+        If a line is none, no line is given, a phase is not 0 to 1, or there is no axon of that
+        diameter.
     """
     clean = clean_lines(list(lines), f"pathway {name!r}")
     if sizes is None:
@@ -95,22 +104,30 @@ def place_axons(
             axon = mrg_axon(diameter, "interpolated")
     else:
         axon = mrg_axon(diameter, sizes)  # type: ignore[arg-type]
-    phase = np.random.default_rng([seed, 67]).random(len(clean))
-    placed = []
-    for line, where in zip(clean, phase.tolist(), strict=True):
-        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-        start = where * axon.internode
-        nodes = int((along[-1] - start) // axon.internode) + 1 if along[-1] >= start else 0
+    if phase is None:
+        starts = np.random.default_rng([seed, 67]).random(len(clean))
+    else:
+        starts = np.asarray(phase, dtype=np.float64)
+        if starts.shape not in ((), (len(clean),)) or not ((starts >= 0) & (starts <= 1)).all():
+            raise InputError(
+                f"expected one phase or {len(clean)} of 0 to 1, got {phase!r}: pathway {name!r}"
+            )
+    places = []
+    for line, where in zip(clean, np.broadcast_to(starts, len(clean)).tolist(), strict=True):
+        start, reach = where * axon.internode, arc_length(line)[-1]
+        # a line made for so many internodes holds them, whatever its sums round to
+        nodes = int((reach - start) * (1 + 1e-12) // axon.internode) + 1 if reach >= start else 0
         at = start + axon.internode * np.arange(nodes)
         if compartments and nodes > 1:
             at = start + axon.compartments(nodes)
-        placed.append(np.stack([np.interp(at, along, line[:, d]) for d in range(3)], axis=1))
-    count = [len(p) for p in placed]
+        places.append(at)
+    count = [len(at) for at in places]
     return PlacedAxons(
         name=name,
         axon=axon,
         lines=tuple(clean),
-        points=np.concatenate(placed),
+        points=np.concatenate([points_along(*one) for one in zip(clean, places, strict=True)]),
+        along=np.concatenate(places),
         first=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
         period=PERIOD if compartments else 1,
     )

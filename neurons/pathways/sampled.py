@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._progress import track
+from rheobase.neurons.fibres.curved import potential_along
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.pathways.placing import FEWEST, PlacedAxons
-
-_PART = 200_000  # points sampled at once
 
 
 class Fate(IntEnum):
@@ -26,14 +24,6 @@ class Fate(IntEnum):
     DAMAGED = 2  # crosses the lead or its encapsulation
     OUTSIDE = 3  # has no stretch of enough nodes inside the mesh
     SHORT = 4  # has too few nodes to be judged
-
-
-class Source(Protocol):
-    """What has a potential per unit of each of its sources."""
-
-    def potential(self, points: Floats) -> Floats:
-        """Return the potential (V per unit) of N sources, (N, n), or of one, (n,); NaN outside."""
-        ...
 
 
 class Body(Protocol):
@@ -88,7 +78,7 @@ class SampledAxons:
 
 def sample_axons(
     axons: PlacedAxons,
-    source: Source,
+    source: Any,
     *,
     lead: Body | Sequence[Body] = (),
     encapsulation: float = 0.0,
@@ -100,7 +90,8 @@ def sample_axons(
     axons
         Axons, P points in all.
     source
-        Anything with ``potential(points)``: the response of a lead, a point source.
+        Anything with ``potential(points)`` (the response of a lead, a point source), or with
+        ``at(points)`` (a field on a mesh, a coil's), which is integrated along the axons.
     lead
         What axons must not cross: one lead or several.
     encapsulation
@@ -120,18 +111,8 @@ def sample_axons(
     """
     if not encapsulation >= 0:
         raise InputError(f"encapsulation must be >= 0 m, got {encapsulation!r}")
-    P = len(axons.points)
-    parts = []
-    for a in track(range(0, P, _PART), f"potential along {axons.name}", total=-(-P // _PART)):
-        some = axons.points[a : a + _PART]
-        V = np.atleast_2d(np.asarray(source.potential(some), dtype=np.float64))
-        if V.ndim != 2 or V.shape[1] != len(some):
-            raise InputError(
-                f"expected potentials of shape (sources, {len(some)}), got {V.shape}: pathway "
-                f"{axons.name!r}"
-            )
-        parts.append(V)
-    potential = np.concatenate(parts, axis=1) if parts else np.empty((1, 0))
+    places = np.split(axons.along, axons.first[1:-1])
+    potential = potential_along(axons.lines, places, source, name=axons.name)
     damaged = np.zeros(len(axons), dtype=bool)
     for body in lead if isinstance(lead, Sequence) else (lead,):
         damaged |= crossing(axons, body, encapsulation)
