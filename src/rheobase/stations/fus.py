@@ -17,6 +17,7 @@ from rheobase.stations.fus_focus import focus_station, tissue_peaks
 from rheobase.stations.fus_heat import heat_station, safety
 from rheobase.stations.fus_scene import scene_station
 from rheobase.stations.fus_sound import sound_station
+from rheobase.stations.fus_steering import write_steering
 
 if TYPE_CHECKING:
     from rheobase.meshes.head import Head
@@ -41,6 +42,8 @@ def fus_station(study: UltrasoundStudy, inputs: SoundInputs, head: Head | None, 
     heard = sound_station(study, scene)
     found = focus_station(scene, heard)
     write_sound(scene, heard, found, book)
+    if study.correction != "none":
+        write_steering(scene, book)
     warmed = None
     if study.heat is not None:
         warmed = heat_station(study.heat, scene, heard, found[-1])

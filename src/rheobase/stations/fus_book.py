@@ -93,7 +93,7 @@ def write_sound(scene: Scene, heard: Heard, found: list[Focused], book: Book) ->
             ),
         ]
         if scene.head is not None:
-            words = "The beam in the head: pressure amplitude, elements of the transducer."
+            words = "The beam in the head: pressure amplitude, + target, outline of the transducer."
             pictures.insert(0, book.picture("head", head_picture(scene, heard, found[-1]), words))
     words = (
         "Amplitudes at full output; the focus is looked for behind the skull, its size is that at "
@@ -256,7 +256,7 @@ def write_summary(study: UltrasoundStudy, scene: Scene, found: list[Focused], bo
             for f in found
         ],
     }
-    for key in ("heat", "safety"):
+    for key in ("steering_in_water", "heat", "safety"):
         if key in book.details:
             kept[key] = book.details[key]
     write_record(book, "summary", kept)
