@@ -42,6 +42,12 @@ def cell_constants() -> Mapping[str, float]:
 
 
 @cache
+def species_with_sizes() -> tuple[str, ...]:
+    """Return the species that have size factors."""
+    return tuple(dict.fromkeys(r["species"] for r in rows("species_scaling.csv")))
+
+
+@cache
 def species_scaling(species: str) -> Mapping[str, float]:
     """Return the size factors of a species over the rat base of the generator.
 

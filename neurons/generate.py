@@ -124,6 +124,7 @@ def generate_cell(
     area: str | None = None,
     thickness: float | None = None,
     depth: float | None = None,
+    sizes: str | None = None,
 ) -> Cell:
     """Grow one cell; the same arguments give the same cell.
 
@@ -132,7 +133,7 @@ def generate_cell(
     name
         Type, one of `cell_types`.
     species
-        "rat", "mouse" or "human": those with layers and size factors.
+        Whose layers, and whose size factors unless ``sizes`` says otherwise.
     seed
         Draws the shape, the node phase and, where ``depth`` is None, the depth of the soma.
     area
@@ -142,6 +143,8 @@ def generate_cell(
     depth
         Depth of the soma (0 pia … 1 white matter); drawn within the layer when None. The soma
         stays 15 µm below the pia.
+    sizes
+        Species whose size factors stand in, for a species without its own (macaque).
 
     Raises
     ------
@@ -161,9 +164,10 @@ def generate_cell(
     height = layers.thickness if thickness is None else thickness
     if not 0.2e-3 <= height <= 10e-3:
         raise InputError(f"cortical thickness must be 0.2 to 10 mm, got {height * 1e3:.3g} mm")
-    soma = float(row["soma_diameter_um"]) * 1e-6 * species_scaling(species)["soma_diameter"]
+    sizes = species if sizes is None else sizes
+    soma = float(row["soma_diameter_um"]) * 1e-6 * species_scaling(sizes)["soma_diameter"]
     depth = max(depth, (0.5 * soma + _PIA_MARGIN) / height)
-    grower = _Grower(layers=layers, depth=depth, height=height, species=species, rng=rng, soma=soma)
+    grower = _Grower(layers=layers, depth=depth, height=height, sizes=sizes, rng=rng, soma=soma)
     for arbor in _arbors(name):
         grower.add(arbor)
     skeleton = grower.skeleton()
@@ -177,7 +181,7 @@ def generate_cell(
         thickness=height,
         skeleton=skeleton,
         morphology=compartments(skeleton, rng=rng),
-        origin=f"generated, seed {seed}",
+        origin=f"generated, seed {seed}" + (f", sizes of {sizes}" if sizes != species else ""),
     )
 
 
@@ -188,7 +192,7 @@ class _Grower:
     layers: LayerTable
     depth: float
     height: float
-    species: str
+    sizes: str
     rng: np.random.Generator
     soma: float
     point: list[Floats] = field(default_factory=lambda: [np.zeros(3)])
@@ -214,7 +218,7 @@ class _Grower:
         return min(height, self.depth * self.height - _PIA_MARGIN)
 
     def scale(self, what: str) -> float:
-        return species_scaling(self.species)[what]
+        return species_scaling(self.sizes)[what]
 
     def lateral(self, kind: str) -> float:
         return self.scale("basal_length" if kind == "basal" else "lateral_length")

@@ -1,18 +1,13 @@
 """Cells put into cortex: positions, orientations, layers.
 
-A cell keeps its length constants, so it is never stretched in place. Instead the cells of a type
-are grown anew for a few classes of cortical thickness (each class 1.25 times the one below; a
-column takes the class just below its own thickness): the apical tree then ends under the local pia
-and the axon trunk leaves through the local white-matter border. Each type has ``clones`` cells
-whose somata lie in equal strata of the layer; a placement moves within its cell's stratum, and
-never so far up that the tuft would leave the cortex.
+A cell keeps its length constants, so it is never stretched in place: `rheobase.neurons.supply`
+says which cells stand where.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,13 +16,12 @@ from rheobase._errors import InputError
 from rheobase.meshes.cortex.layers import layer_table
 from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.cortex.sites import sample_sites
-from rheobase.neurons.generate import Cell, generate_cell, type_layer
+from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats
+from rheobase.neurons.supply import Supply
 
 _Draw = Callable[[int, np.random.Generator], tuple[Floats, Floats, NDArray[np.int32]]]
 
-_grown = lru_cache(maxsize=128)(generate_cell)  # up to 100 MB; growing one takes 0.1 s
-_CLASS_RATIO = 1.25
 _THINNEST, _THICKEST = 0.3e-3, 8e-3  # columns outside are artefacts of the surfaces (m)
 
 
@@ -127,6 +121,8 @@ def place_in_sheet(
     mask: ArrayLike | None = None,
     area: str | None = None,
     clones: int = 4,
+    cells: Sequence[Cell] = (),
+    substitute: Mapping[str, str] | None = None,
 ) -> Population:
     """Place generated cells in a cortical sheet, evenly over its mid-depth surface.
 
@@ -146,11 +142,17 @@ def place_in_sheet(
         Columns used, shape (n_columns,), in place of a ball; all columns when neither is given.
     clones
         Different cells for each type and thickness class.
+    cells
+        Cells (read from files, say) in place of grown ones; ``counts`` goes by their names.
+    substitute
+        What stands in where there is no cell: the species whose sizes one without its own takes
+        (``{"macaque": "human"}``), or for a type of which ``cells`` has none another of them.
 
     Raises
     ------
     InputError
-        If the region holds no column, a count is negative, or type, species or layer are unknown.
+        If the region holds no column, a count is negative, type, species or layer are unknown, or
+        there is no cell for a type or species and no substitute.
     """
     middle = sheet.points(0.5)
     chosen = np.ones(len(middle), dtype=bool)
@@ -182,7 +184,8 @@ def place_in_sheet(
         sites = sample_sites(sheet, count=n, seed=rng, columns=chosen)
         return sites.pial, sites.white, sites.column
 
-    return _place(draw, species, area, counts, seed, clones, notes)
+    supply = _supply(species, area, seed, clones, cells, substitute)
+    return _place(draw, supply, counts, notes)
 
 
 def place_in_slab(
@@ -195,12 +198,14 @@ def place_in_slab(
     centre: Sequence[float] = (0.0, 0.0, 0.0),
     area: str | None = None,
     clones: int = 4,
+    cells: Sequence[Cell] = (),
+    substitute: Mapping[str, str] | None = None,
 ) -> Population:
     """Place generated cells in flat cortex: pia at ``centre``'s height, white matter below it.
 
     Parameters
     ----------
-    species, area, counts, seed, clones
+    species, area, counts, seed, clones, cells, substitute
         As in `place_in_sheet`.
     radius
         Of the disc of pia over the somata (m).
@@ -224,7 +229,8 @@ def place_in_slab(
         pial += np.asarray(centre, dtype=np.float64)
         return pial, pial - [0.0, 0.0, height], np.full(n, -1, dtype=np.int32)
 
-    return _place(draw, species, area, counts, seed, clones, ())
+    supply = _supply(species, area, seed, clones, cells, substitute)
+    return _place(draw, supply, counts, ())
 
 
 def place_cells(
@@ -293,51 +299,40 @@ def upright(normal: Floats, azimuth: Floats) -> Floats:
     return out
 
 
-def _place(
-    draw: _Draw,
+def _supply(
     species: str,
     area: str | None,
-    counts: Mapping[str, int],
     seed: int,
     clones: int,
-    notes: tuple[str, ...],
+    cells: Sequence[Cell],
+    substitute: Mapping[str, str] | None,
+) -> Supply:
+    return Supply(
+        species=species,
+        layers=layer_table(species, area),
+        seed=seed,
+        clones=clones,
+        given=tuple(cells),
+        substitute=substitute or {},
+    )
+
+
+def _place(
+    draw: _Draw, supply: Supply, counts: Mapping[str, int], notes: tuple[str, ...]
 ) -> Population:
-    if clones < 1:
-        raise InputError(f"clones must be >= 1, got {clones}")
-    layers = layer_table(species, area)
-    rng = np.random.default_rng(seed)
+    notes += supply.check(counts)
+    rng = np.random.default_rng(supply.seed)
     cells: list[Cell] = []
     parts: list[tuple[NDArray[np.int32], Floats, Floats, Floats, NDArray[np.int32]]] = []
     for name, n in counts.items():
-        top, bottom = layers.layer(type_layer(name))
         if n < 0:
             raise InputError(f"the number of {name} must be >= 0, got {n}")
         pial, white, column = draw(n, rng)
-        thickness = np.linalg.norm(pial - white, axis=1)
-        step = np.floor(np.log(thickness / layers.thickness) / np.log(_CLASS_RATIO) + 1e-9)
-        clone = rng.permutation(n) % clones
-        stratum = (bottom - top) / clones
-        key = step.astype(np.int64) * clones + clone
-        which = np.empty(n, dtype=np.int32)
-        least = np.empty(n)  # depth (m) at which the cell just fits under the pia
-        for k in np.unique(key):
-            height = layers.thickness * _CLASS_RATIO ** int(k // clones)
-            cell = _grown(
-                name,
-                species,
-                area=layers.area,
-                seed=seed * 1000 + int(k % clones),
-                thickness=height,
-                depth=top + (int(k % clones) + 0.5) * stratum,
-            )
-            which[key == k] = len(cells)
-            least[key == k] = cell.depth * height
-            cells.append(cell)
-        depth = top + (clone + rng.random(n)) * stratum
-        depth = np.maximum(depth, np.minimum(least / thickness, bottom))
+        taken, which, depth = supply.take(name, np.linalg.norm(pial - white, axis=1), rng)
         position = pial + depth[:, None] * (white - pial)
         rotation = upright(pial - white, rng.uniform(0, 2 * np.pi, n))
-        parts.append((which, position, rotation, depth, column))
+        parts.append((which + len(cells), position, rotation, depth, column))
+        cells.extend(taken)
     joined = [np.concatenate([p[i] for p in parts]) for i in range(5)]
     return Population(
         cells=tuple(cells),
@@ -346,6 +341,6 @@ def _place(
         rotation=joined[2],
         depth=joined[3],
         column=joined[4].astype(np.int32),
-        seed=seed,
+        seed=supply.seed,
         notes=notes,
     )
