@@ -240,3 +240,17 @@ def test_bilateral_stn(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for side in found.values():
         assert np.all(np.diff(side["percent"]) >= 0)
         assert sum(side["fates"].values()) == 60
+
+
+def test_fus_in_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("fus_in_layers")
+    for name, value in (("FREQUENCY", 250e3), ("OUTER", 3e-3), ("INNER", 6e-3)):
+        monkeypatch.setattr(module, name, value)
+    found = module.main(out=str(tmp_path / "fus.png"))
+    assert is_a_picture(tmp_path / "fus.png")
+    peak = found["focus"].peak
+    assert 0.3 * found["water"] < peak < found["water"]
+    assert 0.9 * peak < found["pulse"] < 1.1 * peak
+    brain = found["depth"] > module.INNER
+    assert (found["displacement"][brain] > 0).all()
+    assert np.isnan(found["displacement"][~brain]).all()

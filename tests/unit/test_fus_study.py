@@ -10,6 +10,8 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.fields.acoustics.media import WATER, fluid_of
+from rheobase.fields.acoustics.rayleigh import pressure
+from rheobase.fields.acoustics.steering import focus_at
 from rheobase.fields.acoustics.transducers.transducer import bowl, disc
 from rheobase.fus import run_fus
 from rheobase.pipeline import Result
@@ -191,6 +193,27 @@ def test_power_of_the_corrected_sound(result: Result, folder: Path, scene: Scene
     index = 1e3 * power / (40 * 100 * np.sqrt(4 * area / np.pi))
     rows = {r["quantity"]: r["value"] for r in record(folder)["safety"]["rows"]}
     assert rows["TIC"] == pytest.approx(index, rel=0.02)
+
+
+def test_steering_in_water(result: Result, folder: Path) -> None:
+    """At the ends of the range an array that is steered there has as much less as is told."""
+    one = parsed(STUDY).transducer.make()
+
+    def amplitude(x: float, z: float) -> float:
+        point = np.array([x, 0.0, z])
+        source = one.source(velocity=focus_at(one, point))
+        P = pressure(source, point[None], frequency=one.frequency, fluid=WATER)
+        return float(np.abs(P)[0])
+
+    told = record(folder)["steering_in_water"]["ranges"][0]
+    x, z = 1e-3 * told["x_to_mm"], 1e-3 * told["depth_to_mm"]
+    own = amplitude(0.0, 0.03)
+    assert told["level_dB"] == -3
+    assert told["x_from_mm"] == pytest.approx(-told["x_to_mm"], abs=2.1)
+    for at, step in (((x, 0.03), (2e-3, 0.0)), ((0.0, z), (0.0, 2e-3))):
+        beyond = amplitude(at[0] + step[0], at[1] + step[1])
+        assert 20 * np.log10(amplitude(*at) / own) > -3.2
+        assert 20 * np.log10(beyond / own) < -2.8 or at[0] > 0.0149 or at[1] > 0.0449
 
 
 def test_drive() -> None:
