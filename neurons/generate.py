@@ -13,7 +13,7 @@ vary between cells by the type's ``spread`` (SD of the logarithm, widths by half
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import ceil, dist
 
@@ -182,6 +182,23 @@ def generate_cell(
         skeleton=skeleton,
         morphology=compartments(skeleton, rng=rng),
         origin=f"generated, seed {seed}" + (f", sizes of {sizes}" if sizes != species else ""),
+    )
+
+
+def redraw_nodes(cell: Cell, seed: int) -> Cell:
+    """Return the cell with its nodes of Ranvier drawn anew, for Monte Carlo over their phase.
+
+    Parameters
+    ----------
+    cell
+        Generated or read; its shape stays.
+    seed
+        Of the draw.
+    """
+    return replace(
+        cell,
+        morphology=compartments(cell.skeleton, rng=np.random.default_rng(seed)),
+        origin=f"{cell.origin}, nodes {seed}",
     )
 
 

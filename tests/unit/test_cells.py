@@ -11,7 +11,7 @@ from rheobase.neurons.axons import g_ratio, internode_length, plan_branch
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import cell_constants, species_scaling
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
-from rheobase.neurons.generate import Cell, cell_types, generate_cell
+from rheobase.neurons.generate import Cell, cell_types, generate_cell, redraw_nodes
 from rheobase.neurons.morphology import Kind, Skeleton
 from rheobase.neurons.read import (
     adult_size,
@@ -95,6 +95,18 @@ def test_species_order(pyramid: Cell) -> None:
     node = human.morphology.kind == Kind.INTERNODE
     rat = pyramid.morphology.kind == Kind.INTERNODE
     assert human.morphology.length[node].mean() > 1.4 * pyramid.morphology.length[rat].mean()
+
+
+def test_nodes_are_redrawn_on_the_same_shape(pyramid: Cell) -> None:
+    first, second = redraw_nodes(pyramid, 1), redraw_nodes(pyramid, 2)
+    assert first.skeleton is pyramid.skeleton
+    assert np.array_equal(redraw_nodes(pyramid, 1).morphology.length, first.morphology.length)
+    whole = [c.morphology.length[c.morphology.is_axon].sum() for c in (first, second)]
+    assert whole[0] == pytest.approx(whole[1])
+    nodes = [
+        np.sort(c.morphology.centre[c.morphology.kind == Kind.NODE][:, 2]) for c in (first, second)
+    ]
+    assert len(nodes[0]) != len(nodes[1]) or np.abs(nodes[0] - nodes[1]).max() > 10e-6
 
 
 def test_thickness_and_depth_are_followed() -> None:
