@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 REFERENCE = 21.0  # temperature of the measured rates (deg C)
 Q10 = 2.3
+TWELVE = 12.0 ** (10 / 30.7)  # 12 times the squid's rates from 6.3 to 37 deg C
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,21 +37,33 @@ class Mechanism:
         Its gates; the conductance is the density times the product of their powers.
     ion
         "na" or "k"; "" carries a mixed current with a reversal potential of its own.
-    warms
-        Whether rates grow with temperature (factor 2.3 per 10 deg C over 21 deg C).
+    q10, reference
+        Factor of the rates for 10 deg C, and the temperature they are given for (deg C).
     source
         Where the kinetics come from.
     """
 
     gates: tuple[Gate, ...]
     ion: str
-    warms: bool
     source: str
+    q10: float = 1.0
+    reference: float = REFERENCE
 
 
 def _two_rates(name: str, power: int, alpha: str, beta: str) -> Gate:
     total = f"({alpha} + {beta})"
     return Gate(name=name, power=power, inf=f"{alpha} / {total}", tau=f"1 / {total}")
+
+
+def _charged(name: str, power: int, rate: float, charge: int, half: int, share: float) -> Gate:
+    """Borg-Graham 1987: a gate by its charge (e), 26.73 mV being that of heat at 37 deg C."""
+    x = f"{charge} * (v + {half}) / {8.315 * 310.16 / 96.48:.12g}"
+    return Gate(
+        name=name,
+        power=power,
+        inf=f"1 / (1 + exp({x}))",
+        tau=f"exp({share} * {x}) / ({rate} * (1 + exp({x})))",
+    )
 
 
 def _transient_sodium(shift: int) -> tuple[Gate, ...]:
@@ -67,12 +80,12 @@ _SLOW_K = "Korngreen & Sakmann 2000, 10 mV to the left for the junction potentia
 MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
     {
         "NaTa_t": Mechanism(
-            gates=_transient_sodium(0), ion="na", warms=True, source="Colbert & Pan 2002"
+            gates=_transient_sodium(0), ion="na", q10=Q10, source="Colbert & Pan 2002"
         ),
         "NaTs2_t": Mechanism(
             gates=_transient_sodium(6),
             ion="na",
-            warms=True,
+            q10=Q10,
             source="Colbert & Pan 2002, 6 mV to the right",
         ),
         "Nap_Et2": Mechanism(
@@ -92,7 +105,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 ),
             ),
             ion="na",
-            warms=True,
+            q10=Q10,
             source="Magistretti & Alonso 1999",
         ),
         "K_Pst": Mechanism(
@@ -112,7 +125,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 ),
             ),
             ion="k",
-            warms=True,
+            q10=Q10,
             source=_SLOW_K,
         ),
         "K_Tst": Mechanism(
@@ -131,7 +144,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 ),
             ),
             ion="k",
-            warms=True,
+            q10=Q10,
             source=_SLOW_K,
         ),
         "SKv3_1": Mechanism(
@@ -144,7 +157,6 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 ),
             ),
             ion="k",
-            warms=False,
             source="Rettig 1992",
         ),
         "Im": Mechanism(
@@ -152,7 +164,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 _two_rates("m", 1, "3.3e-3 * exp(0.1 * (v + 35))", "3.3e-3 * exp(-0.1 * (v + 35))"),
             ),
             ion="k",
-            warms=True,
+            q10=Q10,
             source="Adams 1982",
         ),
         "HH_Na": Mechanism(
@@ -161,21 +173,56 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
                 _two_rates("h", 1, "0.07 * exp(-(v + 65) / 20)", "1 / (1 + exp(-(v + 35) / 10))"),
             ),
             ion="na",
-            warms=False,
+            q10=3.0,
+            reference=6.3,
             source="Hodgkin & Huxley 1952, rest at -65 mV",
         ),
         "HH_K": Mechanism(
             gates=(_two_rates("n", 4, "0.01 * linoid(v + 55, 10)", "0.125 * exp(-(v + 65) / 80)"),),
             ion="k",
-            warms=False,
+            q10=3.0,
+            reference=6.3,
             source="Hodgkin & Huxley 1952, rest at -65 mV",
+        ),
+        "RA_Na": Mechanism(
+            gates=(
+                _two_rates("m", 3, "0.1 * linoid(v + 45, 10)", "4 * exp(-(v + 70) / 18)"),
+                _two_rates("h", 1, "0.07 * exp(-(v + 70) / 20)", "1 / (1 + exp(-(v + 40) / 10))"),
+            ),
+            ion="na",
+            q10=TWELVE,
+            reference=6.3,
+            source="Rattay & Aberham 1993",
+        ),
+        "RA_K": Mechanism(
+            gates=(_two_rates("n", 4, "0.01 * linoid(v + 60, 10)", "0.125 * exp(-(v + 70) / 80)"),),
+            ion="k",
+            q10=TWELVE,
+            reference=6.3,
+            source="Rattay & Aberham 1993",
+        ),
+        "SU_Na": Mechanism(
+            gates=(
+                _two_rates("m", 3, "0.32 * linoid(v + 45.9, 4)", "0.28 * linoid(-(v + 18.9), 5)"),
+                _two_rates("h", 1, "0.128 * exp(-(v + 54) / 18)", "4 / (1 + exp(-(v + 31) / 5))"),
+            ),
+            ion="na",
+            q10=3.0,
+            reference=30.0,
+            source="Traub & Miles 1991, shifted as in Sundt 2015",
+        ),
+        "SU_K": Mechanism(
+            gates=(_charged("n", 3, 0.03, -5, 32, 0.4), _charged("l", 1, 0.001, 2, 61, 1.0)),
+            ion="k",
+            q10=3.0,
+            reference=30.0,
+            source="Borg-Graham 1987, as in Sundt 2015; steepness at 37 deg C",
         ),
         "Ih": Mechanism(
             gates=(
                 _two_rates("m", 1, "6.43e-3 * linoid(-(v + 154.9), 11.9)", "0.193 * exp(v / 33.1)"),
             ),
             ion="",
-            warms=False,
             source="Kole, Hallermann & Stuart 2006",
         ),
     }
@@ -232,11 +279,11 @@ def mod_text(name: str) -> str:
         else f"NONSPECIFIC_CURRENT {current}\n    RANGE e"
     )
     product = " * ".join(g.name if g.power == 1 else f"{g.name}^{g.power}" for g in m.gates)
-    heat = f"{Q10}^((celsius - {REFERENCE:g}) / 10)" if m.warms else "1"
+    heat = f"{m.q10:.12g}^((celsius - {m.reference:g}) / 10)" if m.q10 != 1 else "1"
     names = [g.name for g in m.gates]
     text = [
-        f": {name}: {m.source}. Rates at 21 deg C, warmed with Q10 = {Q10}."
-        if m.warms
+        f": {name}: {m.source}. Rates at {m.reference:g} deg C, warmed with Q10 = {m.q10:.4g}."
+        if m.q10 != 1
         else f": {name}: {m.source}. Rates do not depend on temperature.",
         "",
         "NEURON {",

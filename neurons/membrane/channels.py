@@ -7,7 +7,10 @@ are slow, and nodes have none.
 The Blue Brain channels (Markram 2015, doi:10.1016/j.cell.2015.09.029; Hay 2011,
 doi:10.1371/journal.pcbi.1002107) give sodium, K_Pst, K_Tst and Im at 21 °C with a factor of 2.3 for
 10 °C; SKv3_1 and Ih have none. `TEMPERATURE` is that of the Aberra 2018 cells
-(doi:10.1016/j.brs.2018.06.006).
+(doi:10.1016/j.brs.2018.06.006). The squid's channels are those of 6.3 °C with a factor of 3: at
+37 °C they carry no spike. Those of unmyelinated mammalian axons (RA_…, Rattay & Aberham 1993,
+doi:10.1109/10.250575; SU_…, Sundt 2015, doi:10.1152/jn.00226.2015) are for 37 °C, as in PyFibers
+0.13.0.
 """
 
 from __future__ import annotations
@@ -144,6 +147,31 @@ def _squid_n(v: Floats) -> tuple[Floats, Floats]:
     return _of_rates(_linear(v, 0.01, -55.0, 10.0), 0.125 * np.exp(-(v + 65.0) / 80.0))
 
 
+def _at_minus_70(gate: Kinetics) -> Kinetics:
+    """Return a gate of the squid for a membrane that rests 5 mV lower."""
+    return lambda v: gate(v + 5.0)
+
+
+def _traub_m(v: Floats) -> tuple[Floats, Floats]:
+    return _of_rates(_linear(v, 0.32, -45.9, 4.0), _linear(v, -0.28, -18.9, -5.0))
+
+
+def _traub_h(v: Floats) -> tuple[Floats, Floats]:
+    return _of_rates(0.128 * np.exp(-(v + 54.0) / 18.0), 4.0 * _sigmoid(v, -31.0, 5.0))
+
+
+def _borg_graham(rate: float, charge: float, half: float, share: float) -> Kinetics:
+    """Return a gate by the elementary charges that move with it, at `TEMPERATURE`."""
+    steepness = charge * 96.48 / (8.315 * (273.16 + TEMPERATURE))  # 1/mV
+
+    def gate(v: Floats) -> tuple[Floats, Floats]:
+        x = steepness * (v - half)
+        steady = 1.0 / (1.0 + np.exp(x))
+        return steady, np.exp(share * x) * steady / rate
+
+    return gate
+
+
 def _channel(
     name: str,
     reversal: float,
@@ -166,6 +194,8 @@ def _channel(
 
 _NA, _K, _H = 50e-3, -85e-3, -45e-3  # V, of the Blue Brain cells
 _SQUID_NA, _SQUID_K = 50e-3, -77e-3
+_SQUID = 3.0, 6.3  # factor for 10 °C, and over which temperature
+_TWELVE = 12.0 ** (10 / (37.0 - 6.3)), 6.3  # 12 times the squid's rates at 37 °C
 
 CHANNELS: Mapping[str, Channel] = MappingProxyType(
     {
@@ -193,8 +223,39 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
             _channel("SKv3_1", _K, 1, (_shaw,), "Rettig 1992", 1.0),
             _channel("Im", _K, 1, (_muscarinic,), "Adams 1982"),
             _channel("Ih", _H, 1, (_cation,), "Kole 2006", 1.0),
-            _channel("HH_Na", _SQUID_NA, 3, (_squid_m, _squid_h), "Hodgkin and Huxley 1952", 1.0),
-            _channel("HH_K", _SQUID_K, 4, (_squid_n,), "Hodgkin and Huxley 1952", 1.0),
+            _channel(
+                "HH_Na", _SQUID_NA, 3, (_squid_m, _squid_h), "Hodgkin and Huxley 1952", *_SQUID
+            ),
+            _channel("HH_K", _SQUID_K, 4, (_squid_n,), "Hodgkin and Huxley 1952", *_SQUID),
+            _channel(
+                "RA_Na",
+                45e-3,
+                3,
+                (_at_minus_70(_squid_m), _at_minus_70(_squid_h)),
+                "Rattay and Aberham 1993",
+                *_TWELVE,
+            ),
+            _channel(
+                "RA_K", -82e-3, 4, (_at_minus_70(_squid_n),), "Rattay and Aberham 1993", *_TWELVE
+            ),
+            _channel(
+                "SU_Na",
+                50e-3,
+                3,
+                (_traub_m, _traub_h),
+                "Traub and Miles 1991, shifted as in Sundt 2015",
+                3.0,
+                30.0,
+            ),
+            _channel(
+                "SU_K",
+                -90e-3,
+                3,
+                (_borg_graham(0.03, -5.0, -32.0, 0.4), _borg_graham(1e-3, 2.0, -61.0, 1.0)),
+                "Borg-Graham 1987, as in Sundt 2015",
+                3.0,
+                30.0,
+            ),
         )
     }
 )

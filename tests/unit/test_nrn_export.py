@@ -14,7 +14,7 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.neurons.export import export_neuron
-from rheobase.neurons.export.channels import MECHANISMS, REFERENCE, Gate
+from rheobase.neurons.export.channels import MECHANISMS, Gate
 from rheobase.neurons.generate import Cell, generate_cell
 from rheobase.neurons.membrane import CHANNELS, TEMPERATURE, circuit
 from rheobase.neurons.morphology import Floats
@@ -57,7 +57,7 @@ def _values(gate: Gate, v: Floats) -> tuple[Floats, Floats]:
 def test_mechanisms_have_the_kinetics_of_the_channels(name: str) -> None:
     v = np.linspace(-120.0, 60.0, 401) + 0.013  # between the removable singularities
     channel, mechanism = CHANNELS[name], MECHANISMS[name]
-    warm = 2.3 ** ((TEMPERATURE - REFERENCE) / 10) if mechanism.warms else 1.0
+    warm = mechanism.q10 ** ((TEMPERATURE - mechanism.reference) / 10)
     assert [g.power for g in mechanism.gates] == [channel.power, 1][: len(mechanism.gates)]
     expected = channel.kinetics(v * 1e-3)
     assert len(expected) == len(mechanism.gates)
