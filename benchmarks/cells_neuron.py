@@ -99,13 +99,14 @@ def compare(python, case, work):
     start = time.process_time()
     ours = spiking_thresholds(cell, rise[None], PULSES[pulse], tolerance=TOLERANCE)[0][:, 0]
     spent = time.process_time() - start
+    best = spiking_thresholds(cell, rise[None], PULSES[pulse], dt=1e-6, tolerance=TOLERANCE)[0]
     folder = export_neuron(cell, rise, PULSES[pulse], work, amplitude=float(ours.min()), unit=unit)
     coarse, fine = (thresholds(python, folder, ours, dt) for dt in (5e-6, 2.5e-6))
     theirs = 2 * fine - coarse
-    for sign, a, b, c in zip("+-", ours, fine, theirs, strict=True):
+    for sign, a, b, c in zip("+-", ours, best[:, 0], theirs, strict=True):
         print(
-            f"{name}, {species}, {seed}, {field}, {pulse}, {sign}: {a:.5g} {unit}, NEURON "
-            f"{c:.5g} ({b:.5g} at 2.5 us), {a / c - 1:+.2%}",
+            f"{name}, {species}, {seed}, {field}, {pulse}, {sign}: {a:.5g} {unit} ({b:.5g} in steps "
+            f"of 1 us), NEURON {c:.5g}, {a / c - 1:+.2%} ({b / c - 1:+.2%})",
             flush=True,
         )
     print(f"  {len(cell.morphology)} compartments, {spent:.2f} CPU-s for both here", flush=True)
