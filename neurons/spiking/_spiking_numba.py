@@ -19,7 +19,7 @@ from rheobase.neurons.spiking._layout import FINENESS, LANES, LOWEST, ROWS
 def _down(tree, channels, table, at, ahead, b1, b2, alpha, drive, source, state, diagonal, rhs):
     """Advance the gates, build the equations and eliminate from the leaves to the root."""
     parent, axial, capacity, leak, leak_drive = tree
-    first, which, density, power, two, reversal = channels
+    first, which, density, power, reversal = channels
     v, past, gate = state
     n = parent.shape[0]
     low = np.empty(LANES, np.int64)
@@ -39,56 +39,46 @@ def _down(tree, channels, table, at, ahead, b1, b2, alpha, drive, source, state,
                 x = min(max(x, 0.0), ROWS - 1.01)
                 j = int(x)
                 part[i] = x - j
-                low[i] = j
+                low[i] = at[i] + j
             for k in range(first[c], first[c + 1]):
-                ch = which[k]
-                p = power[ch]
+                row = which[k] * ROWS
+                p = power[which[k]]
                 dense = density[k]
-                rev = reversal[ch]
+                rev = reversal[which[k]]
                 for i in range(LANES):
                     f = part[i]
-                    j = at[i] + ch * ROWS + low[i]
-                    to = table[j, 0] + f * (table[j + 1, 0] - table[j, 0])
-                    keep = table[j, 1] + f * (table[j + 1, 1] - table[j, 1])
-                    gate[k, 0, i] = to + (gate[k, 0, i] - to) * keep
-                if two[ch]:
-                    for i in range(LANES):
-                        f = part[i]
-                        j = at[i] + ch * ROWS + low[i]
-                        to = table[j, 2] + f * (table[j + 1, 2] - table[j, 2])
-                        keep = table[j, 3] + f * (table[j + 1, 3] - table[j, 3])
-                        gate[k, 1, i] = to + (gate[k, 1, i] - to) * keep
-                for i in range(LANES):
-                    a = gate[k, 0, i]
-                    square = a * a
-                    if p == 1:
-                        y = a
+                    j = row + low[i]
+                    keep = table[j, 2] + f * table[j, 6]
+                    other = table[j, 3] + f * table[j, 7]
+                    x = table[j, 0] + f * table[j, 4] + keep * gate[k, i, 0]
+                    y = table[j, 1] + f * table[j, 5] + other * gate[k, i, 1]
+                    gate[k, i, 0] = x
+                    gate[k, i, 1] = y
+                    y *= dense * x
+                    if p == 3:
+                        y *= x * x
                     elif p == 2:
-                        y = square
-                    elif p == 3:
-                        y = square * a
-                    else:
-                        y = square * square
-                    y *= dense * gate[k, 1, i]
+                        y *= x
+                    elif p == 4:
+                        y *= x * x * x
                     total[i] += y
                     pull[i] += y * rev
         joint = axial[c]
-        for i in range(LANES):
-            d = diagonal[c, i] + joint + total[i] + cap * alpha[i]
-            r = (
-                rhs[c, i]
-                + pull[i]
-                + cap * (b1[i] * v[c, i] - b2[i] * past[c, i])
-                + drive[i] * source[c, i]
+        for i in range(LANES):  # sums of their own let the compiler work on all lanes at once
+            total[i] += diagonal[c, i] + joint + cap * alpha[i]
+            pull[i] += (
+                rhs[c, i] + cap * (b1[i] * v[c, i] - b2[i] * past[c, i]) + drive[i] * source[c, i]
             )
-            diagonal[c, i] = d
-            rhs[c, i] = r
+        for i in range(LANES):
+            diagonal[c, i] = total[i]
+            rhs[c, i] = pull[i]
         if c > 0:
             up = parent[c]
             for i in range(LANES):
-                f = joint / diagonal[c, i]
-                diagonal[up, i] += joint - f * joint
-                rhs[up, i] += f * rhs[c, i]
+                total[i] = joint / total[i]
+            for i in range(LANES):
+                diagonal[up, i] += joint - total[i] * joint
+                rhs[up, i] += total[i] * pull[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -105,11 +95,10 @@ def advance(
         shape (n,) each.
     channels
         First entry of each compartment, shape (n + 1,); channel and conductance (S) of each
-        entry, shape (entries,); power, whether there is a second gate, and reversal potential (V)
-        of each channel.
+        entry, shape (entries,); power of the first gate and reversal potential (V) of each channel.
     table
-        Steady state of the first gate and what is left of a deviation from it after the step, and
-        the same of the second, shape (kinds * channels * ROWS, 4).
+        Where both gates go in the step and what they keep of the value before, and how these four
+        grow to the next row, shape (kinds * channels * ROWS, 8).
     steps
         b1, b2, alpha and extrapolation of each kind of step, shape (kinds, 4).
     plan, wave
@@ -125,7 +114,7 @@ def advance(
     source
         Current into each compartment for an amplitude of 1 (A), shape (n, LANES).
     state
-        Potential, that before (V), shape (n, LANES); gates, shape (entries, 2, LANES).
+        Potential, that before (V), shape (n, LANES); gates, shape (entries, LANES, 2).
     crossed, count, site, began
         Which compartments have crossed, how many, which first and when (steps).
     verdict
@@ -227,8 +216,8 @@ def restart(lane, rest, resting_gate, state, crossed, count, site, step, verdict
         past[c, lane] = rest[c]
         crossed[c, lane] = False
     for k in range(resting_gate.shape[0]):
-        gate[k, 0, lane] = resting_gate[k, 0]
-        gate[k, 1, lane] = resting_gate[k, 1]
+        gate[k, lane, 0] = resting_gate[k, 0]
+        gate[k, lane, 1] = resting_gate[k, 1]
     count[lane] = 0
     site[lane] = -1
     step[lane] = 0

@@ -80,7 +80,6 @@ class Lanes:
         which, where = which[order], where[order]
         first = np.searchsorted(where, np.arange(n + 1))
         power = np.array([c.power for c in kinds], dtype=np.int64)
-        two = np.array([len(c.gates) == 2 for c in kinds], dtype=bool)
         reversal: Floats = np.array([c.reversal for c in kinds], dtype=dtype)
         resting_gate = np.ones((len(which), 2))
         for k, channel in enumerate(kinds):
@@ -92,11 +91,13 @@ class Lanes:
             [(1 + ratio) / dt, ratio**2 / (1 + ratio) / dt, alpha, 0.5 * ratio], axis=1
         )
         v = LOWEST + np.arange(ROWS) / FINENESS
-        table = np.ones((len(dt), len(kinds), ROWS, 4))
+        table = np.zeros((len(dt), len(kinds), ROWS, 8))
+        table[..., 2:4] = 1.0  # a gate that is not there stays open
         for k, channel in enumerate(kinds):
             for g, (steady, tau) in enumerate(channel.kinetics(v, temperature)):
-                table[:, k, :, 2 * g] = steady
-                table[:, k, :, 2 * g + 1] = np.exp(-dt[:, None] / tau)
+                table[:, k, :, g] = -steady * np.expm1(-dt[:, None] / tau)
+                table[:, k, :, 2 + g] = np.exp(-dt[:, None] / tau)
+        table[:, :, :-1, 4:] = np.diff(table[..., :4], axis=2)
         return cls(
             tree=(
                 cell.parent,
@@ -115,10 +116,9 @@ class Lanes:
                 which,
                 conductance[which, where].astype(dtype),
                 power,
-                two,
                 reversal,
             ),
-            table=table.reshape(-1, 4).astype(dtype),
+            table=table.reshape(-1, 8).astype(dtype),
             steps=steps.astype(dtype),
             plan=plan.kind,
             wave=plan.wave[:, 0].astype(dtype),
@@ -131,7 +131,7 @@ class Lanes:
             state=(
                 np.repeat(rest[:, None], LANES, axis=1).astype(dtype),
                 np.repeat(rest[:, None], LANES, axis=1).astype(dtype),
-                np.repeat(resting_gate[:, :, None], LANES, axis=2).astype(dtype),
+                np.repeat(resting_gate[:, None, :], LANES, axis=1).astype(dtype),
             ),
             crossed=np.zeros((n, LANES), dtype=bool),
             count=np.zeros(LANES, dtype=np.int64),

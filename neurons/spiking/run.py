@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from rheobase._errors import InputError, check_positive
 from rheobase.neurons.cable import injected
-from rheobase.neurons.fibres.mrg_stimulus import plan_of
+from rheobase.neurons.fibres.mrg_stimulus import Plan, plan_of, stimulus_samples
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.membrane.channels import TEMPERATURE
 from rheobase.neurons.membrane.circuit import Circuit, circuit
@@ -17,9 +17,38 @@ from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.spiking.lanes import Lanes
 from rheobase.neurons.spiking.rest import resting_state
 
-STEP = 10e-6  # s, during the stimulus
+STEP, PARTS = 20e-6, 15  # longest step during the stimulus (s), steps in its shortest phase
 LATER = 2.0  # steps after the stimulus over those during it
-GROWTH = 1.6  # of the steps after a jump of the stimulus
+GROWTH = 1.3  # of the steps after a jump of the stimulus
+
+_STRONG = 0.2  # of the peak: a phase that reaches it sets the step
+
+
+def steps_of(waveform: Any, dt: float | None) -> Plan:
+    """Return the steps of a stimulus; None takes `STEP`, or a tenth of its shortest phase.
+
+    Raises
+    ------
+    InputError
+        If the waveform is none, or a step is not > 0 s.
+    """
+    if dt is None:
+        dt = min(STEP, _shortest_phase(waveform) / PARTS)
+    return plan_of(waveform, dt, LATER * dt, growth=GROWTH)
+
+
+def _shortest_phase(waveform: Any) -> float:
+    """Return the least ∫|w| dt / max|w| among the strong phases of one sign (s)."""
+    t, w = stimulus_samples(waveform)
+    middle = 0.5 * (w[0, 1:] + w[0, :-1])
+    phase = np.concatenate([[0], np.cumsum(np.diff(np.sign(middle)) != 0)])
+    area = np.bincount(phase, np.abs(middle) * np.diff(t))
+    peak = np.zeros(len(area))
+    np.maximum.at(peak, phase, np.maximum(np.abs(w[0, 1:]), np.abs(w[0, :-1])))
+    strong = (peak >= _STRONG * peak.max()) & (area > 0)
+    if not strong.any():
+        raise InputError("a waveform must be finite and not 0 throughout")
+    return float((area[strong] / peak[strong]).min())
 
 
 def simulate_cell(
@@ -30,7 +59,7 @@ def simulate_cell(
     duration: float,
     *,
     name: str | None = None,
-    dt: float = STEP,
+    dt: float | None = None,
     record: ArrayLike | None = None,
     temperature: float = TEMPERATURE,
 ) -> tuple[Floats, Floats]:
@@ -51,7 +80,7 @@ def simulate_cell(
     name
         Membrane; a cell brings its own.
     dt
-        Longest step during the stimulus (s), `LATER` times that after it.
+        Longest step during the stimulus (s), `LATER` times that after it; see `steps_of`.
     record
         Compartments looked at; all when left out.
     temperature
@@ -93,7 +122,7 @@ def simulate(
     duration: float,
     *,
     rest: ArrayLike | None = None,
-    dt: float = STEP,
+    dt: float | None = None,
     record: ArrayLike | None = None,
     temperature: float = TEMPERATURE,
 ) -> tuple[Floats, Floats]:
@@ -133,8 +162,8 @@ def simulate(
         start = resting_state(of, temperature=temperature)
     else:
         start = np.broadcast_to(np.asarray(rest, dtype=np.float64), (n,))
-    plan = plan_of(waveform, dt, LATER * dt, growth=GROWTH)
-    most = len(plan.kind) + int(np.ceil(duration / (LATER * dt)))
+    plan = steps_of(waveform, dt)
+    most = len(plan.kind) + int(np.ceil(duration / plan.dt[plan.kind[-1]]))
     t = plan.times(most)
     count = int(np.searchsorted(t, duration)) + 1
     lanes = Lanes.of(of, start, plan, calm=most, most=most + 1, temperature=temperature)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_positive
 from rheobase._threads import in_parts
 from rheobase.neurons.cable import polarisation
-from rheobase.neurons.fibres.mrg_stimulus import Plan, plan_of, stimulus_samples
+from rheobase.neurons.fibres.mrg_stimulus import Plan
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.membrane.channels import TEMPERATURE
 from rheobase.neurons.membrane.circuit import Circuit, circuit
@@ -23,12 +23,11 @@ from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.spiking._layout import LANES
 from rheobase.neurons.spiking.lanes import Lanes
 from rheobase.neurons.spiking.rest import resting_state
-from rheobase.neurons.spiking.run import GROWTH, LATER, STEP
+from rheobase.neurons.spiking.run import steps_of
 
 _CALM = 0.2e-3  # s after the stimulus: when a quiet cell is given up first
 _WIDEN = 1.1  # first factor by which a bracket is sought
 _PART = 8 * LANES  # placements of a part in threads
-_LOOK = 20  # implicit steps of the linear cable that the first guess comes from
 
 
 def spiking_thresholds(
@@ -37,7 +36,7 @@ def spiking_thresholds(
     waveform: Any,
     *,
     name: str | None = None,
-    dt: float = STEP,
+    dt: float | None = None,
     tolerance: float = 0.01,
     after: float = 2e-3,
     guess: ArrayLike | None = None,
@@ -59,7 +58,7 @@ def spiking_thresholds(
     name
         Membrane; a cell brings its own.
     dt
-        Longest step during the stimulus (s), `run.LATER` times that after it.
+        Longest step during the stimulus (s); `run.steps_of` chooses it when left out.
     tolerance
         Relative width of the bracket that bisection ends with; its middle is returned.
     after
@@ -91,13 +90,14 @@ def spiking_thresholds(
     rises = _rows(rise, len(shape))
     m = len(rises)
     of = circuit(cell, name)
-    plan = plan_of(waveform, dt, LATER * dt, growth=GROWTH)
+    plan = steps_of(waveform, dt)
+    rest = resting_state(of, temperature=temperature)
     if guess is None:
-        first = np.stack([_guess(shape, of, r, waveform) for r in rises], axis=1)
+        needed = _needed(of, rest, plan)
+        first = np.stack([_guess(shape, needed, plan, r) for r in rises], axis=1)
     else:
         first = np.array(np.broadcast_to(np.asarray(guess, dtype=np.float64), (2, m)))
     first[~np.isfinite(first)] = 0.0
-    rest = resting_state(of, temperature=temperature)
     threshold = np.full((2, m), np.inf)
     site = np.full((2, m), -1, dtype=np.int32)
 
@@ -124,17 +124,25 @@ def _rows(rise: ArrayLike, n: int) -> NDArray[Any]:
     return np.ascontiguousarray(rises)
 
 
-def _guess(shape: Morphology, of: Circuit, rise: NDArray[Any], waveform: Any) -> Floats:
+def _guess(shape: Morphology, needed: Floats, plan: Plan, rise: NDArray[Any]) -> Floats:
     """Amplitudes near the thresholds of both polarities, from the linear cable; (2,)."""
-    t, w = stimulus_samples(waveform)
-    edges = np.linspace(t[0], t[-1], _LOOK + 1)
-    drive = np.interp(0.5 * (edges[1:] + edges[:-1]), t, w[0])
-    v = polarisation(shape, rise, drive, float(edges[1] - edges[0]))[:, of.counted]
-    width = np.abs(drive).mean() / np.abs(drive).max() * (t[-1] - t[0])
-    needed = 9.3e-3 + 7.2e-3 * (width / 1e-3) ** -0.485  # V, as in data/site_threshold.toml
+    dt = plan.dt[plan.kind[: len(plan.wave)]]
+    v = polarisation(shape, rise, plan.wave[:, 0], dt) / needed
     with np.errstate(divide="ignore"):
-        out: Floats = needed / np.array([v.max(initial=0.0), (-v).max(initial=0.0)])
+        out: Floats = 1.0 / np.array([v.max(initial=0.0), (-v).max(initial=0.0)])
     return out
+
+
+def _needed(of: Circuit, rest: Floats, plan: Plan) -> Floats:
+    """Depolarisation after each step at which a spike starts, roughly (V), shape (steps, n)."""
+    w = plan.wave[:, 0]
+    area = np.abs(w) * plan.dt[plan.kind[: len(w)]]
+    width = np.cumsum(area)
+    turns = np.flatnonzero(np.diff(np.sign(w), prepend=0.0))  # where a phase begins
+    begun = np.maximum.accumulate(np.isin(np.arange(len(w)), turns) * np.arange(len(w)))
+    width -= (width - area)[begun]
+    level = -63.6e-3 + 6.5e-3 * (np.maximum(width, 1e-6) / np.abs(w).max() / 1e-3) ** -0.485
+    return np.where(of.counted, level[:, None] - rest, np.inf)
 
 
 def _lanes(
