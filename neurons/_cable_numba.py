@@ -10,7 +10,7 @@ LANES = 64  # placements side by side: the innermost loops run over them as floa
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond(parent, axial, which, factor, inverse, memory, site, drive, weight, rise, out, where):
+def respond(parent, axial, which, factor, inverse, memory, drive, weight, rise, out, where):
     """Step the cable through a waveform and keep the largest scaled deviation of each sign.
 
     Parameters
@@ -23,11 +23,10 @@ def respond(parent, axial, which, factor, inverse, memory, site, drive, weight, 
         Row of the three that follow for each step, shape (steps,).
     factor, inverse, memory
         g/d and 1/d of the factorised tree, and C/dt (S), shape (rows, n) each, float32.
-    site
-        Whether a compartment counts, shape (n,), bool.
-    drive, weight
-        Amplitude of each step, and 1/threshold that its deviation is scaled with
-        (0: the step is not judged), shape (steps,).
+    drive
+        Amplitude of each step, shape (steps,).
+    weight
+        1/threshold that deviations are scaled with (0: not judged), shape (steps, n), float32.
     rise
         Rise of the outside potential from the parent to the compartment (V), shape
         (blocks, n, LANES), float32.
@@ -71,13 +70,12 @@ def respond(parent, axial, which, factor, inverse, memory, site, drive, weight, 
             for b in range(LANES):
                 v[0, b] = rhs[0, b] * inverse[row, 0]
                 rhs[0, b] = w * source[0, b] + memory[after, 0] * v[0, b]
-            scale = weight[k]
-            judged = scale != 0.0
             for c in range(1, n):
                 f = factor[row, c]
                 d = inverse[row, c]
                 p = parent[c]
-                if judged and site[c]:
+                scale = weight[k, c]
+                if scale != 0.0:
                     for b in range(LANES):
                         before = v[c, b]
                         x = rhs[c, b] * d + f * v[p, b]
@@ -104,7 +102,7 @@ def respond(parent, axial, which, factor, inverse, memory, site, drive, weight, 
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond_once(parent, axial, factor, inverse, site, weight, rise, out, where):
+def respond_once(parent, axial, factor, inverse, weight, rise, out, where):
     """Do one implicit step over the whole pulse, ``axial`` times its drive: passes fused."""
     n = parent.shape[0]
     rhs = np.empty((n, LANES), np.float32)
@@ -132,9 +130,10 @@ def respond_once(parent, axial, factor, inverse, site, weight, rise, out, where)
             p = parent[c]
             for b in range(LANES):
                 v[c, b] = rhs[c, b] * d + f * v[p, b]
-            if site[c]:
+            scale = weight[c]
+            if scale != 0.0:
                 for b in range(LANES):
-                    x = v[c, b] * weight
+                    x = v[c, b] * scale
                     at_plus[b] = c if x > plus[b] else at_plus[b]
                     plus[b] = x if x > plus[b] else plus[b]
                     at_minus[b] = c if -x > minus[b] else at_minus[b]

@@ -13,16 +13,16 @@ from rheobase._progress import track
 from rheobase.meshes.tissues import tissue
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.cable import factorise, largest_response
+from rheobase.neurons.calibration import (
+    calibration_error,
+    is_calibrated,
+    second_difference_threshold,
+    site_weights,
+)
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.placement import Population
-from rheobase.neurons.pulse import (
-    Drive,
-    drive_of,
-    is_calibrated,
-    second_difference_threshold,
-    site_threshold,
-)
+from rheobase.neurons.pulse import Drive, drive_of
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import Sampler
 
@@ -72,9 +72,8 @@ def thresholds(
 
     Notes
     -----
-    Reference of "cable": passive tree against full simulations of the Aberra 2018 cells, mean error
-    2 to 6 % with one constant a cell, 7 % with one for all (data/site_threshold.toml). Any site
-    (node, terminal, bare axon) is judged with the node's threshold.
+    Reference of "cable" and "af" are full simulations of generated cells; their mean errors by type
+    and width are in ``data/site_threshold.toml`` and in the result.
     """
     check_option("activation mode", mode, get_args(Mode))
     check_option("policy for cells outside", outside, ("flag", "error"))
@@ -120,13 +119,19 @@ def thresholds(
         tissue=tissue_label,
         unit=unit,
         mode=mode,
+        error=_errors(population, mode, drive),
         notes=population.notes + drive.notes + _notes(population, left, tissue_label),
     )
 
 
+def _errors(population: Population, mode: Mode, drive: Drive) -> Floats:
+    error = {c.name: calibration_error(mode, c.name, drive) for c in population.cells}
+    return np.array([error[str(name)] for name in population.type])
+
+
 def _cable(cell: Cell, drive: Drive) -> Any:
     tree = factorise(cell.morphology, drive.dt)
-    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.dt), 0.0)
+    weight = site_weights(cell, drive)
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:
         response, where = largest_response(tree, rise, drive.amplitude, weight)

@@ -181,17 +181,19 @@ def largest_response(
         Cell factorised for the steps.
     rise
         Rises (V per unit amplitude), shape (blocks, n, lanes), as `Sampler.rises` gives.
-    drive, weight
-        Amplitude during each step, and what its deviation is multiplied with (1/V, one over the
-        threshold; 0 where the step is not judged), shape (steps,).
+    drive
+        Amplitude during each step, shape (steps,).
+    weight
+        What deviations are multiplied with (1/V, one over the threshold; 0 where a compartment is
+        not judged after a step), shape (steps, n).
 
     Returns
     -------
     response
-        Largest ``weight * v`` over sites and steps, and of ``-weight * v`` (1), shape
+        Largest ``weight * v`` over compartments and steps, and of ``-weight * v`` (1), shape
         (2, blocks * lanes).
     site
-        Its compartment, -1 where no site deviates that way, same shape.
+        Its compartment, -1 where none deviates that way, same shape.
     """
     from rheobase.neurons._cable_numba import respond, respond_once
 
@@ -204,10 +206,9 @@ def largest_response(
     axial, factor, inverse, memory = (
         x.astype(np.float32) for x in (cell.axial, tree.factor, tree.inverse, tree.memory)
     )
-    up, site, which = cell.parent, cell.site, tree.which
     if len(a) == 1:
-        respond_once(up, a[0] * axial, factor[0], inverse[0], site, w[0], rise, out, where)
+        respond_once(cell.parent, a[0] * axial, factor[0], inverse[0], w[0], rise, out, where)
     else:
-        respond(up, axial, which, factor, inverse, memory, site, a, w, rise, out, where)
+        respond(cell.parent, axial, tree.which, factor, inverse, memory, a, w, rise, out, where)
     response = out.transpose(1, 0, 2).reshape(2, -1)
     return response, where.transpose(1, 0, 2).reshape(2, -1)

@@ -28,11 +28,12 @@ from rheobase.fields.functionals import Functionals, stacked
 from rheobase.meshes.locate import Locator
 from rheobase.neurons.activation import OUTSIDE_LIMIT, thresholds
 from rheobase.neurons.cable import CableFactor, factorise, influence, largest_response
+from rheobase.neurons.calibration import site_weights
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats, Kind
 from rheobase.neurons.nearby import NearbyField, nearby
 from rheobase.neurons.placement import Population
-from rheobase.neurons.pulse import Drive, drive_of, site_threshold
+from rheobase.neurons.pulse import Drive, drive_of
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import Field, Sampler
 
@@ -305,7 +306,7 @@ def _critical(
 ) -> Iterator[tuple[int, int, Floats | None]]:
     """Yield placement, compartment and weights of the rises of each critical row of a cell."""
     tree: CableFactor = factorise(cell.morphology, drive.dt)
-    weight = np.where(drive.judged, 1.0 / site_threshold(cell.name, drive.dt), 0.0)
+    weight = site_weights(cell, drive)
     rise, lost = sampler.rises(
         cell.morphology, population.rotation[members], population.position[members]
     )
@@ -321,9 +322,9 @@ def _critical(
             steps = range(len(drive.dt))
             known[c] = np.stack([influence(tree, c, drive.amplitude, s) for s in steps])
         v = sign * (known[c] @ rise[j // lanes, :, j % lanes])
-        judged = np.where(v > np.concatenate([[0.0], v[:-1]]), weight * v, 0.0)
+        judged = np.where(v > np.concatenate([[0.0], v[:-1]]), weight[:, c] * v, 0.0)
         s = int(judged.argmax())
-        yield int(i), c, sign * weight[s] * known[c][s]
+        yield int(i), c, sign * weight[s, c] * known[c][s]
 
 
 def _site_rows(

@@ -48,7 +48,10 @@ class Recruitment:
     unit
         Unit of one amplitude ("A", "A/s", "V/m").
     mode
-        "cable" or "af".
+        "cable", "af" or "spiking".
+    error
+        Mean relative error of the mode against full simulations of the type with such a pulse,
+        shape (n,); NaN where the pulse is outside the calibration, None where there is none.
     notes
         What limits the numbers: pulses or types outside the calibration, cells outside the mesh.
     """
@@ -64,6 +67,7 @@ class Recruitment:
     tissue: NDArray[np.int32]
     unit: str
     mode: str
+    error: Floats | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -165,6 +169,7 @@ class Recruitment:
         import xarray as xr
 
         kinds = {k.name.lower(): int(k) for k in Kind}
+        error = {"units": "1", "long_name": "mean relative error of the calibration"}
         return xr.Dataset(
             {
                 "threshold": (
@@ -188,7 +193,8 @@ class Recruitment:
                 ),
                 "tissue": ("placement", self.tissue, {"long_name": "tissue label at the soma"}),
                 "position": (("placement", "axis"), self.position, {"units": "m"}),
-            },
+            }
+            | ({} if self.error is None else {"error": ("placement", self.error, error)}),
             coords={
                 "polarity": list(POLARITIES),
                 "axis": ["x", "y", "z"],

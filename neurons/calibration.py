@@ -1,0 +1,139 @@
+"""When a linearly polarised site fires: thresholds fitted to full simulations.
+
+A site fires where the linear cable brings its membrane, from the potential it rests at, to
+
+    V*(PW) = offset + slope (PW / 1 ms)^exponent,
+
+a potential that depends on the (effective) pulse width and little on the cell: the depolarisation
+that is needed is V* - V_rest of the site, and rest varies by several mV along an axon. The table
+``data/site_threshold.toml`` holds the fits and their errors (``benchmarks/calibrate_cable.py``: the
+spiking mode of this package on generated cells). It belongs to the scheme of
+`rheobase.neurons.pulse`, one implicit step a phase.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rheobase._errors import InputError
+from rheobase.neurons.generate import Cell
+from rheobase.neurons.morphology import Floats
+from rheobase.neurons.spiking import resting_state
+
+if TYPE_CHECKING:
+    from rheobase.neurons.pulse import Drive
+
+
+@cache
+def calibration() -> Mapping[str, Any]:
+    """Return the table of thresholds."""
+    text = files("rheobase.neurons").joinpath("data/site_threshold.toml")
+    return tomllib.loads(text.read_text(encoding="utf-8"))
+
+
+def calibrated_widths() -> tuple[float, float]:
+    """Return the shortest and the longest pulse of the fits (s)."""
+    widths = calibration()["range"]["width_ms"]
+    return 1e-3 * widths[0], 1e-3 * widths[-1]
+
+
+def reversal_time() -> float:
+    """Return the time after a phase within which a reversal acts on its spike (s)."""
+    return 1e-6 * float(calibration()["range"]["reversal_us"])
+
+
+def is_calibrated(cell_type: str) -> bool:
+    """Return whether ``cell_type`` has a fit of its own; others take that of all types."""
+    return cell_type in calibration()["potential"]
+
+
+def firing_potential(cell_type: str, width: Floats | float) -> Floats:
+    """Return the membrane potential (V) at which a site of ``cell_type`` fires.
+
+    Parameters
+    ----------
+    cell_type
+        Type ("L5_pyramidal"); one without an entry takes the fit to all types.
+    width
+        (Effective) pulse width (s).
+    """
+    table = calibration()["potential"]
+    return _fitted(table.get(cell_type, table["default"]), width)
+
+
+def site_weights(cell: Cell, drive: Drive) -> Floats:
+    """Return one over the depolarisation (1/V) at which each compartment fires after each step.
+
+    Returns
+    -------
+    ndarray, shape (steps, n)
+        0 where a step is not judged, or no spike may start.
+
+    Raises
+    ------
+    InputError
+        If a site of the cell rests above the potential it fires at.
+    """
+    rest = _rest(cell)[cell.morphology.site]
+    needed = firing_potential(cell.name, drive.dt[drive.judged])[:, None] - rest
+    if not (needed > 0).all():
+        raise InputError(
+            f"expected a cell that rests below {1e3 * (needed + rest).min():.1f} mV, where its "
+            f"sites fire, got {1e3 * rest.max():.1f} mV: {cell.name}, membrane {cell.membrane!r}"
+        )
+    out = np.zeros((len(drive.dt), len(cell.morphology)))
+    out[np.ix_(drive.judged, cell.morphology.site)] = drive.held[drive.judged, None] / needed
+    return out
+
+
+@lru_cache(maxsize=512)
+def _rest(cell: Cell) -> Floats:
+    """Return the potential at rest (V), shape (n,); kept, since cells are stimulated many times."""
+    return resting_state(cell)
+
+
+def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
+    """Return the mean relative error of a mode against full simulations, for a type and pulse.
+
+    Parameters
+    ----------
+    mode
+        "cable", "af", or "spiking" (0: they are those simulations).
+    cell_type
+        Type; one without an entry takes the error over all types.
+    drive
+        The pulse.
+
+    Returns
+    -------
+    float
+        Error (1) at the width of the strong phase where it is largest; NaN for a pulse outside the
+        calibration.
+    """
+    if mode == "spiking":
+        return 0.0
+    if drive.notes:
+        return np.nan
+    table = calibration()
+    fits = table["potential" if mode == "cable" else "second_difference"]
+    known = fits.get(cell_type, fits["default"])["error_percent"]
+    widths = np.log(table["range"]["width_ms"])
+    return float(1e-2 * np.interp(np.log(1e3 * drive.dt[drive.strong]), widths, known).max())
+
+
+def second_difference_threshold(width: Floats | float) -> Floats:
+    """Return the activating function (V, per internode) taken as the threshold in mode "af"."""
+    return _fitted(calibration()["second_difference"]["default"], width)
+
+
+def _fitted(fit: Mapping[str, float], width: Floats | float) -> Floats:
+    """Return offset + slope (PW / 1 ms)^exponent (V)."""
+    ms = 1e3 * np.asarray(width, dtype=np.float64)
+    out: Floats = 1e-3 * (fit["offset_mV"] + fit["slope_mV"] * ms ** fit["exponent"])
+    return out

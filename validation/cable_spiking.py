@@ -1,0 +1,63 @@
+"""The linear cable and the activating function against full simulations of the same cells.
+
+A cell stands in uniform fields of several directions and near a point electrode 100 µm above its
+arbor, straight over the soma and 0.5 and 1 mm aside, both polarities. The electrode stands in an
+unbounded medium of 0.3 S/m.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.neurons._cable_numba import LANES
+from rheobase.neurons.activating import axon_graph, chance_thresholds
+from rheobase.neurons.cable import factorise, largest_response
+from rheobase.neurons.calibration import second_difference_threshold, site_weights
+from rheobase.neurons.generate import Cell
+from rheobase.neurons.morphology import Floats, Morphology
+from rheobase.neurons.pulse import drive_of
+from rheobase.neurons.sample import PointSource, UniformField, rises_along
+from rheobase.neurons.spiking import spiking_thresholds
+
+DIRECTIONS = ([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [-1, 1, -1])
+ASIDE = (0.0, 0.5e-3, 1e-3)  # of the electrode (m)
+ABOVE = 100e-6  # of the electrode over the arbor (m)
+
+
+def rises_about(cell: Morphology) -> Floats:
+    """Return the rises (V per V/m, V per A) of the fields and electrodes, shape (placements, n)."""
+    top = float(cell.centre[:, 2].max()) + ABOVE
+    fields: list[Any] = [UniformField(E=np.array(d) / np.linalg.norm(d)) for d in DIRECTIONS]
+    fields += [PointSource(position=[x, 0.0, top], conductivity=0.3) for x in ASIDE]
+    return np.stack([rises_along(cell, f) for f in fields])
+
+
+def cable_of(cell: Cell, rise: Floats, waveform: Any) -> Floats:
+    """Return the thresholds of mode "cable", shape (2, placements)."""
+    drive = drive_of(waveform)
+    tree = factorise(cell.morphology, drive.dt)
+    weight = site_weights(cell, drive)
+    response, _ = largest_response(tree, _lanes(rise), drive.amplitude, weight)
+    out: Floats = 1.0 / response[:, : len(rise)].astype(np.float64)
+    return out
+
+
+def activating_of(cell: Cell, rise: Floats, width: float) -> Floats:
+    """Return the amplitudes at which mode "af" fires half of the cells, shape (2, placements)."""
+    graph = axon_graph(cell.morphology)
+    level = float(second_difference_threshold(width))
+    return chance_thresholds(graph, _lanes(rise), level, np.full(len(rise), 0.5))[0]
+
+
+def _lanes(rise: Floats) -> NDArray[np.float32]:
+    lanes = np.zeros((1, rise.shape[1], LANES), dtype=np.float32)
+    lanes[0, :, : len(rise)] = rise.T
+    return lanes
+
+
+def spiking_of(cell: Cell, rise: Floats, waveform: Any) -> tuple[Floats, NDArray[np.int32]]:
+    """Return thresholds and sites of the full simulation, shape (2, placements) each."""
+    return spiking_thresholds(cell, rise, waveform, guess=cable_of(cell, rise, waveform))
