@@ -28,15 +28,17 @@ _SPIKES, _SPIKE = 3, 0.0  # a spike: this many compartments of the axon above th
 
 
 def export_neuron(
-    cell: Cell,
+    cell: Cell | Morphology,
     rise: ArrayLike,
     waveform: Any,
     folder: Path | str,
     *,
+    name: str | None = None,
     amplitude: float = 1.0,
     unit: str = "1",
     dt: float = 5e-6,
     after: float = 2e-3,
+    temperature: float = TEMPERATURE,
 ) -> Path:
     """Write a cell and its stimulus as a folder that NEURON runs.
 
@@ -46,7 +48,7 @@ def export_neuron(
     Parameters
     ----------
     cell
-        The cell; its ``membrane`` says which channels it has.
+        A cell, or its compartments.
     rise
         Rise of the outside potential from the parent to each compartment (V per unit amplitude),
         shape (n,), as `rises_along` gives.
@@ -54,6 +56,8 @@ def export_neuron(
         Width of a rectangular pulse (s), or an object with samples ``t`` (s) and ``w`` (1).
     folder
         Where to write; made if it is not there, files of an earlier export in it are replaced.
+    name
+        Membrane; a cell brings its own.
     amplitude
         Amplitude that the folder runs with unless told otherwise.
     unit
@@ -62,6 +66,8 @@ def export_neuron(
         Step (s).
     after
         How long to go on after the waveform (s).
+    temperature
+        Of the channels (°C).
 
     Returns
     -------
@@ -75,7 +81,8 @@ def export_neuron(
         written.
     """
     folder = Path(folder)
-    n = len(cell.morphology)
+    morphology = cell.morphology if isinstance(cell, Cell) else cell
+    n = len(morphology)
     up = np.asarray(rise, dtype=np.float64)
     if up.shape != (n,) or not np.isfinite(up).all():
         raise InputError(f"rise must be {n} finite numbers (V), got shape {up.shape}")
@@ -84,43 +91,48 @@ def export_neuron(
     if not (np.isfinite(amplitude) and amplitude != 0):
         raise InputError(f"amplitude must be finite and not 0, got {amplitude!r}")
     t, w = _samples(waveform)
-    electric = circuit(cell)
-    used = [name for name, density in electric.density.items() if (density > 0).any()]
+    electric = circuit(cell, name)
+    used = [channel for channel, density in electric.density.items() if (density > 0).any()]
     settings = {
-        "cell": cell.name,
-        "species": cell.species,
-        "membrane": cell.membrane,
-        "origin": cell.origin,
+        **_labels(cell, name),
         "amplitude": amplitude,
         "unit": unit,
         "dt_ms": dt * 1e3,
         "duration_ms": (float(t[-1] - t[0]) + after) * 1e3,
-        "temperature_C": TEMPERATURE,
-        "axial_resistivity_ohm_cm": cell.morphology.resistivity * 1e2,
+        "temperature_C": temperature,
+        "axial_resistivity_ohm_cm": morphology.resistivity * 1e2,
         **_reversals(used),
         "start_mV": -70.0,
         "rest_ms": 3000.0,
         "spike_mV": _SPIKE * 1e3,
         "spikes": _SPIKES,
     }
-    stale = sorted((folder / "mechanisms").glob("*.mod")) if folder.is_dir() else []
-    for old in stale:
-        old.unlink()
+    for channel in MECHANISMS:  # of an earlier export
+        if channel not in used:
+            (folder / "mechanisms" / f"{channel}.mod").unlink(missing_ok=True)
     _write(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
     _write(folder / "waveform.csv", _csv({"t_ms": (t - t[0]) * 1e3, "w": w}))
-    _write(folder / "compartments.csv", _csv(_columns(cell.morphology, electric, up, used)))
+    _write(folder / "compartments.csv", _csv(_columns(morphology, electric, up, used)))
     _write(folder / "mechanisms" / "outside.mod", OUTSIDE)
-    for name in used:
-        _write(folder / "mechanisms" / f"{name}.mod", mod_text(name))
-    for source, name in _TEMPLATES.items():
+    for channel in used:
+        _write(folder / "mechanisms" / f"{channel}.mod", mod_text(channel))
+    for source, script in _TEMPLATES.items():
         template = files("rheobase.neurons.export").joinpath("template", source)
-        _write(folder / name, template.read_text(encoding="utf-8"))
+        _write(folder / script, template.read_text(encoding="utf-8"))
     return folder
 
 
 def _write(path: Path, text: str) -> None:
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _labels(cell: Cell | Morphology, name: str | None) -> dict[str, str | None]:
+    """Return what the cell is called; bare compartments have their membrane only."""
+    if not isinstance(cell, Cell):
+        return {"membrane": name}
+    about = {"cell": cell.name, "species": cell.species, "origin": cell.origin}
+    return {**about, "membrane": name or cell.membrane}
 
 
 def _csv(columns: dict[str, Any]) -> str:
