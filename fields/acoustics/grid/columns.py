@@ -137,6 +137,17 @@ class ColumnGrid:
         out[..., 1] = (self.y[rows][:, None] + 0.5 * hy * (1.0 + at[1]))[:, None, :, None]
         return out.reshape(len(rows), -1, 3)
 
+    def heights(self, x: Floats, y: Floats) -> Floats:
+        """Return the heights of the faces (m) at places in the grid, shape (L + 1, n)."""
+        (ix, xi), (iy, eta) = _across(self.x, x), _across(self.y, y)
+        along = np.arange(self.order + 1)
+        rows, columns = iy[:, None] * self.order + along, ix[:, None] * self.order + along
+        bx, by = lagrange(self.order, xi), lagrange(self.order, eta)
+        z: Floats = np.einsum(
+            "lnji,nj,ni->ln", self.faces[:, rows[:, :, None], columns[:, None, :]], by, bx
+        )
+        return z
+
     def locate(self, points: ArrayLike) -> Located:
         """Find the elements that hold points of the beam frame.
 

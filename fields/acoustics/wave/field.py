@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ Complex = NDArray[np.complex128]
 KIND = "rheobase pressure field 1"
 GRID = ("x", "y", "faces", "orders", "region")
 MATERIALS = ("sound_speed", "density", "loss", "absorption", "at", "nodal")
-#: Points a wavelength at which power through a plane is summed.
-POINTS = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,17 +98,20 @@ class PressureField:
                 f"expected a plane within {axis} = {low[normal] * 1e3:.1f} … "
                 f"{high[normal] * 1e3:.1f} mm, got {place * 1e3:.1f} mm"
             )
-        across = [i for i in range(3) if i != normal]
-        step = window.slowest / window.frequency / POINTS
-        points, weights = np.zeros((1, 3)), np.ones(1)
-        points[:, normal] = place
-        for i in across:
-            n = max(2, ceil((high[i] - low[i]) / step))
-            part = (np.arange(n) + 0.5) / n
-            points = np.repeat(points, n, axis=0)
-            points[:, i] = np.tile(low[i] + part * (high[i] - low[i]), len(points) // n)
-            weights = np.repeat(weights, n) * (high[i] - low[i]) / n
-        return float(weights @ self.intensity(points)[:, normal])
+        grid = window.grid
+        x, wx = _gauss(grid.x.clip(low[0], high[0]), grid.order)
+        y, wy = _gauss(grid.y.clip(low[1], high[1]), grid.order)
+        if normal == 2:
+            x, y = (line.ravel() for line in np.meshgrid(x, y, indexing="ij"))
+            points, weights = np.stack([x, y, np.full(len(x), place)], axis=1), np.outer(wx, wy)
+        else:  # the density jumps between layers: from face to face
+            along = normal == 0
+            x, y = (np.full(len(y), place), y) if along else (x, np.full(len(x), place))
+            faces = grid.heights(x, y).clip(low[2], high[2])
+            z, wz = _gauss(faces.T, int(grid.orders.max()))
+            points = np.stack(np.broadcast_arrays(x[:, None], y[:, None], z), axis=-1)
+            points, weights = points.reshape(-1, 3), wz * (wy if along else wx)[:, None]
+        return float(weights.ravel() @ self.intensity(points)[:, normal])
 
     @cached_property
     def absorbing(self) -> Floats:
@@ -192,3 +192,12 @@ class PressureField:
                 return cls(window=window, phasor=file["phasor"][()], report=report)
         except (OSError, KeyError) as error:
             raise InputError(f"cannot read a pressure field from {path}: {error}") from error
+
+
+def _gauss(ends: Floats, order: int) -> tuple[Floats, Floats]:
+    """Return points and weights of a rule of order + 1 points between ends (..., k + 1)."""
+    at, part = np.polynomial.legendre.leggauss(order + 1)
+    half = 0.5 * np.diff(ends)[..., None]
+    shape = (*ends.shape[:-1], -1)
+    middle = 0.5 * (ends[..., 1:] + ends[..., :-1])[..., None]
+    return (middle + half * at).reshape(shape), (half * part).reshape(shape)
