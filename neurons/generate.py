@@ -27,7 +27,7 @@ from rheobase.neurons.constants import rows, species_scaling
 from rheobase.neurons.morphology import Floats, Ints, Kind, Morphology, Skeleton
 
 _STEP = 10e-6  # spacing of the points along a generated branch (m)
-_PIA_MARGIN = 15e-6  # nothing grows closer to the pia than this (m)
+_PIA_MARGIN = 15e-6  # nothing grows closer to the pia than this, no tree to the white matter (m)
 _KINDS = {"basal": Kind.BASAL, "apical": Kind.APICAL, "axon": Kind.UNMYELINATED}
 
 
@@ -277,7 +277,9 @@ class _Grower:
             r = radius * np.sqrt(rng.random(n)) * rng.uniform(0.7, 1.15, n)
             heights = rng.uniform(low, high, n)
             out = np.stack([r * np.cos(angle), r * np.sin(angle), heights], axis=1)
-        out[:, 2] = np.where(out[:, 2] > roof, 2 * roof - out[:, 2], out[:, 2])
+        floor = roof - self.height + 2 * _PIA_MARGIN  # as far above the white matter
+        z = np.where(out[:, 2] > roof, 2 * roof - out[:, 2], out[:, 2])
+        out[:, 2] = np.where(z < floor, 2 * floor - z, z)
         return np.asarray(out, dtype=np.float64)
 
     def _trunk(self, arbor: dict[str, str], index: int, z_to: float, wander: float) -> None:

@@ -67,6 +67,8 @@ def test_generated_cells_stay_in_their_cortex(name: str, species: str) -> None:
         lowest = int(m.centre[:, 2].argmin())
         assert m.centre[lowest, 2] < -(1 - cell.depth) * cell.thickness
         assert not m.site[lowest]
+    else:
+        assert m.centre[:, 2].min() > -(1 - cell.depth) * cell.thickness - 15e-6
     if name == "L5_pyramidal":  # the tuft is in layer 1
         l1 = layer_table(species).layer("L1")[1]
         assert m.centre[m.kind == Kind.APICAL, 2].max() > (cell.depth - l1) * cell.thickness
