@@ -25,8 +25,9 @@ from rheobase.neurons.placement import Population
 from rheobase.neurons.pulse import Drive, drive_of
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import Sampler
+from rheobase.neurons.spiking import spiking_thresholds
 
-Mode = Literal["cable", "af"]
+Mode = Literal["cable", "af", "spiking"]
 _CHUNK = 1024  # placements sampled at once
 OUTSIDE_LIMIT = 0.05  # share of a cell outside the mesh above which its threshold is not known
 
@@ -55,7 +56,8 @@ def thresholds(
     mode
         "cable" (default): the largest depolarisation of an axon site in the linear cable against
         V_th of cell type and pulse width. "af": the founding rule on the activating function
-        (`rheobase.neurons.activating`), an indicator, not a predictor.
+        (`rheobase.neurons.activating`), an indicator, not a predictor. "spiking": the full
+        simulation (`rheobase.neurons.spiking`), some 20 ms of CPU for 1,000 compartments.
     weights
         Amplitude of each source in one unit of the stimulus, shape (k,).
     unit
@@ -86,7 +88,10 @@ def thresholds(
     draws = np.random.default_rng([population.seed, 77]).random(n)
     for k, cell in enumerate(track(population.cells, "thresholds", total=len(population.cells))):
         members = np.flatnonzero(population.cell == k)
-        prepared = _cable(cell, drive) if mode == "cable" else _af(cell, drive)
+        if mode == "spiking":
+            prepared = _spiking(cell, waveform)
+        else:
+            prepared = _cable(cell, drive) if mode == "cable" else _af(cell, drive)
         for first in range(0, len(members), _CHUNK):
             i = members[first : first + _CHUNK]
             rise, lost = sampler.rises(
@@ -120,7 +125,9 @@ def thresholds(
         unit=unit,
         mode=mode,
         error=_errors(population, mode, drive),
-        notes=population.notes + drive.notes + _notes(population, left, tissue_label),
+        notes=population.notes
+        + (() if mode == "spiking" else _calibration_notes(population, drive))
+        + _notes(left, tissue_label),
     )
 
 
@@ -156,13 +163,26 @@ def _af(cell: Cell, drive: Drive) -> Any:
     return of
 
 
-def _notes(population: Population, left: Floats, label: NDArray[np.int32]) -> tuple[str, ...]:
-    notes = []
+def _spiking(cell: Cell, waveform: Any) -> Any:
+    def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:
+        value, where = spiking_thresholds(cell, rise, waveform)
+        return value[:, : len(draws)], where[:, : len(draws)]
+
+    return of
+
+
+def _calibration_notes(population: Population, drive: Drive) -> tuple[str, ...]:
     bare = sorted({c.name for c in population.cells if not is_calibrated(c.name)})
-    if bare:
-        notes.append(
-            f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml"
-        )
+    if not bare:
+        return drive.notes
+    return (
+        *drive.notes,
+        f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml",
+    )
+
+
+def _notes(left: Floats, label: NDArray[np.int32]) -> tuple[str, ...]:
+    notes = []
     count = Counter("over" if x > OUTSIDE_LIMIT else "under" for x in left.tolist() if x > 0)
     if count:
         notes.append(

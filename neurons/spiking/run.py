@@ -18,7 +18,7 @@ from rheobase.neurons.spiking.lanes import Lanes
 from rheobase.neurons.spiking.rest import resting_state
 
 STEP, PARTS = 20e-6, 15  # longest step during the stimulus (s), steps in its shortest phase
-LATER = 2.0  # steps after the stimulus over those during it
+LATER, LEAST = 2.0, 20e-6  # steps after the stimulus over those during it, and at least (s)
 GROWTH = 1.3  # of the steps after a jump of the stimulus
 
 _STRONG = 0.2  # of the peak: a phase that reaches it sets the step
@@ -34,7 +34,7 @@ def steps_of(waveform: Any, dt: float | None) -> Plan:
     """
     if dt is None:
         dt = min(STEP, _shortest_phase(waveform) / PARTS)
-    return plan_of(waveform, dt, LATER * dt, growth=GROWTH)
+    return plan_of(waveform, dt, max(LATER * dt, LEAST), growth=GROWTH)
 
 
 def _shortest_phase(waveform: Any) -> float:
@@ -80,7 +80,8 @@ def simulate_cell(
     name
         Membrane; a cell brings its own.
     dt
-        Longest step during the stimulus (s), `LATER` times that after it; see `steps_of`.
+        Longest step during the stimulus (s), see `steps_of`; `LATER` times that after it, or
+        `LEAST`.
     record
         Compartments looked at; all when left out.
     temperature

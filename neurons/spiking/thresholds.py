@@ -26,7 +26,7 @@ from rheobase.neurons.spiking.rest import resting_state
 from rheobase.neurons.spiking.run import steps_of
 
 _CALM = 0.2e-3  # s after the stimulus: when a quiet cell is given up first
-_WIDEN = 1.1  # first factor by which a bracket is sought
+_WIDEN = 1.05  # first factor by which a bracket is sought
 _PART = 8 * LANES  # placements of a part in threads
 
 

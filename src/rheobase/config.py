@@ -26,7 +26,7 @@ class Cells(Table):
     placements: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     radius_mm: Positive = 15.0
     centre: str | Coordinates | None = None
-    mode: Literal["cable", "af"] = "cable"
+    mode: Literal["cable", "af", "spiking"] = "cable"
     area: str | None = None
 
 
