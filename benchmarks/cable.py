@@ -1,15 +1,18 @@
 """Speed of the activation core on one core: python benchmarks/cable.py.
 
-CPU time (time.process_time) of the tree solve (one and ten implicit steps) for a cell of 2,500
-compartments, of the walk through a mesh that samples the field, and of growing a cell.
+CPU time (time.process_time) of the tree solve for a cell of 2,500 compartments and pulses of one,
+two and three phases, of the walk through a mesh that samples the field, and of growing a cell.
 """
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
+from rheobase.fields.waveforms.pulses import tms_pulse
+from rheobase.fields.waveforms.trains import dbs_pulse
 from rheobase.meshes.locate import Locator, neighbours
 from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons._cable_numba import LANES
@@ -19,6 +22,7 @@ from rheobase.neurons.compartments import compartments
 from rheobase.neurons.generate import generate_cell
 from rheobase.neurons.morphology import Morphology
 from rheobase.neurons.placement import upright
+from rheobase.neurons.pulse import drive_of
 
 
 def measured_cell(count: int = 2500) -> Morphology:
@@ -54,18 +58,24 @@ def main() -> None:
     n = len(cell)
     placements = 64 * LANES
     rise = np.random.default_rng(0).standard_normal((64, n, LANES)).astype(np.float32)
-    for steps in (1, 10):
-        tree = factorise(cell, 200e-6 / steps)
-        weight = (np.arange(steps) == steps - 1).astype(float)  # judged at the end of the pulse
-        largest_response(tree, rise[:1], np.ones(steps), weight)
+    pulses: dict[str, Any] = {
+        "rectangle": 200e-6,
+        "DBS, asymmetric": dbs_pulse(90e-6, None, recharge="asymmetric").waveform(),
+        "TMS, biphasic": tms_pulse("biphasic"),
+    }
+    for name, pulse in pulses.items():
+        drive = drive_of(pulse)
+        tree, steps = factorise(cell, drive.dt), len(drive.dt)
+        weight = np.outer(drive.judged, cell.site / 20e-3)
+        largest_response(tree, rise[:1], drive.amplitude, weight)
         best = np.inf
         for _ in range(5):
             start = time.process_time()
-            largest_response(tree, rise, np.ones(steps), weight)
+            largest_response(tree, rise, drive.amplitude, weight)
             best = min(best, time.process_time() - start)
         print(
-            f"cable, {steps:2d} step(s), {n} compartments: {placements / best:9,.0f} placements/s "
-            f"({placements * n * steps / best / 1e6:.0f} M compartment steps/s)"
+            f"cable, {name} of {steps} step(s), {n} compartments: {placements / best:9,.0f} "
+            f"placements/s ({placements * n * steps / best / 1e6:.0f} M compartment steps/s)"
         )
 
     rng = np.random.default_rng(1)

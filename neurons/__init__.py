@@ -7,6 +7,7 @@ from rheobase.neurons.placement import Population, place_cells, place_in_sheet, 
 from rheobase.neurons.read import read_cell
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import PointSource, UniformField
+from rheobase.neurons.strength_duration import strength_duration
 
 __all__ = [
     "Cell",
@@ -23,5 +24,6 @@ __all__ = [
     "place_in_sheet",
     "place_in_slab",
     "read_cell",
+    "strength_duration",
     "thresholds",
 ]
