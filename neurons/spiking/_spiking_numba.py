@@ -83,7 +83,7 @@ def _down(tree, channels, table, at, ahead, b1, b2, alpha, drive, source, state,
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    tree, channels, table, steps, plan, wave, counted, rest, calm, most, quiet, needed,
+    tree, channels, table, steps, plan, wave, watched, rest, calm, most, quiet, level, needed,
     step, amplitude, source, state, crossed, count, site, began, verdict, limit, record, trace,
 ):  # fmt: skip
     """Step all lanes until one of them is decided.
@@ -103,12 +103,13 @@ def advance(
         b1, b2, alpha and extrapolation of each kind of step, shape (kinds, 4).
     plan, wave
         Kind of each step, the last one goes on; waveform at the end of each step.
-    counted, rest
-        Where spikes are looked for, and the potential at rest (V), shape (n,).
+    watched, rest
+        2 where a spike is looked for, 1 where the membrane must be quiet before a lane is given up,
+        else 0, and the potential at rest (V), shape (n,).
     calm, most
         Step from which a lane is given up that nowhere exceeds ``rest + quiet``, and steps at most.
-    needed
-        Compartments that must have crossed 0 V.
+    level, needed
+        Potential (V), and how many compartments must have crossed it.
     step, amplitude
         Steps done and amplitude of each lane; a lane of amplitude 0 is idle, shape (LANES,).
     source
@@ -158,13 +159,13 @@ def advance(
             else:
                 for i in range(LANES):
                     v[c, i] = (rhs[c, i] + joint * v[up, i]) / diagonal[c, i]
-            if counted[c]:
+            if watched[c] > 0:
                 top = v.dtype.type(-1.0)
                 for i in range(LANES):
                     highest[i] = max(highest[i], v[c, i] - rest[c])
                     top = max(top, v[c, i])
-                if top > 0.0:
-                    _note(c, v, past, step, crossed, count, site, began)
+                if watched[c] == 2 and top > level:
+                    _note(c, level, v, past, step, crossed, count, site, began)
         if done < trace.shape[0]:
             for k in range(record.shape[0]):
                 trace[done, k] = v[record[k], 0]
@@ -183,14 +184,14 @@ def advance(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _note(c, v, past, step, crossed, count, site, began):
-    """Note that compartment ``c`` crosses 0 V, in the lanes where it does so for the first time."""
+def _note(c, level, v, past, step, crossed, count, site, began):
+    """Note where ``c`` crosses the level for the first time."""
     for i in range(LANES):
-        if v[c, i] > 0.0 and not crossed[c, i]:
+        if v[c, i] > level and not crossed[c, i]:
             crossed[c, i] = True
             count[i] += 1
             rise = v[c, i] - past[c, i]
-            when = step[i] - v[c, i] / rise if rise > 0.0 else float(step[i])
+            when = step[i] - (v[c, i] - level) / rise if rise > 0.0 else float(step[i])
             if site[i] < 0 or when < began[i]:
                 site[i] = c
                 began[i] = when

@@ -29,7 +29,8 @@ class Lanes:
     steps: Floats
     plan: NDArray[np.int64]
     wave: Floats
-    counted: NDArray[np.bool_]
+    watched: NDArray[np.int8]
+    level: float
     rest: Floats
     resting_gate: Floats
     calm: int
@@ -53,6 +54,8 @@ class Lanes:
         *,
         calm: int,
         most: int,
+        counted: NDArray[np.bool_] | None = None,
+        level: float = 0.0,
         temperature: float = TEMPERATURE,
         dtype: type = np.float64,
     ) -> Lanes:
@@ -66,6 +69,10 @@ class Lanes:
             Steps of the stimulus; `Plan.wave` of one source.
         calm, most
             Step from which a quiet lane is given up, and steps at most.
+        counted
+            Compartments in which a spike is looked for, shape (n,); those of ``cell`` if None.
+        level
+            Potential that they must cross (V).
         temperature
             Of the channels (°C).
         dtype
@@ -122,7 +129,10 @@ class Lanes:
             steps=steps.astype(dtype),
             plan=plan.kind,
             wave=plan.wave[:, 0].astype(dtype),
-            counted=cell.counted,
+            watched=np.where(cell.counted if counted is None else counted, 2, cell.counted).astype(
+                np.int8
+            ),
+            level=level,
             rest=rest.astype(dtype),
             resting_gate=resting_gate.astype(dtype),
             calm=calm,
@@ -169,8 +179,8 @@ class Lanes:
         from rheobase.neurons.spiking._spiking_numba import advance
 
         done: int = advance(
-            self.tree, self.channels, self.table, self.steps, self.plan, self.wave, self.counted,
-            self.rest, self.calm, self.most, _QUIET, needed, self.step, self.amplitude,
+            self.tree, self.channels, self.table, self.steps, self.plan, self.wave, self.watched,
+            self.rest, self.calm, self.most, _QUIET, self.level, needed, self.step, self.amplitude,
             self.source, self.state, self.crossed, self.count, self.site, self.began,
             self.verdict, limit, record, trace,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.spiking.lanes import Lanes
 from rheobase.neurons.spiking.rest import resting_state
 
-STEP, PARTS = 20e-6, 15  # longest step during the stimulus (s), steps in its shortest phase
+STEP, PARTS = 20e-6, 20  # longest step during the stimulus (s), steps in its shortest phase
 LATER, LEAST = 2.0, 20e-6  # steps after the stimulus over those during it, and at least (s)
 GROWTH = 1.3  # of the steps after a jump of the stimulus
 

@@ -27,6 +27,7 @@ from rheobase.neurons.spiking.run import steps_of
 
 _CALM = 0.2e-3  # s after the stimulus: when a quiet cell is given up first
 _WIDEN = 1.05  # first factor by which a bracket is sought
+_SMALLEST = 8e-3  # V: depolarisation that the guess takes at least
 _PART = 8 * LANES  # placements of a part in threads
 
 
@@ -41,6 +42,8 @@ def spiking_thresholds(
     after: float = 2e-3,
     guess: ArrayLike | None = None,
     reach: float = 100.0,
+    counted: ArrayLike | None = None,
+    level: float = 0.0,
     temperature: float = TEMPERATURE,
     dtype: type = np.float64,
 ) -> tuple[Floats, NDArray[np.int32]]:
@@ -67,6 +70,10 @@ def spiking_thresholds(
         Amplitudes to begin with, shape (m,) or (2, m); from the linear cable when left out.
     reach
         Largest amplitude tried, in units of the guess.
+    counted
+        Compartments in which a spike is looked for, shape (n,); those of the circuit when left out.
+    level
+        Potential that three of them must cross (V).
     temperature
         Of the channels (°C).
     dtype
@@ -77,7 +84,7 @@ def spiking_thresholds(
     threshold
         As given and reversed, shape (2, m); inf where no spike is found within ``reach``.
     site
-        Compartment that crosses 0 mV first just above the threshold, shape (2, m); -1 for none.
+        Compartment that crosses the level first, just above the threshold, -1 for none; (2, m).
 
     Raises
     ------
@@ -91,9 +98,12 @@ def spiking_thresholds(
     m = len(rises)
     of = circuit(cell, name)
     plan = steps_of(waveform, dt)
+    where = of.counted if counted is None else np.asarray(counted, dtype=bool)
+    if where.shape != (len(of),):
+        raise InputError(f"counted must have shape ({len(of)},), got {where.shape}")
     rest = resting_state(of, temperature=temperature)
     if guess is None:
-        needed = _needed(of, rest, plan)
+        needed = _needed(of.counted, rest, plan)
         first = np.stack([_guess(shape, needed, plan, r) for r in rises], axis=1)
     else:
         first = np.array(np.broadcast_to(np.asarray(guess, dtype=np.float64), (2, m)))
@@ -102,7 +112,7 @@ def spiking_thresholds(
     site = np.full((2, m), -1, dtype=np.int32)
 
     def work(some: slice) -> None:
-        lanes = _lanes(of, rest, plan, after, temperature, dtype)
+        lanes = _lanes(of, rest, plan, after, where, level, temperature, dtype)
         _search(
             lanes, rises[some], first[:, some], reach, tolerance, threshold[:, some], site[:, some]
         )
@@ -133,7 +143,7 @@ def _guess(shape: Morphology, needed: Floats, plan: Plan, rise: NDArray[Any]) ->
     return out
 
 
-def _needed(of: Circuit, rest: Floats, plan: Plan) -> Floats:
+def _needed(counted: NDArray[np.bool_], rest: Floats, plan: Plan) -> Floats:
     """Depolarisation after each step at which a spike starts, roughly (V), shape (steps, n)."""
     w = plan.wave[:, 0]
     area = np.abs(w) * plan.dt[plan.kind[: len(w)]]
@@ -142,18 +152,35 @@ def _needed(of: Circuit, rest: Floats, plan: Plan) -> Floats:
     begun = np.maximum.accumulate(np.isin(np.arange(len(w)), turns) * np.arange(len(w)))
     width -= (width - area)[begun]
     level = -63.6e-3 + 6.5e-3 * (np.maximum(width, 1e-6) / np.abs(w).max() / 1e-3) ** -0.485
-    return np.where(of.counted, level[:, None] - rest, np.inf)
+    return np.where(counted, np.maximum(level[:, None] - rest, _SMALLEST), np.inf)
 
 
 def _lanes(
-    of: Circuit, rest: Floats, plan: Plan, after: float, temperature: float, dtype: type
+    of: Circuit,
+    rest: Floats,
+    plan: Plan,
+    after: float,
+    counted: NDArray[np.bool_],
+    level: float,
+    temperature: float,
+    dtype: type,
 ) -> Lanes:
     # the last steps of the plan go on: count those needed for the times after the stimulus
     lasts = float(plan.times(len(plan.wave))[-1])
     step = float(plan.dt[plan.kind[-1]])
     times = plan.times(len(plan.kind) + int(np.ceil(after / step)))
     calm, most = (int(np.searchsorted(times, lasts + x)) for x in (_CALM, after))
-    return Lanes.of(of, rest, plan, calm=calm, most=most, temperature=temperature, dtype=dtype)
+    return Lanes.of(
+        of,
+        rest,
+        plan,
+        calm=calm,
+        most=most,
+        counted=counted,
+        level=level,
+        temperature=temperature,
+        dtype=dtype,
+    )
 
 
 def _search(
