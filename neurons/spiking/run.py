@@ -25,15 +25,16 @@ _STRONG = 0.2  # of the peak: a phase that reaches it sets the step
 
 
 def steps_of(waveform: Any, dt: float | None) -> Plan:
-    """Return the steps of a stimulus; None takes `STEP`, or a tenth of its shortest phase.
+    """Return the steps of a stimulus; None chooses them by its shortest phase.
 
     Raises
     ------
     InputError
         If the waveform is none, or a step is not > 0 s.
     """
-    if dt is None:
-        dt = min(STEP, _shortest_phase(waveform) / PARTS)
+    if dt is not None:
+        return plan_of(waveform, dt, LATER * dt, growth=GROWTH)
+    dt = min(STEP, _shortest_phase(waveform) / PARTS)
     return plan_of(waveform, dt, max(LATER * dt, LEAST), growth=GROWTH)
 
 
