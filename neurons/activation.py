@@ -116,6 +116,7 @@ def thresholds(
         threshold=out,
         site=site,
         type=population.type,
+        cell_class=population.cell_class,
         layer=population.layer,
         species=population.species,
         position=population.position,

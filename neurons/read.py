@@ -23,6 +23,7 @@ _DIVIDED = _KINDS | {
     7: Kind.UNMYELINATED,
 }
 _LARGEST_GAP = 50.0  # from the soma to the first point of a neurite (um)
+_LEAST_REACH, _LARGEST_REACH = 20.0, 1e5  # largest side of a cell's box (um)
 
 
 def read_skeleton(
@@ -63,10 +64,10 @@ def read_skeleton(
         if "Section type changed" in reason:
             reason = "a type that changes along a branch (divided=True reads a divided axon)"
         raise InputError(f"{path} must be an SWC or ASC morphology, got: {reason}") from error
-    if path.suffix.lower() == ".swc":
-        _check_loops(path)
     turn = _to_z(np.asarray(up, dtype=np.float64))
     centre, radius = _soma(cell, path)
+    if path.suffix.lower() == ".swc":
+        _check_loops(path)
     kinds = _DIVIDED if divided else _KINDS
     position: list[Floats] = [np.zeros((1, 3))]
     diameter, parent, kind = [2 * radius], [-1], [int(Kind.SOMA)]
@@ -96,6 +97,12 @@ def read_skeleton(
         kind.extend([int(kinds[number])] * len(points))
         parent.extend([before, *range(new, new + len(points) - 1)][: len(points)])
         last[section.id] = len(parent) - 1 if len(points) else before
+    reach = float(np.ptp(np.concatenate(position), axis=0).max())
+    if not _LEAST_REACH <= reach <= _LARGEST_REACH:
+        raise InputError(
+            f"a cell must be {_LEAST_REACH:.0f} to {_LARGEST_REACH:.0f} um wide or tall, got "
+            f"{reach:.3g}, perhaps in another unit: {path}"
+        )
     lost = [gap for gap in away if gap > _LARGEST_GAP]
     if lost:
         raise InputError(
@@ -258,6 +265,8 @@ def _check_loops(path: Path) -> None:
 
 def _soma(cell: object, path: Path) -> tuple[Floats, float]:
     """Centre (µm) and radius (µm) of the sphere of equal surface."""
+    import morphio
+
     soma = cell.soma  # type: ignore[attr-defined]
     points = np.asarray(soma.points, dtype=np.float64)
     if len(points) == 0:
@@ -265,7 +274,7 @@ def _soma(cell: object, path: Path) -> tuple[Floats, float]:
     if len(points) == 1:
         return points[0], 0.5 * float(soma.diameters[0])
     centre: Floats = points.mean(axis=0)
-    if np.any(np.asarray(soma.diameters) > 0):
+    if cell.soma_type != morphio.SomaType.SOMA_SIMPLE_CONTOUR:  # type: ignore[attr-defined]
         return centre, float(np.sqrt(soma.surface / (4 * np.pi)))
     # a contour: the circle of equal mean distance
     return centre, float(np.linalg.norm(points - centre, axis=1).mean())

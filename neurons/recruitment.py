@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 POLARITIES = ("plus", "minus")
-_KEYS = ("type", "layer", "species")
+_KEYS = ("type", "cell_class", "layer", "species")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -39,6 +39,8 @@ class Recruitment:
         `Kind` of the compartment where the spike starts, -1 for none, shape (2, n).
     type, layer, species
         Labels, shape (n,) each.
+    cell_class
+        Class of each cell ("PYR", "PV", "SST", "VIP", "NGC"), shape (n,); None where not known.
     position, depth
         Soma (m), shape (n, 3), and its depth (0 pia … 1 white matter), shape (n,).
     outside
@@ -69,6 +71,7 @@ class Recruitment:
     mode: str
     error: Floats | None = None
     notes: tuple[str, ...] = ()
+    cell_class: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         """Return the number of placements."""
@@ -80,8 +83,10 @@ class Recruitment:
         Raises
         ------
         InputError
-            If a key is not one of "type", "layer", "species".
+            If a key is not one of "type", "cell_class", "layer", "species", or not known here.
         """
+        if self.cell_class is None and "cell_class" in by:
+            raise InputError(f"groups by class need classes, got none in mode {self.mode}")
         columns = [getattr(self, check_option("group key", key, _KEYS)) for key in by]
         out: dict[tuple[str, ...], list[int]] = {}
         for i, labels in enumerate(zip(*columns, strict=True)):
@@ -169,6 +174,7 @@ class Recruitment:
         import xarray as xr
 
         kinds = {k.name.lower(): int(k) for k in Kind}
+        known = self.cell_class
         error = {"units": "1", "long_name": "mean relative error of the calibration"}
         return xr.Dataset(
             {
@@ -201,6 +207,7 @@ class Recruitment:
                 "type": ("placement", self.type),
                 "layer": ("placement", self.layer),
                 "species": ("placement", self.species),
+                **({} if known is None else {"cell_class": ("placement", known)}),
                 "depth": (
                     "placement",
                     self.depth,

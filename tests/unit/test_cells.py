@@ -333,6 +333,30 @@ def test_points_of_unknown_type_are_refused(tmp_path: Path) -> None:
         skeleton(position=[[0, 0, 0], [0, np.nan, 5e-5], [0, 0, -5e-5], [0, 0, -9e-5]])
 
 
+def test_other_units_and_empty_files(tmp_path: Path) -> None:
+    path = tmp_path / "cell.swc"
+    for scale in (1e-6, 1e3):  # m, nm
+        lines = [line.split() for line in TINY.splitlines()]
+        text = [" ".join([*p[:2], *(str(float(x) * scale) for x in p[2:6]), p[6]]) for p in lines]
+        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        with pytest.raises(InputError, match="perhaps in another unit"):
+            read_skeleton(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="one soma, got none"):
+        read_skeleton(path)
+
+
+def test_asc_soma_is_a_contour_also_where_it_has_widths(tmp_path: Path) -> None:
+    path = tmp_path / "cell.asc"
+    ring = "".join(f"({8 * np.cos(a):.3f} {8 * np.sin(a):.3f} 0 1)" for a in np.arange(12) / 2)
+    path.write_text(
+        f'("CellBody" (CellBody) {ring})\n((Axon)(0 -10 0 1)(0 -300 0 1))\n', encoding="utf-8"
+    )
+    cell = read_skeleton(path)
+    assert cell.diameter[0] == pytest.approx(16e-6, rel=0.02)
+    assert cell.statistics()["axon_length"] == pytest.approx(300e-6, rel=0.01)
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="reconstructions (shared/data/cells) not present")
 def test_division_of_the_human_layer_5_cell_is_the_published_one() -> None:
     """NeMo-TMS holds the Aberra 2018 human cell divided; its rat original divided by our rule."""

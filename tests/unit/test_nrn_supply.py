@@ -1,12 +1,16 @@
 """Which cells stand for a type: substitutes are asked for, never taken in silence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rheobase._errors import InputError
 from rheobase.meshes.cortex.layers import layer_table
+from rheobase.neurons.activation import thresholds
 from rheobase.neurons.generate import Cell, cell_types, generate_cell, type_class, type_of
-from rheobase.neurons.placement import Population, place_in_slab
+from rheobase.neurons.placement import Population, place_cells, place_in_slab
+from rheobase.neurons.sample import UniformField
 
 
 def slab(species: str, counts: dict[str, int], **more: object) -> Population:
@@ -86,3 +90,17 @@ def test_no_soma_reaches_the_pia() -> None:
         above = cell.depth * cell.thickness
         assert above == pytest.approx(0.5 * cell.skeleton.diameter[0] + 15e-6)
         assert cell.skeleton.position[:, 2].max() < above
+
+
+def test_recruitment_by_class(own: Cell) -> None:
+    basket = generate_cell("L5_basket", "rat", seed=1)
+    both = place_cells([own, basket], position=[0, 0, 0], normal=[0, 0, 1.0])
+    fired = thresholds(both, UniformField(E=[0, 0, 1.0]), waveform=200e-6)
+    assert list(fired.groups(("cell_class",))) == [("PYR",), ("PV",)]
+    assert fired.probability([1e4], by=("cell_class",))["cell_class"].values.tolist() == [
+        "PYR",
+        "PV",
+    ]
+    assert fired.to_xarray()["cell_class"].values.tolist() == ["PYR", "PV"]
+    with pytest.raises(InputError, match="groups by class need classes"):
+        replace(fired, cell_class=None).groups(("cell_class",))
