@@ -74,8 +74,11 @@ def test_generated_cells_stay_in_their_cortex(name: str, species: str) -> None:
         assert m.centre[m.kind == Kind.APICAL, 2].max() > (cell.depth - l1) * cell.thickness
 
 
-# Measured on the 15 rat cells of ModelDB 241165 (lengths in mm), widened by half.
+# Measured on the 15 rat cells of ModelDB 241165 and on HL23VIP of ModelDB 267595 (lengths in mm),
+# widened by half.
 RECONSTRUCTED = {
+    "L1_neurogliaform": {"axon": (8.0, 9.2), "basal": (0.8, 1.8)},
+    "L23_bipolar": {"axon": (11.0, 11.0), "basal": (3.4, 3.4)},
     "L23_pyramidal": {"axon": (4.8, 16.3), "basal": (1.4, 3.9), "apical": (1.9, 4.1)},
     "L5_pyramidal": {"axon": (12.8, 23.4), "basal": (6.3, 6.9), "apical": (8.3, 11.9)},
     "L6_pyramidal": {"axon": (4.6, 9.1), "basal": (2.5, 2.8), "apical": (5.4, 5.5)},

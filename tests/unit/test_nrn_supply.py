@@ -1,6 +1,8 @@
 """Which cells stand for a type: substitutes are asked for, never taken in silence."""
 
+import csv
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,7 +10,14 @@ import pytest
 from rheobase._errors import InputError
 from rheobase.meshes.cortex.layers import layer_table
 from rheobase.neurons.activation import thresholds
-from rheobase.neurons.generate import Cell, cell_types, generate_cell, type_class, type_of
+from rheobase.neurons.generate import (
+    Cell,
+    cell_types,
+    generate_cell,
+    type_class,
+    type_layer,
+    type_of,
+)
 from rheobase.neurons.placement import Population, place_cells, place_in_slab
 from rheobase.neurons.sample import UniformField
 
@@ -48,6 +57,20 @@ def test_an_area_without_layer_4() -> None:
     top = deep.skeleton.position[:, 2].max() - deep.depth * deep.thickness  # the tuft's height
     border = layer_table("human", "FA (M1)").layer("L5")[0] * deep.thickness
     assert top == pytest.approx(-border, abs=60e-6)  # which ends where layer 4 would be
+
+
+@pytest.mark.slow
+def test_every_type_grows_in_every_area() -> None:
+    text = files("rheobase.meshes").joinpath("data/cortex_layers.csv").read_text("utf-8")
+    areas = {(r["species"], r["area"]) for r in csv.DictReader(text.splitlines())}
+    assert len(areas) == 11
+    for species, area in sorted(areas):
+        there = layer_table(species, area).bounds
+        for name in cell_types():
+            if type_layer(name) in there:
+                sizes = "human" if species == "macaque" else None
+                cell = generate_cell(name, species, seed=1, area=area, sizes=sizes)
+                assert cell.morphology.site.any(), (species, area, name)
 
 
 @pytest.fixture(scope="module")
