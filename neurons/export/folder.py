@@ -123,6 +123,9 @@ def export_neuron(
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a file that is not there or differs: what stays is not compiled anew."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
