@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import track
@@ -33,11 +34,14 @@ class Averages:
         Of Q/C(Z(t)) (V), shape (m, n).
     opening, closing
         Of the rates of the g gates at that potential (1/s), shape (m, g, n).
+    repeats
+        Whether the cycles came to repeat, shape (m, n).
     """
 
     potential: Floats
     opening: Floats
     closing: Floats
+    repeats: NDArray[np.bool_]
 
 
 def cycle_averages(
@@ -76,9 +80,9 @@ def cycle_averages(
     m, n, g = len(amplitudes), len(charges), len(cell.gates)
     potential = np.empty((m, n))
     opening, closing = np.empty((2, m, g, n))
-    unsettled = 0
+    repeats = np.empty((m, n), dtype=bool)
 
-    def fill(part: slice, first: int) -> int:
+    def fill(part: slice, first: int) -> None:
         i, j = np.divmod(np.arange(first + part.start, first + part.stop), n)
         A, Q = amplitudes[i], charges[j]
         Z = np.empty((len(i), SAMPLES))
@@ -93,14 +97,15 @@ def cycle_averages(
         up, down = cell.rates(V)
         potential[i, j] = V.mean(1)
         opening[i, :, j], closing[i, :, j] = up.mean(2).T, down.mean(2).T
-        return int(np.count_nonzero((cycles < 0) & (A > 0)))
+        repeats[i, j] = (cycles > 0) | (A == 0)
 
     for first in track(range(0, m * n, _ENTRIES), f"effective rates of {cell.name}"):
         size = min(_ENTRIES, m * n - first)
-        unsettled += sum(in_parts(partial(fill, first=first), size, _PART))
+        in_parts(partial(fill, first=first), size, _PART)
+    unsettled = m * n - int(repeats.sum())
     if unsettled:
         logging.getLogger("rheobase").info(
             f"{unsettled} of {m * n} sonophores of {cell.name} at {frequency:g} Hz changed by more "
             f"than {CHANGE:g} of their range from cycle {CYCLES - 1} to {CYCLES}"
         )
-    return Averages(potential=potential, opening=opening, closing=closing)
+    return Averages(potential=potential, opening=opening, closing=closing, repeats=repeats)

@@ -189,7 +189,10 @@ def _made(where: dict[str, Any], given: Floats | None, smooth: bool) -> Effectiv
             ]
         )
         heard = np.abs(new.potential - averages.potential[0])
-        missed = (np.abs(guess - new.potential) > _MISS + _MISS_SHARE * heard).any(1)
+        missed = np.abs(guess - new.potential) > _MISS + _MISS_SHARE * heard
+        # cycles that do not repeat leave averages that no finer grid makes smooth
+        around = averages.repeats[suspect] & averages.repeats[suspect + 1]
+        missed = missed.any(1) & (new.repeats & around).all(1)
         missed &= middle / A[suspect] > _CLOSEST
         A = np.insert(A, suspect + 1, middle)
         averages = Averages(
