@@ -17,9 +17,9 @@ from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.spiking.lanes import Lanes
 from rheobase.neurons.spiking.rest import resting_state
 
-STEP, PARTS = 20e-6, 20  # longest step during the stimulus (s), steps in its shortest phase
+STEP, PARTS = 20e-6, 15  # longest step during the stimulus (s), steps in its shortest phase
 LATER, LEAST = 2.0, 20e-6  # steps after the stimulus over those during it, and at least (s)
-GROWTH = 1.3  # of the steps after a jump of the stimulus
+GROWTH = 1.15  # of the steps after a jump: at every scale of time the same share of what has passed
 
 _STRONG = 0.2  # of the peak: a phase that reaches it sets the step
 

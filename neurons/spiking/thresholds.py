@@ -39,7 +39,7 @@ def spiking_thresholds(
     name: str | None = None,
     dt: float | None = None,
     tolerance: float = 0.01,
-    after: float = 2e-3,
+    after: float = 5e-3,
     guess: ArrayLike | None = None,
     reach: float = 100.0,
     counted: ArrayLike | None = None,
