@@ -75,8 +75,13 @@ def main() -> None:
         nodes = V.shape[1] // 11 + 1
         print(
             f"double cable, {um:g} um, {width * 1e6:g} us, {nodes} nodes, to 0.1 %: "
-            f"{256 / spent:.0f} thresholds per CPU-s"
+            f"{spent / 256:.4f} CPU-s per threshold of 256"
         )
+    axon = mrg_axon(10e-6)
+    x = axon.compartments(31)
+    V = -1 / (4 * np.pi * 0.2 * np.hypot(x - x.mean(), 1e-3))
+    spent, _ = cpu(lambda: [mrg_thresholds(axon, [V], 100e-6) for _ in range(10)])
+    print(f"  one alone, 10 um, 100 us, 31 nodes: {spent / 10:.3f} CPU-s")
     patterns = np.array([[0, -1, 0, 0], [0, -1, 0.5, 0.5], [0, 1, -1, 0]]) * 1e-3
     for um in (2.0, 5.7, 10.0):
         for width in (60e-6, 90e-6):

@@ -156,7 +156,7 @@ def _linear(of: Circuit, seen: list[int]) -> tuple[Floats, Floats]:
         np.ones(steps),
         np.zeros(len(of)),
     )
-    t: Floats = _STEP * np.arange(1, steps + 1)
+    t: Floats = np.linspace(_STEP, DURATION, steps)
     return t, v[:, seen]
 
 
