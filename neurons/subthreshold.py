@@ -1,7 +1,7 @@
 r"""Polarisation of resting cells by weak fields: steady (tDCS) and oscillating (tACS).
 
-A field too weak to make a cell fire shifts its membrane in proportion. With the deviation v exp(iωt)
-from rest and the quasi-potential V_e outside, compartment c and its neighbours j keep
+A field too weak to make a cell fire shifts its membrane in proportion. With the deviation
+v exp(iωt) from rest and the quasi-potential V_e outside, compartment c and its neighbours j keep
 
     Y_c(ω) v_c + sum_j G_cj [(v_c + V_e,c) - (v_j + V_e,j)] = 0,
 
@@ -98,12 +98,16 @@ class Response:
         The matrix is symmetric: the cell's answer to a current into the compartment gives the row.
         ``influence(c) @ rise`` is ``deviation(rise)[c]``.
         """
-        current = np.zeros(len(self.morphology))
-        current[compartment] = 1.0
-        u = self._solve(current)
+        u = self.impedance(compartment)
         out: Complexes = self.morphology.axial * (u[self.morphology.parent] - u)
         out[0] = 0.0
         return out
+
+    def impedance(self, compartment: int) -> Complexes:
+        """Return what 1 A into one compartment deviates every compartment by (ohm), shape (n,)."""
+        current = np.zeros(len(self.morphology))
+        current[compartment] = 1.0
+        return self._solve(current)
 
     def _solve(self, current: Floats) -> Complexes:
         from rheobase.neurons._cable_numba import solve_double
@@ -159,7 +163,8 @@ def ends(morphology: Morphology) -> tuple[NDArray[np.int8], Floats]:
     site[tip & (kind == Kind.BASAL)] = SITES.index("basal")
     site[tip & (kind == Kind.APICAL)] = SITES.index("apical")
     site[tip & morphology.is_axon & morphology.site] = SITES.index("terminal")
-    before = np.where(parent == 0, 0.0, length[parent])  # the soma counts as one point
+    point = (parent == 0) & (kind[0] == Kind.SOMA)  # an isopotential soma has no half to cross
+    before = np.where(point, 0.0, length[parent])
     both = np.maximum(length + before, np.finfo(float).tiny)
     reach = np.where(tip & (site >= 0), length / both, 0.0)
     return site, reach
@@ -237,7 +242,7 @@ def polarisation(
                 )
                 left[i] = lost / len(cell.morphology)
                 for j in np.flatnonzero(which == s):
-                    out[j, i] = _at_sites(trees[j], rise)[: len(i)]
+                    out[j, i] = at_sites(trees[j], rise)[: len(i)]
     out[:, left > OUTSIDE_LIMIT] = np.nan
     if unit is None:
         unit = str(getattr(field, "unit", "1"))
@@ -334,7 +339,7 @@ def _samplers(
     return [Sampler.of(field, row) for row in w], np.arange(frequencies)
 
 
-def _at_sites(tree: Response, rise: NDArray[np.float32]) -> Complexes:
+def at_sites(tree: Response, rise: NDArray[np.float32]) -> Complexes:
     """Return the deviation at the sites, shape (lanes of all blocks, sites, statistics)."""
     from rheobase.neurons._subthreshold_numba import respond_sites
 
@@ -365,7 +370,7 @@ def _coarseness(cell: Cell, frequency: float) -> float:
 def _notes(f: Floats, own_sources: bool, coarse: Floats, left: Floats) -> Iterator[str]:
     if own_sources:
         for low, high in pairwise(np.unique(f)):
-            if 0 < low and high - low <= _BEAT:
+            if low > 0 and high - low <= _BEAT:
                 yield (
                     f"carriers of {low:g} and {high:g} Hz: each polarises at its own frequency and "
                     f"nothing at the beat of {high - low:g} Hz, since a linear membrane does not "
@@ -375,7 +380,7 @@ def _notes(f: Floats, own_sources: bool, coarse: Floats, left: Floats) -> Iterat
     if len(long):
         yield (
             f"at {f[long].max():g} Hz compartments are up to {coarse.max():.1f} length constants "
-            "long: cut the cells finer"
+            "long and tips of dendrites some per cent off: cut the cells finer"
         )
     gone = np.count_nonzero(left > OUTSIDE_LIMIT)
     if gone:
