@@ -25,7 +25,13 @@ from rheobase.neurons.cable import polarisation
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.spiking import resting_state
-from rheobase.validation.cable_spiking import activating_of, cable_of, rises_about, spiking_of
+from rheobase.validation.cable_spiking import (
+    DIRECTIONS,
+    activating_of,
+    cable_of,
+    rises_about,
+    spiking_of,
+)
 
 WIDTHS = (30e-6, 60e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3)
 SPECIES = ("human", "rat", "mouse")
@@ -206,7 +212,7 @@ def _save(fits: dict[str, Floats], af: Floats, found: dict[str, dict[str, Floats
         return [round(100 * float(np.mean([x[mode] for x in some])), 1) for some in of]
 
     others = [n for n in pulses() if n not in rectangles]
-    lines = [HEAD.format(widths=[1e3 * w for w in WIDTHS], reversal=REVERSAL)]
+    lines = [HEAD.format(widths=[float(f"{1e3 * w:g}") for w in WIDTHS], reversal=REVERSAL)]
     lines.append("[potential]")
     for kind, p in fits.items():
         lines.append(
@@ -241,6 +247,30 @@ def report(runs: Sequence[Run]) -> None:
         print(f"| {kind} | " + " | ".join(cells) + f" | {100 * np.mean([x[0] for x in of]):.1f} |")
 
 
+def thresholds_found(runs: Sequence[Run]) -> None:
+    """Print median thresholds of the full simulations, and which polarity of the electrode wins."""
+    kinds = list(dict.fromkeys(run.cell.name for run in runs))
+    few = ("200 us", "TMS biphasic")
+    print(f"\nmedian of ten directions, V/m, {' / '.join(SPECIES)}; electrode over the soma, mA,")
+    print("200 us, human, cathode / anode: full simulation; cable; af")
+    print("| type | " + " | ".join(few) + " | full | cable | af |")
+    print("|---|---|---|---|---|---|")
+    for kind in kinds:
+        of = {run.cell.species: run for run in runs if run.cell.name == kind}
+        line = [
+            " / ".join(f"{np.median(of[s].found[n][:, : len(DIRECTIONS)]):.0f}" for s in SPECIES)
+            for n in few
+        ]
+        run, over = of["human"], len(DIRECTIONS)
+        for found in (
+            run.found["200 us"],
+            cable_of(run.cell, run.rise, 200e-6),
+            activating_of(run.cell, run.rise, 200e-6),
+        ):
+            line.append(f"{1e3 * found[1, over]:.2f} / {1e3 * found[0, over]:.2f}")
+        print(f"| {kind} | " + " | ".join(line) + " |")
+
+
 def main() -> None:
     """Simulate, fit, print, and write if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -255,6 +285,7 @@ def main() -> None:
     if asked.write:
         write(runs)
     report(runs)
+    thresholds_found(runs)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def thresholds(
     tissue_label = sampler.labels(population.position)
     if unit is None:
         unit = str(getattr(field, "unit", "1"))
+    error = _errors(population, mode, drive)
     return Recruitment(
         threshold=out,
         site=site,
@@ -125,9 +126,9 @@ def thresholds(
         tissue=tissue_label,
         unit=unit,
         mode=mode,
-        error=_errors(population, mode, drive),
+        error=error,
         notes=population.notes
-        + (() if mode == "spiking" else _calibration_notes(population, drive))
+        + (() if mode == "spiking" else _calibration_notes(population, drive, error))
         + _notes(left, tissue_label),
     )
 
@@ -172,14 +173,19 @@ def _spiking(cell: Cell, waveform: Any) -> Any:
     return of
 
 
-def _calibration_notes(population: Population, drive: Drive) -> tuple[str, ...]:
+def _calibration_notes(population: Population, drive: Drive, error: Floats) -> tuple[str, ...]:
+    notes = list(drive.notes)
     bare = sorted({c.name for c in population.cells if not is_calibrated(c.name)})
-    if not bare:
-        return drive.notes
-    return (
-        *drive.notes,
-        f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml",
-    )
+    if bare:
+        notes.append(
+            f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml"
+        )
+    known = np.unique(error[np.isfinite(error)])
+    if len(known):
+        low, high = (f"{100 * e:.0f}" for e in (known[0], known[-1]))
+        share = low if low == high else f"{low} to {high}"
+        notes.append(f"mean error of the calibration: {share} % of a threshold")
+    return tuple(notes)
 
 
 def _notes(left: Floats, label: NDArray[np.int32]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ unbounded medium of 0.3 S/m.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,19 @@ from rheobase.neurons._cable_numba import LANES
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.cable import factorise, largest_response
 from rheobase.neurons.calibration import second_difference_threshold, site_weights
-from rheobase.neurons.generate import Cell
+from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.pulse import drive_of
 from rheobase.neurons.sample import PointSource, UniformField, rises_along
 from rheobase.neurons.spiking import spiking_thresholds
+from rheobase.validation.case import Row
 
 DIRECTIONS = ([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [-1, 1, -1])
 ASIDE = (0.0, 0.5e-3, 1e-3)  # of the electrode (m)
 ABOVE = 100e-6  # of the electrode over the arbor (m)
+WIDTH = 200e-6  # of the pulse of the rows (s)
+SPECIES = ("human", "rat", "mouse")
+SEED = 7  # the calibration has 1 and 2
 
 
 def rises_about(cell: Morphology) -> Floats:
@@ -61,3 +66,40 @@ def _lanes(rise: Floats) -> NDArray[np.float32]:
 def spiking_of(cell: Cell, rise: Floats, waveform: Any) -> tuple[Floats, NDArray[np.int32]]:
     """Return thresholds and sites of the full simulation, shape (2, placements) each."""
     return spiking_thresholds(cell, rise, waveform, guess=cable_of(cell, rise, waveform))
+
+
+def cable_vs_spiking() -> list[Row]:
+    """Return the rows of case ``cable-vs-spiking``: cells that the calibration has not seen."""
+    rows, one, af = [], [], []
+    for k, name in enumerate(cell_types()):
+        cell = generate_cell(name, SPECIES[k % len(SPECIES)], seed=SEED)
+        rise = rises_about(cell.morphology)
+        truth = spiking_of(cell, rise, WIDTH)[0]
+        own, shared, plain = (
+            float(np.abs(found / truth - 1).mean())
+            for found in (
+                cable_of(cell, rise, WIDTH),
+                cable_of(replace(cell, name="any"), rise, WIDTH),
+                activating_of(cell, rise, WIDTH),
+            )
+        )
+        one.append(shared)
+        af.append(plain)
+        rows.append(
+            _row(f"{name}, {cell.species}, own calibration (af: {100 * plain:.0f} %)", own, 0.06)
+        )
+    all_ = f"all types, one calibration (af: {100 * np.mean(af):.0f} %)"
+    return [_row(all_, float(np.mean(one)), 0.1), *rows]
+
+
+def _row(quantity: str, error: float, limit: float) -> Row:
+    return Row(
+        case="cable-vs-spiking",
+        quantity=f"mean error of thresholds, 200 us: {quantity}",
+        value=error,
+        reference=0.0,
+        error=error,
+        limit=limit,
+        unit="1",
+        source="spiking mode, 8 fields, both polarities, a cell not calibrated on",
+    )

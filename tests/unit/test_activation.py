@@ -190,7 +190,7 @@ def test_site_and_strength_duration(slab: Population) -> None:
     for width in (0.1e-3, 0.2e-3, 0.5e-3, 1e-3):
         r = thresholds(slab, field, waveform=width)
         assert np.isin(r.site, (Kind.NODE, Kind.TERMINAL, Kind.UNMYELINATED)).all()
-        assert r.notes == ()
+        assert not any("outside" in n for n in r.notes)
         medians.append(np.median(r.threshold))
     assert (np.diff(medians) < 0).all()  # longer pulses need less
     short = thresholds(slab, field, waveform=20e-6)
