@@ -18,6 +18,7 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "coil-ring": "coils:ring",
     "infinite-point-source": "closed_forms:infinite_point_source",
     "disk-half-space": "closed_forms:disk_half_space",
+    "square-electrode": "square_electrode:square_electrode",
     "ti-vectors": "interference:ti_vectors",
     "reciprocity": "reciprocity:reciprocity",
     "leadfield-superposition": "leadfield:superposition",

@@ -1,0 +1,173 @@
+"""Thresholds of every condition in every mode, kept in the folder of the results as they come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rheobase._files import content_key, package_key, whole_file
+from rheobase._progress import announce, stage
+from rheobase.studies.placing import distance, place, spread
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rheobase.fields.basis import FieldBasis
+    from rheobase.fields.electrodes.cortical import CorticalElectrode
+    from rheobase.neurons.placement import Population
+    from rheobase.tables.cross_species import ConditionTable, CrossSpeciesStudy
+
+PACKAGES = ("rheobase.meshes", "rheobase.fields", "rheobase.neurons", "rheobase.studies")
+DEEPEST = 4e-3  # of the profile below the electrode (m)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Thresholds of the cells of one condition in one mode.
+
+    Parameters
+    ----------
+    condition
+        The condition.
+    mode
+        "cable", "af" or "spiking".
+    data
+        What `rheobase.neurons.recruitment.Recruitment.to_xarray` gives, with the class of each
+        cell, its distance from the middle of the electrode (m), its number among the placements of
+        the condition, and the field below the electrode (V/m per A). Polarity "plus" is the anode.
+    """
+
+    condition: ConditionTable
+    mode: str
+    data: xr.Dataset
+
+
+def parts(study: CrossSpeciesStudy, out: Path) -> Iterator[Part]:
+    """Find the thresholds of each condition in each mode, or read those that are there already.
+
+    Parameters
+    ----------
+    study
+        The study.
+    out
+        Folder of the results; parts go to ``thresholds`` in it, each as soon as it is found.
+    """
+    fields: dict[str, FieldBasis] = {}
+    for condition in study.conditions:
+        kept = {m: out / "thresholds" / file_name(condition, m) for m in study.cells.modes}
+        electrode = electrode_of(study, condition)
+        name = repr(electrode)
+
+        def field(name: str = name, electrode: CorticalElectrode = electrode) -> FieldBasis:
+            if name not in fields:
+                with stage(
+                    f"field of {1e3 * electrode.side:g} mm on {1e3 * electrode.thickness:g}"
+                    " mm of cortex"
+                ):
+                    fields[name] = electrode.solve()
+            return fields[name]
+
+        for mode, path in kept.items():
+            key = key_of(study, condition, mode)
+            found = _read(path, key)
+            if found is None:
+                found = _find(study, condition, mode, field).assign_attrs(key=key)
+                with whole_file(path) as part:
+                    found.to_netcdf(part, engine="h5netcdf")
+            else:
+                announce(f"  {condition.name}, {mode}: kept from an earlier run")
+            yield Part(condition=condition, mode=mode, data=found)
+
+
+def electrode_of(study: CrossSpeciesStudy, condition: ConditionTable) -> CorticalElectrode:
+    """Return the electrode of a condition on its cortex."""
+    from rheobase.fields.electrodes.cortical import CorticalElectrode
+    from rheobase.meshes.cortex.layers import layer_table
+
+    return CorticalElectrode(
+        side=1e-3 * condition.electrode_mm,
+        thickness=layer_table(condition.layers).thickness,
+        csf=1e-3 * condition.csf_mm,
+        sigma=study.tissue.sigma(),
+        steps=study.steps,
+    )
+
+
+def key_of(study: CrossSpeciesStudy, condition: ConditionTable, mode: str) -> str:
+    """Return a key of all that the thresholds of a condition depend on, the code included."""
+    cells = study.cells.model_dump(exclude={"modes", "bins"})
+    if mode != "spiking":
+        del cells["spiking"]
+    where = condition.model_dump(exclude={"name", "largest_uA"})
+    return content_key(
+        cells,
+        where,
+        study.tissue.sigma(),
+        study.pulse.width_us,
+        study.seed,
+        study.steps,
+        mode,
+        _code(),
+    )
+
+
+def file_name(condition: ConditionTable, mode: str) -> str:
+    """Return the name of the file of a part."""
+    return f"{re.sub(r'[^a-z0-9]+', '-', condition.name.lower()).strip('-')}-{mode}.nc"
+
+
+@cache
+def _code() -> list[str]:
+    return [package_key(p) for p in PACKAGES]
+
+
+def _read(path: Path, key: str) -> xr.Dataset | None:
+    """Return the thresholds of a file of that key, None if it is not there."""
+    import xarray as xr
+
+    if not path.is_file():
+        return None
+    with xr.open_dataset(path, engine="h5netcdf") as file:
+        return file.load() if file.attrs.get("key") == key else None
+
+
+def _find(
+    study: CrossSpeciesStudy,
+    condition: ConditionTable,
+    mode: str,
+    field: Callable[[], FieldBasis],
+) -> xr.Dataset:
+    from rheobase.neurons.activation import thresholds
+
+    population, members = _population(study, condition, mode)
+    basis = field()
+    with stage(f"{condition.name}, {mode}: thresholds of {len(population):,} cells"):
+        recruited = thresholds(population, basis, waveform=1e-6 * study.pulse.width_us, mode=mode)
+    deep = np.linspace(0.0, DEEPEST, 201)[1:]
+    below = np.stack([np.zeros_like(deep), np.zeros_like(deep), -deep], axis=1)
+    return recruited.to_xarray().assign(
+        member=("placement", members),
+        distance=("placement", distance(population.position), {"units": "m"}),
+        cell_class=("placement", population.cell_class),
+        field_below=("below", basis.at(below)[0][0, :, 2], {"units": "V/m per A"}),
+        below=("below", deep, {"units": "m"}),
+    )
+
+
+def _population(
+    study: CrossSpeciesStudy, condition: ConditionTable, mode: str
+) -> tuple[Population, np.ndarray]:
+    """Return the cells of a part and their number among those of the condition."""
+    with stage(f"{condition.name}: placing cells"):
+        population = place(study, condition)
+    members = np.arange(len(population))
+    if mode == "spiking":
+        members = spread(population, study.cells.spiking)
+        population = population.select(members)
+    return population, members
