@@ -69,7 +69,7 @@ class Response:
 
         joined = morphology.axial.copy()
         np.add.at(joined, morphology.parent[1:], morphology.axial[1:])
-        diagonal: Complexes = joined + np.asarray(membrane, dtype=np.complex128)
+        diagonal: Complexes = np.asarray(membrane, dtype=np.complex128) + joined
         factor, inverse = np.empty_like(diagonal), np.empty_like(diagonal)
         factorise(morphology.parent, morphology.axial, diagonal, factor, inverse)
         return cls(morphology=morphology, factor=factor, inverse=inverse)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase.neurons._cable_numba import LANES
 from rheobase.neurons.constants import cell_constants
@@ -142,14 +143,14 @@ def _whole(cell: Cell) -> Iterator[Row]:
     yield _row(
         f"{cell.name}, rat: steady, 1 pA into the soma, linear against the rest that moves",
         _CURRENT * still.impedance(0),
-        _moved(cell) + 0j,
+        _moved(cell).astype(np.complex128),
         _LIMIT,
         "V",
         "resting state of the spiking mode",
     )
 
 
-def _simulated(cell: Cell, rise: Floats, seen: Floats) -> Complexes:
+def _simulated(cell: Cell, rise: Floats, seen: NDArray[np.intp]) -> Complexes:
     """Return the oscillation that a full simulation of 1 V/m ends in (V), shape (seen,)."""
     t = np.arange(_PERIODS * _STEPS * 2 + 1) / (2 * _STEPS * _FREQUENCY)
     omega = 2 * np.pi * _FREQUENCY
