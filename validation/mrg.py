@@ -8,7 +8,8 @@ tends to as its steps get shorter.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -62,7 +63,7 @@ def _samples(phases: list[list[float]]) -> tuple[Floats, Floats]:
 
 def mrg_threshold() -> list[Row]:
     """Return the rows of case ``mrg-threshold``."""
-    return [*_reference(), *_same_steps(), _to_the_limit()]
+    return [*_reference(), *_same_steps(), *_to_the_limit()]
 
 
 def _reference() -> list[Row]:
@@ -96,32 +97,43 @@ def _reference() -> list[Row]:
 
 
 def _same_steps() -> list[Row]:
-    """Compare with NEURON's steps of 5 us: the largest deviation for each kind of stimulus."""
-    worst: dict[str, Row] = {}
+    """Compare with NEURON's steps of 5 us."""
+    step: dict[str, Any] = {"dt": 5e-6, "after": 5e-6, "scheme": "euler"}
+    return _worst("steps of 5 us", step, lambda c: float(c["threshold_5_us"]), 2e-3, _SOURCE)
+
+
+def _to_the_limit() -> list[Row]:
+    """Compare the second order with NEURON's thresholds drawn to steps of 0."""
+    return _worst("second order", {}, limit, 0.01, f"{_SOURCE}, drawn to steps of 0")
+
+
+def _worst(
+    scheme: str,
+    step: Mapping[str, Any],
+    want: Callable[[Mapping[str, Any]], float],
+    largest: float,
+    source: str,
+) -> list[Row]:
+    """Return the row of the largest deviation for each kind of stimulus."""
+    groups: dict[str, list[Row]] = {}
     for c in neuron_conditions():
         axon, V, courses, how = condition(c)
-        want = c["threshold_5_us"]
-        step: dict[str, Any] = {"dt": 5e-6, "after": 5e-6, "scheme": "euler"}
         got = mrg_thresholds(axon, V, courses, **how, **step).amplitude[0]
-        kind = c["name"].split()[0]
         unit = "V/m" if "field_V_per_m" in c else "A"
-        row = _row(f"steps of 5 us: {c['name']}", got, want, 2e-3, unit, _SOURCE)
-        if kind not in worst or row.error > worst[kind].error:
-            worst[kind] = row
-    return list(worst.values())
+        group = groups.setdefault(_kind(c), [])
+        group.append(_row(c["name"], got, want(c), largest, unit, source))
+    worst = []
+    for kind, group in groups.items():
+        row = max(group, key=lambda row: row.error)
+        quantity = f"{scheme}, {kind}, largest of {len(group)}: {row.quantity}"
+        worst.append(replace(row, quantity=quantity))
+    return worst
 
 
-def _to_the_limit() -> Row:
-    """Compare the second order with NEURON's thresholds drawn to steps of 0; the largest error."""
-    rows = []
-    for c in neuron_conditions():
-        axon, V, courses, how = condition(c)
-        want = limit(c)
-        got = mrg_thresholds(axon, V, courses, **how).amplitude[0]
-        unit = "V/m" if "field_V_per_m" in c else "A"
-        name = f"second order, largest of {len(neuron_conditions())} conditions: {c['name']}"
-        rows.append(_row(name, got, want, 0.01, unit, f"{_SOURCE}, drawn to steps of 0"))
-    return max(rows, key=lambda row: row.error)
+def _kind(c: Mapping[str, Any]) -> str:
+    """Return what a condition is compared among: single sources by their width."""
+    kind: str = c["name"].split()[0]
+    return f"{kind} {c['phases'][0][0][0]} us" if kind in ("cathode", "anode") else kind
 
 
 _SOURCE = "PyFibers 0.13.0 on NEURON 9.0.2, data/mrg_neuron.toml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -100,8 +101,7 @@ def mrg_thresholds(
     check_positive("tolerance", tolerance)
     plan = plan_of(stimulus, dt, after, scheme)
     fibres = as_fibres(potential, plan.wave.shape[1])
-    wires = circuit(axon)
-    made = tables(wires, plan.dt * 1e3, plan.ratio)
+    wires, made = _ready(axon, tuple(plan.dt), tuple(plan.ratio))
     first = rough_guess(fibres, plan) if guess is None else np.array(guess, dtype=np.float64)
     if first.shape != (len(fibres),):
         raise InputError(f"guess must have shape ({len(fibres)},), got {first.shape}")
@@ -159,15 +159,24 @@ def mrg_run(
     check_positive("duration", duration)
     plan = plan_of(stimulus, dt, after, scheme)
     fibres = as_fibres([potential], plan.wave.shape[1])
-    wires = circuit(axon)
+    wires, made = _ready(axon, tuple(plan.dt), tuple(plan.ratio))
     block = Block.of(fibres, wires, ends, "either")
     block.sense[:] = -1  # to the end, whatever happens
-    runner = Runner.of(block, wires, tables(wires, plan.dt * 1e3, plan.ratio))
+    runner = Runner.of(block, wires, made)
     most = len(plan.kind) + int(np.ceil(duration / after))
     trace = np.empty((int(np.searchsorted(plan.times(most), duration)) + 1, *block.active.shape))
     runner.run(plan.kind, plan.wave, 0, len(trace), np.full(LANES, amplitude), trace)
     v = (trace[:, :, 0] + wires.node[0]) * 1e-3
     return plan.times(len(trace)), v
+
+
+@lru_cache(maxsize=4)
+def _ready(
+    axon: MRGAxon, dt: tuple[float, ...], ratio: tuple[float, ...]
+) -> tuple[Circuit, Tables]:
+    """Return the elements of an axon and their tables, kept for the next fibres like these."""
+    wires = circuit(axon)
+    return wires, tables(wires, np.array(dt) * 1e3, np.array(ratio))
 
 
 def as_fibres(potential: ArrayLike | Sequence[ArrayLike], sources: int) -> list[Floats]:

@@ -34,7 +34,7 @@ def test_reference_with_its_own_steps() -> None:
     assert fine.amplitude[0] == pytest.approx(0.1197e-3, rel=1e-3)
 
 
-@pytest.mark.parametrize("c", neuron_conditions()[::4], ids=lambda c: c["name"])
+@pytest.mark.parametrize("c", neuron_conditions()[::8], ids=lambda c: c["name"])
 def test_thresholds_of_neuron(c: Mapping[str, Any]) -> None:
     axon, V, courses, how = condition(c)
     want = c["threshold_5_us"]
