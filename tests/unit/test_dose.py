@@ -132,6 +132,7 @@ def test_dose_by_recruitment(cells: Population) -> None:
             assert other.amplitude == pytest.approx(2.5 * a, rel=1e-5)  # E goes with I / sigma A
     fired = here.probability(amplitude, by=("species",)).values[0, 0, 0]
     assert own.value == pytest.approx(fired, abs=1 / len(here))
+    a = 1.001 * float(np.median(here.threshold[1, here.layer == "L5"]))
     less = same_recruitment_dose(here, weak, amplitude=a, polarity="minus", layer="L5")
     assert less.held == "share of the cells that fire"
 

@@ -147,7 +147,7 @@ def test_recruitment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dose_station, "open_head", lambda table: there)
     pulse = {
         **PADS,
-        "electrodes": [{**e, "current_mA": 550 * e["current_mA"]} for e in PADS["electrodes"]],
+        "electrodes": [{**e, "current_mA": 380 * e["current_mA"]} for e in PADS["electrodes"]],
     }
     table = {
         **DOSE,
