@@ -26,8 +26,8 @@ from rheobase.neurons.generate import generate_cell
 from rheobase.neurons.morphology import Kind
 from rheobase.neurons.sample import PointSource, UniformField, rises_along
 from rheobase.neurons.spiking import simulate_cell, spiking_thresholds
+from rheobase.validation.cells_neuron import AFTER, PULSES, small_cell
 from rheobase.validation.cells_neuron import FIELDS as MARK_FIELDS
-from rheobase.validation.cells_neuron import PULSES, small_cell
 
 TOLERANCE = 0.001
 
@@ -83,10 +83,13 @@ def compare(python, case, work):
     source, unit = FIELDS[field]
     rise = rises_along(cell.morphology, source)
     start = time.process_time()
-    ours = spiking_thresholds(cell, rise[None], PULSES[pulse], tolerance=TOLERANCE)[0][:, 0]
+    how = {"tolerance": TOLERANCE, "after": AFTER}
+    ours = spiking_thresholds(cell, rise[None], PULSES[pulse], **how)[0][:, 0]
     spent = time.process_time() - start
-    best = spiking_thresholds(cell, rise[None], PULSES[pulse], dt=1e-6, tolerance=TOLERANCE)[0]
-    folder = export_neuron(cell, rise, PULSES[pulse], work, amplitude=float(ours.min()), unit=unit)
+    best = spiking_thresholds(cell, rise[None], PULSES[pulse], dt=1e-6, **how)[0]
+    folder = export_neuron(
+        cell, rise, PULSES[pulse], work, amplitude=float(ours.min()), unit=unit, after=AFTER
+    )
     coarse, fine = (thresholds(python, folder, ours, dt) for dt in (5e-6, 2.5e-6))
     theirs = 2 * fine - coarse
     for sign, a, b, c in zip("+-", ours, best[:, 0], theirs, strict=True):
@@ -171,10 +174,10 @@ def marks(python, work):
     print(f"compartments = {len(cell)}\narea_um2 = {1e12 * cell.area.sum():.10g}")
     for membrane, pulse, field in conditions:
         rise = rises_along(cell, MARK_FIELDS[field])
-        ours = spiking_thresholds(cell, rise[None], PULSES[pulse], name=membrane)[0][:, 0]
-        folder = export_neuron(
-            cell, rise, PULSES[pulse], work, name=membrane, amplitude=float(ours.min())
-        )
+        how = {"name": membrane, "after": AFTER}
+        ours = spiking_thresholds(cell, rise[None], PULSES[pulse], **how)[0][:, 0]
+        amplitude = float(ours.min())
+        folder = export_neuron(cell, rise, PULSES[pulse], work, amplitude=amplitude, **how)
         print(f'\n[[condition]]\nmembrane = "{membrane}"\npulse = "{pulse}"\nfield = "{field}"')
         for us in (2, 1):
             a, b = thresholds(python, folder, ours, us * 1e-6, 2e-4)

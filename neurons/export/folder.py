@@ -37,7 +37,7 @@ def export_neuron(
     amplitude: float = 1.0,
     unit: str = "1",
     dt: float = 5e-6,
-    after: float = 2e-3,
+    after: float = 5e-3,
     temperature: float = TEMPERATURE,
 ) -> Path:
     """Write a cell and its stimulus as a folder that NEURON runs.
