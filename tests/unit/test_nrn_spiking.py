@@ -110,6 +110,14 @@ def test_squid_axon_conducts_at_18_8_m_per_s() -> None:
     assert 80 * 0.25e-3 / (pass_[1] - pass_[0]) == pytest.approx(18.8, rel=0.02)
 
 
+@pytest.mark.slow
+def test_rallpack_3() -> None:
+    from rheobase.validation.rallpack_axon import axon_rows
+
+    for row in axon_rows():
+        assert row.passed, row
+
+
 def test_a_threshold_divides_spikes_from_none(cell: Cell, rises: Floats) -> None:
     threshold, site = spiking_thresholds(cell, rises[:2], 200e-6)
     of = circuit(cell)
