@@ -34,6 +34,7 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "rallpack": "rallpack_axon:rallpack",
     "subthreshold": "subthreshold:subthreshold",
     "mrg-threshold": "mrg:mrg_threshold",
+    "unmyelinated-fibre": "unmyelinated:unmyelinated_fibre",
     "spiking-neuron": "cells_neuron:spiking_neuron",
     "reciprocity-map": "targeting:reciprocity_map",
     "tms-any-pose": "targeting:tms_any_pose",
