@@ -1,6 +1,6 @@
 """Where an axon carries myelin and where its nodes of Ranvier lie.
 
-Rules of the Aberra 2018 cells (doi:10.1016/j.brs.2018.06.006), constants in
+Rules of the Aberra 2018 cells (doi:10.1088/1741-2552/aadbb1), constants in
 ``data/cell_constants.csv``: the first 50 µm are bare (initial segment; a first stretch too short
 for an internode besides is bare as a whole); a stretch of at least 0.2 µm is myelinated, with
 internodes of 100 axon diameters (70 on a terminal branch), each followed by a node of 1 µm, the

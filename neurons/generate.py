@@ -78,6 +78,11 @@ def cell_types() -> list[str]:
     return list(_types())
 
 
+def cell_classes() -> list[str]:
+    """Return the classes of cells: "NGC", "PYR", "PV", "SST", "VIP"."""
+    return list(dict.fromkeys(r["class"] for r in _types().values()))
+
+
 @cache
 def _types() -> dict[str, dict[str, str]]:
     return {r["name"]: r for r in rows("cell_types.csv")}
@@ -111,7 +116,7 @@ def type_of(cell_class: str, layer: str) -> str:
     >>> type_of("PV", "L5")
     'L5_basket'
     """
-    check_option("cell class", cell_class, sorted({r["class"] for r in _types().values()}))
+    check_option("cell class", cell_class, cell_classes())
     of_class = {r["layer"]: r["name"] for r in _types().values() if r["class"] == cell_class}
     return of_class[check_option(f"layer with {cell_class} cells", layer, of_class)]
 

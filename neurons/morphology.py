@@ -224,7 +224,7 @@ class Morphology:
     def area(self) -> Floats:
         """Membrane area (m²), shape (n,); of an internode that of its outer surface.
 
-        The Aberra 2018 cells (doi:10.1016/j.brs.2018.06.006) give an internode the fibre's outer
+        The Aberra 2018 cells (doi:10.1088/1741-2552/aadbb1) give an internode the fibre's outer
         diameter for membrane and axial current alike; their thresholds were published so.
         """
         area: Floats = np.pi * self.diameter * self.length

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_option
 from rheobase.neurons.axons import axon_diameter, g_ratio
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import species_scaling
-from rheobase.neurons.generate import Cell
+from rheobase.neurons.generate import Cell, cell_classes
 from rheobase.neurons.morphology import AXON, Floats, Kind, Skeleton
 
 _KINDS = {2: Kind.UNMYELINATED, 3: Kind.BASAL, 4: Kind.APICAL}
@@ -124,7 +124,7 @@ def adult_size(skeleton: Skeleton, species: str) -> Skeleton:
     """Return a reconstruction of a young (P14) rat with the sizes of an adult.
 
     Diameters of soma, dendrites and axon and the length of basal dendrites are multiplied, as the
-    Aberra 2018 cells are (doi:10.1016/j.brs.2018.06.006; ``data/species_scaling.csv``).
+    Aberra 2018 cells are (doi:10.1088/1741-2552/aadbb1; ``data/species_scaling.csv``).
 
     Parameters
     ----------
@@ -205,8 +205,16 @@ def read_cell(
     Raises
     ------
     InputError
-        If the file is not a usable cell.
+        If the file is not a usable cell, or class or membrane are unknown.
     """
+    from rheobase.neurons.membrane import membranes
+
+    check_option("membrane", membrane, membranes())
+    check_option("cell class", cell_class, cell_classes())
+    if not (0 <= depth <= 1 and thickness > 0):
+        raise InputError(
+            f"depth must be 0 to 1 and thickness > 0 m, got {depth!r} and {thickness!r}: {path}"
+        )
     skeleton = read_skeleton(path, up=up, divided=divided)
     if adult is not None:
         skeleton = adult_size(skeleton, adult)

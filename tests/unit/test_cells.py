@@ -1,6 +1,7 @@
 """Morphologies: validation, myelin, generated cells, files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,6 +251,30 @@ def test_swc_is_read_in_metres(tmp_path: Path) -> None:
     assert count["terminal"] == 2
     assert count["initial_segment"] == 5
     assert count["internode"] > 4
+
+
+def test_labels_of_a_read_cell_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.swc"
+    path.write_text(TINY, encoding="utf-8")
+    labels: dict[str, Any] = {
+        "name": "own",
+        "cell_class": "PYR",
+        "membrane": "cADpyr232",
+        "layer": "L5",
+        "species": "rat",
+        "depth": 0.5,
+        "thickness": 2e-3,
+    }
+    assert read_cell(path, **labels).membrane == "cADpyr232"
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"membrane": "cADpyr23"}, "unknown membrane .* nearest: cADpyr2"),
+        ({"cell_class": "pyr"}, "unknown cell class"),
+        ({"depth": 1.5}, "depth must be 0 to 1"),
+        ({"thickness": 0.0}, "thickness > 0 m"),
+    ]
+    for change, message in wrong:
+        with pytest.raises(InputError, match=message):
+            read_cell(path, **(labels | change))
 
 
 def test_swc_round_trip(tmp_path: Path, pyramid: Cell) -> None:
