@@ -28,7 +28,7 @@ from rheobase.fields.functionals import Functionals, stacked
 from rheobase.meshes.locate import Locator
 from rheobase.neurons.activation import OUTSIDE_LIMIT, thresholds
 from rheobase.neurons.cable import CableFactor, factorise, influence, largest_response
-from rheobase.neurons.calibration import site_weights
+from rheobase.neurons.calibration import criterion
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats, Kind
 from rheobase.neurons.nearby import NearbyField, nearby
@@ -36,11 +36,13 @@ from rheobase.neurons.placement import Population
 from rheobase.neurons.pulse import Drive, drive_of
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import Field, Sampler
+from rheobase.neurons.subthreshold import responses
 
 Polarity = Literal["plus", "minus"]
 Ints = NDArray[np.int64]
 
 _CHUNK = 64  # rows gathered at once
+_STEPS = 10  # of a pulse at whose end a polarisation is taken
 _KEYS = ("type", "layer", "species")
 
 
@@ -147,7 +149,9 @@ def polarisation_rows(
         Kind of compartment: "soma", "basal", "apical", "initial_segment", "unmyelinated",
         "internode", "node" or "terminal"; a row for each compartment of it, by placement.
     duration
-        Of a rectangular pulse (s), at whose end the polarisation is taken; inf for a steady field.
+        Of a rectangular pulse (s), at whose end the polarisation of the passive cable is taken; inf
+        for a steady field, to which the cell's own membrane answers
+        (`rheobase.neurons.subthreshold`).
     locator
         Of the mesh, if at hand.
 
@@ -160,16 +164,21 @@ def polarisation_rows(
     kind = kinds[check_option("kind of compartment", site, kinds)]
     if not duration > 0:
         raise InputError(f"duration must be > 0 s, got {duration!r}")
-    steps = 1 if np.isinf(duration) else 10
     field = _field(population, source, locator)
     asked: list[tuple[int, int, Floats | None]] = []
     for k, cell in enumerate(population.cells):
-        tree = factorise(cell.morphology, np.full(steps, duration / steps))
         where = np.flatnonzero(cell.morphology.kind == kind)
         members = np.flatnonzero(population.cell == k)
-        if len(where) == 0 and len(members):
+        if len(members) == 0:
+            continue
+        if len(where) == 0:
             raise InputError(f"expected cells with compartments {site!r}, {cell.name} has none")
-        gains = [influence(tree, int(c), np.ones(steps)) for c in where]
+        if np.isinf(duration):
+            (still,) = responses(cell, 0.0)
+            gains = [still.influence(int(c)).real for c in where]
+        else:
+            tree = factorise(cell.morphology, np.full(_STEPS, duration / _STEPS))
+            gains = [influence(tree, int(c), np.ones(_STEPS)) for c in where]
         asked += [(int(i), int(c), g) for i in members for c, g in zip(where, gains, strict=True)]
     return _site_rows(population, field, sorted(asked, key=_first), unit="V")
 
@@ -306,25 +315,30 @@ def _critical(
 ) -> Iterator[tuple[int, int, Floats | None]]:
     """Yield placement, compartment and weights of the rises of each critical row of a cell."""
     tree: CableFactor = factorise(cell.morphology, drive.dt)
-    weight = site_weights(cell, drive)
+    fires = criterion(cell, drive)
     rise, lost = sampler.rises(
         cell.morphology, population.rotation[members], population.position[members]
     )
-    _, where = largest_response(tree, rise, drive.amplitude, weight)
+    _, where = largest_response(tree, rise, drive.amplitude, fires)
     lanes, side = rise.shape[2], 0 if sign > 0 else 1
-    known: dict[int, Floats] = {}
+    known: dict[int, tuple[Floats, Floats]] = {}
+    steps = range(len(drive.dt))
     for j, i in enumerate(members):
         c = int(where[side, j])
         if c < 0 or lost[j] > OUTSIDE_LIMIT * len(cell.morphology):
             yield int(i), -1, None
             continue
         if c not in known:
-            steps = range(len(drive.dt))
-            known[c] = np.stack([influence(tree, c, drive.amplitude, s) for s in steps])
-        v = sign * (known[c] @ rise[j // lanes, :, j % lanes])
-        judged = np.where(v > np.concatenate([[0.0], v[:-1]]), weight[:, c] * v, 0.0)
-        s = int(judged.argmax())
-        yield int(i), c, sign * weight[s, c] * known[c][s]
+            both = np.zeros(len(cell.morphology))
+            np.add.at(both, [c, fires.near[c]], [1.0, fires.share])
+            known[c] = (
+                np.stack([influence(tree, c, drive.amplitude, s) for s in steps]),
+                np.stack([influence(tree, both, drive.amplitude, s) for s in steps]),
+            )
+        v, felt = (sign * (k @ rise[j // lanes, :, j % lanes]) for k in known[c])
+        grows = v > np.concatenate([[0.0], v[:-1]])
+        s = int(np.where(grows, fires.weight[:, c] * felt, 0.0).argmax())
+        yield int(i), c, sign * fires.weight[s, c] * known[c][1][s]
 
 
 def _site_rows(
