@@ -8,6 +8,7 @@ from rheobase.neurons.read import read_cell
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import PointSource, UniformField
 from rheobase.neurons.strength_duration import strength_duration
+from rheobase.neurons.subthreshold import polarisation, polarisation_length
 
 __all__ = [
     "Cell",
@@ -23,6 +24,8 @@ __all__ = [
     "place_cells",
     "place_in_sheet",
     "place_in_slab",
+    "polarisation",
+    "polarisation_length",
     "read_cell",
     "strength_duration",
     "thresholds",
