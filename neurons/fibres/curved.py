@@ -114,25 +114,42 @@ def potential_along(
         If the field gives something else than a value a point.
     """
     check_positive("step along a fibre", step)
-    direct = callable(getattr(field, "potential", None))
-    cuts = [c if direct else _cuts(line, c, step) for line, c in zip(lines, at, strict=True)]
+    if has_potential(field):
+        points = [points_along(*one) for one in zip(lines, at, strict=True)]
+        return potential_at(np.concatenate(points), field, name)
+    cuts = [_cuts(*one, step) for one in zip(lines, at, strict=True)]
     part = np.cumsum([len(c) for c in cuts]) // _PART
     edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(cuts)]
     parts = []
-    for a, b in track(list(pairwise(edges)), f"potential along {name}"):
-        points = np.concatenate(
-            [points_along(*one) for one in zip(lines[a:b], cuts[a:b], strict=True)]
-        )
-        if direct:
-            V = np.atleast_2d(np.asarray(field.potential(points), dtype=np.float64))
-            if V.ndim != 2 or V.shape[1] != len(points):
-                raise InputError(
-                    f"expected potentials of shape (sources, {len(points)}), got {V.shape}: {name}"
-                )
-            parts.append(V)
-        else:
-            parts.append(_integrated(points, cuts[a:b], at[a:b], field))
+    for a, b in track(list(pairwise(edges)), f"field along {name}"):
+        points = [points_along(*one) for one in zip(lines[a:b], cuts[a:b], strict=True)]
+        parts.append(_integrated(np.concatenate(points), cuts[a:b], at[a:b], field))
     return np.concatenate(parts, axis=1)
+
+
+def has_potential(field: Any) -> bool:
+    """Return whether a field can be asked for its potential."""
+    return callable(getattr(field, "potential", None))
+
+
+def potential_at(points: Floats, field: Any, name: str = "fibres") -> Floats:
+    """Return the potential of every source at points along fibres, shape (sources, n); NaN outside.
+
+    Raises
+    ------
+    InputError
+        If the field gives something else than a value a point.
+    """
+    parts = []
+    for a in track(range(0, len(points), _PART), f"potential along {name}"):
+        some = points[a : a + _PART]
+        V = np.atleast_2d(np.asarray(field.potential(some), dtype=np.float64))
+        if V.ndim != 2 or V.shape[1] != len(some):
+            raise InputError(
+                f"expected potentials of shape (sources, {len(some)}), got {V.shape}: {name}"
+            )
+        parts.append(V)
+    return np.concatenate(parts, axis=1) if parts else np.empty((1, 0))
 
 
 def _cuts(line: Floats, at: Floats, step: float) -> Floats:

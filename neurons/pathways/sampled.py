@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.neurons.fibres.curved import potential_along
+from rheobase.neurons.fibres.curved import has_potential, potential_along, potential_at
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.pathways.placing import FEWEST, PlacedAxons
 
@@ -111,8 +111,11 @@ def sample_axons(
     """
     if not encapsulation >= 0:
         raise InputError(f"encapsulation must be >= 0 m, got {encapsulation!r}")
-    places = np.split(axons.along, axons.first[1:-1])
-    potential = potential_along(axons.lines, places, source, name=axons.name)
+    if has_potential(source):
+        potential = potential_at(axons.points, source, axons.name)
+    else:
+        places = np.split(axons.along, axons.first[1:-1])
+        potential = potential_along(axons.lines, places, source, name=axons.name)
     damaged = np.zeros(len(axons), dtype=bool)
     for body in lead if isinstance(lead, Sequence) else (lead,):
         damaged |= crossing(axons, body, encapsulation)
