@@ -57,7 +57,6 @@ class Lanes:
         counted: NDArray[np.bool_] | None = None,
         level: float = 0.0,
         temperature: float = TEMPERATURE,
-        dtype: type = np.float64,
     ) -> Lanes:
         """Make room for placements of ``cell``.
 
@@ -75,8 +74,6 @@ class Lanes:
             Potential that they must cross (V).
         temperature
             Of the channels (°C).
-        dtype
-            Of the state.
         """
         n = len(cell)
         names = list(cell.density)
@@ -87,7 +84,7 @@ class Lanes:
         which, where = which[order], where[order]
         first = np.searchsorted(where, np.arange(n + 1))
         power = np.array([c.power for c in kinds], dtype=np.int64)
-        reversal: Floats = np.array([c.reversal for c in kinds], dtype=dtype)
+        reversal: Floats = np.array([c.reversal for c in kinds])
         resting_gate = np.ones((len(which), 2))
         for k, channel in enumerate(kinds):
             for g, (steady, _) in enumerate(channel.kinetics(rest[where[which == k]], temperature)):
@@ -108,47 +105,36 @@ class Lanes:
         return cls(
             tree=(
                 cell.parent,
-                *(
-                    x.astype(dtype)
-                    for x in (
-                        cell.axial,
-                        cell.capacitance,
-                        cell.leak,
-                        cell.leak * cell.leak_reversal,
-                    )
-                ),
+                cell.axial,
+                cell.capacitance,
+                cell.leak,
+                cell.leak * cell.leak_reversal,
             ),
-            channels=(
-                first,
-                which,
-                conductance[which, where].astype(dtype),
-                power,
-                reversal,
-            ),
-            table=table.reshape(-1, 8).astype(dtype),
-            steps=steps.astype(dtype),
+            channels=(first, which, conductance[which, where], power, reversal),
+            table=table.reshape(-1, 8),
+            steps=steps,
             plan=plan.kind,
-            wave=plan.wave[:, 0].astype(dtype),
+            wave=np.ascontiguousarray(plan.wave[:, 0]),
             watched=np.where(cell.counted if counted is None else counted, 2, cell.counted).astype(
                 np.int8
             ),
             level=level,
-            rest=rest.astype(dtype),
-            resting_gate=resting_gate.astype(dtype),
+            rest=np.array(rest),
+            resting_gate=resting_gate,
             calm=calm,
             most=most,
-            source=np.zeros((n, LANES), dtype=dtype),
+            source=np.zeros((n, LANES)),
             state=(
-                np.repeat(rest[:, None], LANES, axis=1).astype(dtype),
-                np.repeat(rest[:, None], LANES, axis=1).astype(dtype),
-                np.repeat(resting_gate[:, None, :], LANES, axis=1).astype(dtype),
+                np.repeat(rest[:, None], LANES, axis=1),
+                np.repeat(rest[:, None], LANES, axis=1),
+                np.repeat(resting_gate[:, None, :], LANES, axis=1),
             ),
             crossed=np.zeros((n, LANES), dtype=bool),
             count=np.zeros(LANES, dtype=np.int64),
             site=np.full(LANES, -1, dtype=np.int64),
             began=np.zeros(LANES),
             step=np.zeros(LANES, dtype=np.int64),
-            amplitude=np.zeros(LANES, dtype=dtype),
+            amplitude=np.zeros(LANES),
             verdict=np.zeros(LANES, dtype=np.int64),
         )
 

@@ -45,7 +45,6 @@ def spiking_thresholds(
     counted: ArrayLike | None = None,
     level: float = 0.0,
     temperature: float = TEMPERATURE,
-    dtype: type = np.float64,
 ) -> tuple[Floats, NDArray[np.int32]]:
     """Return the threshold of each placement for the stimulus as given and reversed.
 
@@ -76,8 +75,6 @@ def spiking_thresholds(
         Potential that three of them must cross (V).
     temperature
         Of the channels (°C).
-    dtype
-        Of the state.
 
     Returns
     -------
@@ -112,7 +109,7 @@ def spiking_thresholds(
     site = np.full((2, m), -1, dtype=np.int32)
 
     def work(some: slice) -> None:
-        lanes = _lanes(of, rest, plan, after, where, level, temperature, dtype)
+        lanes = _lanes(of, rest, plan, after, where, level, temperature)
         _search(
             lanes, rises[some], first[:, some], reach, tolerance, threshold[:, some], site[:, some]
         )
@@ -163,7 +160,6 @@ def _lanes(
     counted: NDArray[np.bool_],
     level: float,
     temperature: float,
-    dtype: type,
 ) -> Lanes:
     # the last steps of the plan go on: count those needed for the times after the stimulus
     lasts = float(plan.times(len(plan.wave))[-1])
@@ -179,7 +175,6 @@ def _lanes(
         counted=counted,
         level=level,
         temperature=temperature,
-        dtype=dtype,
     )
 
 
