@@ -2,9 +2,9 @@
 
 Prints lengths, tips and extents of generated cells, and of the reconstructions in FOLDER
 (../shared/data/cells by default) when it is there; draws docs/images/cells.png. Then thresholds of
-both in the same fields (rat reconstructions with human sizes, generated human cells), and what the
-choices about myelin do to thresholds of full simulations: the diameter of an internode's core, the
-drawn phase of the nodes, and myelin on an interneuron's axon.
+both in the same fields (rat reconstructions with human sizes, generated human cells), medians of
+placed cells by type and species, and what the choices about myelin do to thresholds of full
+simulations: the diameter of an internode's core and the drawn phase of the nodes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rheobase.neurons.activation import thresholds
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.generate import Cell, cell_types, generate_cell, redraw_nodes
 from rheobase.neurons.morphology import Floats, Kind, Morphology, Skeleton
-from rheobase.neurons.placement import place_cells
+from rheobase.neurons.placement import place_cells, place_in_slab
 from rheobase.neurons.read import adult_size, cut_main_axon, read_skeleton
 from rheobase.neurons.sample import UniformField, rises_along
 from rheobase.neurons.spiking import spiking_thresholds
@@ -99,6 +99,21 @@ def picture(image: Path) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xticks([])
     fig.savefig(image, dpi=110, bbox_inches="tight")
+
+
+def medians() -> None:
+    """Print median thresholds of 200 placements of each type and species in three fields."""
+    ways = ([0, 0, -1.0], [0, 0, 1.0], [1.0, 0, 0])
+    print("\n| type | " + " | ".join(f"{s} 200 us | {s} TMS" for s in SPECIES) + " |")
+    print("|---" * (2 * len(SPECIES) + 1) + "|")
+    for name in cell_types():
+        cells = []
+        for kind in SPECIES:
+            placed = place_in_slab(species=kind, counts={name: 200}, seed=1, radius=1e-3)
+            for waveform in (200e-6, tms_pulse("biphasic")):
+                found = [thresholds(placed, UniformField(E=E), waveform=waveform) for E in ways]
+                cells.append(" / ".join(f"{np.median(r.threshold[0]):.0f}" for r in found))
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 class Narrow(Morphology):
@@ -199,6 +214,7 @@ def main() -> None:
         for seed in (1, 2, 3):
             grown = generate_cell(name, "human", seed=seed).skeleton
             print(threshold_line(name, f"{name} {seed}, generated", grown))
+    medians()
     choices()
     print(f"\n{image} ({image.stat().st_size // 1000} kB)")
 
