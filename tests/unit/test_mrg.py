@@ -51,6 +51,14 @@ def test_second_order() -> None:
     assert ours.amplitude[0] == pytest.approx(0.1197e-3, rel=5e-3)
 
 
+def test_short_anodes_close_by() -> None:
+    # the hardest case for the first step after a jump
+    V = [-cathode(distance=0.3e-3)]
+    truth = mrg_thresholds(AXON, V, 30e-6, dt=0.5e-6, after=1e-6, tolerance=2e-4)
+    ours = mrg_thresholds(AXON, V, 30e-6, tolerance=2e-4)
+    assert ours.amplitude[0] == pytest.approx(truth.amplitude[0], rel=2e-3)
+
+
 def test_rest_and_spike() -> None:
     t, v = mrg_run(AXON, cathode(), 100e-6, 0.13e-3, 2e-3)
     assert v[:, 15].max() > 0.0  # a spike that passes both ends

@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.fields.basis import FieldBasis
+from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons.cable import polarisation
 from rheobase.neurons.fibres import bare_fibre, lay_along, myelinated_fibre, potential_along
 from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
@@ -98,6 +100,35 @@ def test_a_field_gives_what_its_potential_gives(place: Any) -> None:
     got = sample_axons(axons(line), FieldOnly(place)).potential[0]
     assert np.diff(got) == pytest.approx(np.diff(want), abs=2e-3 * np.abs(np.diff(want)).max())
     assert threshold(line, FieldOnly(place)) == pytest.approx(threshold(line, source), rel=3e-3)
+
+
+def test_a_field_on_a_mesh() -> None:
+    # V = 2 x² - y² - z² + x y in five tetrahedra: its field is linear, so nothing is lost on them
+    nodes = 0.03 * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
+    tets = np.array([[0, 4, 2, 1], [6, 2, 4, 7], [5, 1, 7, 4], [3, 1, 2, 7], [1, 2, 7, 4]])
+    edge = nodes[tets[:, 1:]] - nodes[tets[:, :1]]
+    turned = np.linalg.det(edge) < 0
+    tets[turned, :2] = tets[turned, 1::-1]
+    mesh = TetMesh(nodes=nodes, tets=tets.astype(np.int32), labels=np.ones(5, dtype=np.int32))
+    x, y, z = nodes.T
+    none: Any = (None,)
+    basis = FieldBasis(
+        mesh=mesh,
+        names=("one",),
+        unit="A",
+        E=-np.stack([4 * x + y, -2 * y + x, -2 * z], axis=1)[None],
+        potential=np.zeros((1, 8)),
+        split_of_tet=mesh.tets,
+        split_node=np.arange(8, dtype=np.int32),
+        split_label=np.ones(8, dtype=np.int32),
+        report=none,
+        anisotropic=(),
+    )
+    placed = axons(arc(8e-3, 40e-3) + np.array([0.0, -8e-3, 1e-3]))
+    V = sample_axons(placed, basis).potential[0]
+    x, y, z = placed.points.T
+    want = 2 * x**2 - y**2 - z**2 + x * y
+    assert V - V[0] == pytest.approx(want - want[0], abs=1e-6 * np.ptp(want))
 
 
 def test_only_a_bend_feels_a_uniform_field() -> None:
