@@ -186,8 +186,8 @@ def polarisation(
     population
         The cells and where they stand.
     field
-        Field per unit source: a field basis on a mesh, or anything with ``at(points)``. Induced
-        fields need no potential.
+        Field per unit source: a field basis on a mesh, what `rheobase.neurons.nearby.nearby` makes
+        of a lead field, or anything with ``at(points)``. Induced fields need no potential.
     frequency
         Of the stimulus (Hz), 0 for a steady one; one or shape (f,).
     weights
@@ -220,8 +220,9 @@ def polarisation(
     f = _frequencies(frequency)
     if not hasattr(field, "at") and not hasattr(field, "sampler"):
         raise InputError(
-            f"expected a vector field with at(points), got {type(field).__name__}: "
-            "the envelope of carriers is no field, and a linear membrane does not answer to it"
+            "expected a field of vectors (a field basis, anything with at(points), a lead field "
+            f"through rheobase.neurons.nearby), got {type(field).__name__}: the envelope of "
+            "carriers is no field"
         )
     samplers, which = _samplers(field, weights, len(f))
     shape = (len(f), len(population), len(SITES), len(STATISTICS))

@@ -30,6 +30,7 @@ from rheobase.neurons.objectives import CellObjective, objective, polarisation_r
 from rheobase.neurons.placement import Population, place_cells
 from rheobase.neurons.recruit import best_pair, maximise_recruitment, rank_stimuli, responses
 from rheobase.neurons.sample import PointSource, UniformField, rises_along
+from rheobase.neurons.subthreshold import polarisation as polarisation_of
 from rheobase.neurons.subthreshold import responses as cell_responses
 from rheobase.validation.leadfield import WHERE, ball
 
@@ -144,6 +145,28 @@ def test_polarisation_rows_superpose_the_cable(cells: list[Cell], duration: floa
     where = cell.kind == Kind.TERMINAL
     assert np.array_equal(parts[0].compartment, np.flatnonzero(where))
     assert added[:, 0] == pytest.approx(total[where], rel=1e-7, abs=1e-7 * np.abs(total).max())
+
+
+def test_steady_rows_are_the_polarisation_of_placed_cells(
+    population: Population, field: LeadField, basis: FieldBasis
+) -> None:
+    currents = np.array([1e-3, -3e-3, 0.5e-3])
+    walked = polarisation_of(population, basis, weights=currents)
+    near = polarisation_of(
+        population,
+        nearby(population, field),
+        weights=field.currents(
+            dict(zip(basis.names, currents, strict=True)) | {"Cz": -currents.sum()}
+        ),
+    )
+    rows_of = polarisation_rows(population, field).C @ field.currents(
+        dict(zip(basis.names, currents, strict=True)) | {"Cz": -currents.sum()}
+    )
+    for got in (walked, near):
+        soma = got.amplitude.sel(site="soma", statistic="mean").squeeze()
+        assert soma.values == pytest.approx(rows_of, abs=1e-4 * np.abs(rows_of).max())
+        assert (got.outside == 0).all()
+    assert walked.amplitude.attrs["units"] == f"V/({basis.unit})"
 
 
 def test_mean_row_of_a_group(population: Population, field: LeadField) -> None:
