@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from rheobase.fields.basis import FieldBasis
     from rheobase.fields.electrodes.cortical import CorticalElectrode
     from rheobase.neurons.placement import Population
-    from rheobase.tables.cross_species import ConditionTable, CrossSpeciesStudy
+    from rheobase.tables.cross_species import ConditionTable, CrossSpeciesStudy, Mode
 
-PACKAGES = ("rheobase.meshes", "rheobase.fields", "rheobase.neurons", "rheobase.studies")
+PACKAGES = ("rheobase.meshes", "rheobase.fields", "rheobase.neurons")
 DEEPEST = 4e-3  # of the profile below the electrode (m)
 
 
@@ -124,7 +125,8 @@ def file_name(condition: ConditionTable, mode: str) -> str:
 
 @cache
 def _code() -> list[str]:
-    return [package_key(p) for p in PACKAGES]
+    own = [files("rheobase.studies").joinpath(f"{name}.py") for name in ("placing", "thresholds")]
+    return [*(package_key(p) for p in PACKAGES), *(content_key(p.read_bytes()) for p in own)]
 
 
 def _read(path: Path, key: str) -> xr.Dataset | None:
@@ -140,7 +142,7 @@ def _read(path: Path, key: str) -> xr.Dataset | None:
 def _find(
     study: CrossSpeciesStudy,
     condition: ConditionTable,
-    mode: str,
+    mode: Mode,
     field: Callable[[], FieldBasis],
 ) -> xr.Dataset:
     from rheobase.neurons.activation import thresholds
@@ -154,7 +156,6 @@ def _find(
     return recruited.to_xarray().assign(
         member=("placement", members),
         distance=("placement", distance(population.position), {"units": "m"}),
-        cell_class=("placement", population.cell_class),
         field_below=("below", basis.at(below)[0][0, :, 2], {"units": "V/m per A"}),
         below=("below", deep, {"units": "m"}),
     )

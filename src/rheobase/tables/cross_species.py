@@ -58,8 +58,8 @@ class PlacedTable(Table):
     ``lateral_mm`` from the middle of the electrode, counted in ``bins``; no types: all of them.
     """
 
-    types: list[str] = []
-    modes: Annotated[list[Mode], Field(min_length=1)] = ["cable", "af", "spiking"]
+    types: tuple[str, ...] = ()
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("cable", "af", "spiking")
     placements: Annotated[int, Field(ge=8, le=100_000)] = 480
     spiking: Annotated[int, Field(ge=1, le=10_000)] = 12
     clones: Annotated[int, Field(ge=1, le=64)] = 4
@@ -78,22 +78,22 @@ class PlacedTable(Table):
             )
         return self
 
-    def chosen(self) -> list[str]:
+    def chosen(self) -> tuple[str, ...]:
         """Return the types."""
         from rheobase.neurons.generate import cell_types
 
-        return self.types or list(cell_types())
+        return self.types or tuple(cell_types())
 
 
 class StimulusTable(Table):
     """``[pulse]``: a rectangle of current, and the amplitudes at which probabilities are told."""
 
     width_us: Annotated[float, Field(ge=10, le=5000)] = 200.0
-    amplitudes_uA: Annotated[list[Positive], Field(min_length=1, max_length=200)]
+    amplitudes_uA: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=200)]
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
-        if sorted(set(self.amplitudes_uA)) != self.amplitudes_uA:
+        if list(self.amplitudes_uA) != sorted(set(self.amplitudes_uA)):
             raise ValueError("amplitudes_uA must rise")
         return self
 
