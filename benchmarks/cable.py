@@ -17,7 +17,7 @@ from rheobase.meshes.locate import Locator, neighbours
 from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons._cable_numba import LANES
 from rheobase.neurons._sample_numba import rises_by_walk
-from rheobase.neurons.cable import factorise, largest_response
+from rheobase.neurons.cable import Criterion, factorise, largest_response
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.generate import generate_cell
 from rheobase.neurons.morphology import Morphology
@@ -67,11 +67,12 @@ def main() -> None:
         drive = drive_of(pulse)
         tree, steps = factorise(cell, drive.dt), len(drive.dt)
         weight = np.outer(drive.judged, cell.site / 20e-3)
-        largest_response(tree, rise[:1], drive.amplitude, weight)
+        fires = Criterion(weight=weight, near=np.maximum(cell.parent, 0), share=0.5)
+        largest_response(tree, rise[:1], drive.amplitude, fires)
         best = np.inf
         for _ in range(5):
             start = time.process_time()
-            largest_response(tree, rise, drive.amplitude, weight)
+            largest_response(tree, rise, drive.amplitude, fires)
             best = min(best, time.process_time() - start)
         print(
             f"cable, {name} of {steps} step(s), {n} compartments: {placements / best:9,.0f} "

@@ -10,7 +10,9 @@ LANES = 64  # placements side by side: the innermost loops run over them as floa
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond(parent, axial, which, factor, inverse, memory, drive, weight, rise, out, where):
+def respond(
+    parent, axial, which, factor, inverse, memory, drive, weight, near, share, rise, out, where
+):
     """Step the cable through a waveform and keep the largest scaled deviation of each sign.
 
     Parameters
@@ -27,6 +29,8 @@ def respond(parent, axial, which, factor, inverse, memory, drive, weight, rise, 
         Amplitude of each step, shape (steps,).
     weight
         1/threshold that deviations are scaled with (0: not judged), shape (steps, n), float32.
+    near, share
+        Compartment up the tree, shape (n,), whose deviation counts with this share beside the own.
     rise
         Rise of the outside potential from the parent to the compartment (V), shape
         (blocks, n, LANES), float32.
@@ -76,13 +80,15 @@ def respond(parent, axial, which, factor, inverse, memory, drive, weight, rise, 
                 p = parent[c]
                 scale = weight[k, c]
                 if scale != 0.0:
+                    q = near[c]
                     for b in range(LANES):
                         before = v[c, b]
                         x = rhs[c, b] * d + f * v[p, b]
                         v[c, b] = x
+                        both = (x + share * v[q, b]) * scale
                         # a deviation that decays was judged in the phase that made it
-                        y = x * scale if x > before else np.float32(0.0)
-                        z = -x * scale if x < before else np.float32(0.0)
+                        y = both if x > before else np.float32(0.0)
+                        z = -both if x < before else np.float32(0.0)
                         at_plus[b] = c if y > plus[b] else at_plus[b]
                         plus[b] = y if y > plus[b] else plus[b]
                         at_minus[b] = c if z > minus[b] else at_minus[b]
@@ -102,7 +108,7 @@ def respond(parent, axial, which, factor, inverse, memory, drive, weight, rise, 
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond_once(parent, axial, factor, inverse, weight, rise, out, where):
+def respond_once(parent, axial, factor, inverse, weight, near, share, rise, out, where):
     """Do one implicit step over the whole pulse, ``axial`` times its drive: passes fused."""
     n = parent.shape[0]
     rhs = np.empty((n, LANES), np.float32)
@@ -132,8 +138,9 @@ def respond_once(parent, axial, factor, inverse, weight, rise, out, where):
                 v[c, b] = rhs[c, b] * d + f * v[p, b]
             scale = weight[c]
             if scale != 0.0:
+                q = near[c]
                 for b in range(LANES):
-                    x = v[c, b] * scale
+                    x = (v[c, b] + share * v[q, b]) * scale
                     at_plus[b] = c if x > plus[b] else at_plus[b]
                     plus[b] = x if x > plus[b] else plus[b]
                     at_minus[b] = c if -x > minus[b] else at_minus[b]

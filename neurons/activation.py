@@ -15,9 +15,9 @@ from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.cable import factorise, largest_response
 from rheobase.neurons.calibration import (
     calibration_error,
+    criterion,
     is_calibrated,
     second_difference_threshold,
-    site_weights,
 )
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats
@@ -140,10 +140,10 @@ def _errors(population: Population, mode: Mode, drive: Drive) -> Floats:
 
 def _cable(cell: Cell, drive: Drive) -> Any:
     tree = factorise(cell.morphology, drive.dt)
-    weight = site_weights(cell, drive)
+    fires = criterion(cell, drive)
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:
-        response, where = largest_response(tree, rise, drive.amplitude, weight)
+        response, where = largest_response(tree, rise, drive.amplitude, fires)
         m = len(draws)
         with np.errstate(divide="ignore"):
             return 1.0 / response[:, :m].astype(np.float64), where[:, :m]

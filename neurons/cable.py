@@ -46,6 +46,26 @@ class CableFactor:
     memory: Floats
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Criterion:
+    """What the deviations of a cell are compared with.
+
+    Parameters
+    ----------
+    weight
+        What the deviation of each compartment is multiplied with after each step (1/V, one over its
+        threshold; 0 where it is not judged), shape (steps, n).
+    near
+        A compartment up the tree, or the own, whose deviation counts too, shape (n,).
+    share
+        How much of it is added to the own.
+    """
+
+    weight: Floats
+    near: NDArray[np.int32]
+    share: float
+
+
 def factorise(morphology: Morphology, dt: ArrayLike) -> CableFactor:
     """Eliminate the tree for every step in ``dt`` (s), shape (steps,).
 
@@ -120,8 +140,8 @@ def polarisation(
     return trace
 
 
-def influence(tree: CableFactor, compartment: int, drive: ArrayLike, step: int = -1) -> Floats:
-    """Return what each rise adds to the deviation of one compartment after a step, in float64.
+def influence(tree: CableFactor, where: ArrayLike, drive: ArrayLike, step: int = -1) -> Floats:
+    """Return what each rise adds to the deviation of a compartment after a step, in float64.
 
     The matrices of the scheme are symmetric, so that a current into compartment a moves b as the
     same current into b moves a: the steps, taken backwards from the compartment, give the row.
@@ -130,8 +150,8 @@ def influence(tree: CableFactor, compartment: int, drive: ArrayLike, step: int =
     ----------
     tree
         Factorised cell, n compartments.
-    compartment
-        The one looked at.
+    where
+        The compartment looked at, or weights of all of them, shape (n,).
     drive
         Amplitude during each step, shape (steps,).
     step
@@ -146,8 +166,11 @@ def influence(tree: CableFactor, compartment: int, drive: ArrayLike, step: int =
     from rheobase.neurons._cable_numba import solve_double
 
     cell, d = tree.morphology, np.asarray(drive, dtype=np.float64)
-    current, of_current = np.zeros(len(cell)), np.zeros(len(cell))
-    current[compartment] = 1.0
+    of_current = np.zeros(len(cell))
+    current = np.array(where, dtype=np.float64)
+    if current.ndim == 0:
+        current = np.zeros(len(cell))
+        current[where] = 1.0
     for k in range(len(d) + step if step < 0 else step, -1, -1):
         row = tree.which[k]
         solve_double(cell.parent, tree.factor[row], tree.inverse[row], current)
@@ -171,7 +194,7 @@ def largest_response(
     tree: CableFactor,
     rise: NDArray[np.float32],
     drive: ArrayLike,
-    weight: ArrayLike,
+    criterion: Criterion,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Step many placements through a waveform and keep the largest scaled deviation of each sign.
 
@@ -183,14 +206,13 @@ def largest_response(
         Rises (V per unit amplitude), shape (blocks, n, lanes), as `Sampler.rises` gives.
     drive
         Amplitude during each step, shape (steps,).
-    weight
-        What deviations are multiplied with (1/V, one over the threshold; 0 where a compartment is
-        not judged after a step), shape (steps, n).
+    criterion
+        What deviations are compared with.
 
     Returns
     -------
     response
-        Largest ``weight * v`` over compartments and steps, and of ``-weight * v`` (1), shape
+        Largest deviation over its threshold among compartments and steps, up and down (1), shape
         (2, blocks * lanes).
     site
         Its compartment, -1 where none deviates that way, same shape.
@@ -198,7 +220,7 @@ def largest_response(
     from rheobase.neurons._cable_numba import respond, respond_once
 
     cell = tree.morphology
-    w = np.asarray(weight, dtype=np.float32)
+    w, share = criterion.weight.astype(np.float32), np.float32(criterion.share)
     a = np.asarray(drive, dtype=np.float32)
     blocks, _, lanes = rise.shape
     out = np.empty((blocks, 2, lanes), dtype=np.float32)
@@ -206,9 +228,10 @@ def largest_response(
     axial, factor, inverse, memory = (
         x.astype(np.float32) for x in (cell.axial, tree.factor, tree.inverse, tree.memory)
     )
+    rest = (criterion.near, share, rise, out, where)
     if len(a) == 1:
-        respond_once(cell.parent, a[0] * axial, factor[0], inverse[0], w[0], rise, out, where)
+        respond_once(cell.parent, a[0] * axial, factor[0], inverse[0], w[0], *rest)
     else:
-        respond(cell.parent, axial, tree.which, factor, inverse, memory, a, w, rise, out, where)
+        respond(cell.parent, axial, tree.which, factor, inverse, memory, a, w, *rest)
     response = out.transpose(1, 0, 2).reshape(2, -1)
     return response, where.transpose(1, 0, 2).reshape(2, -1)

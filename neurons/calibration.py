@@ -5,7 +5,9 @@ A site fires where the linear cable brings its membrane, from the potential it r
     V*(PW) = offset + slope (PW / 1 ms)^exponent,
 
 a potential that depends on the (effective) pulse width and little on the cell: the depolarisation
-that is needed is V* - V_rest of the site, and rest varies by several mV along an axon. The table
+that is needed is V* - V_rest of the site, and rest varies by several mV along an axon. A site does
+not fire alone: what counts is its potential and, with a smaller share, that of the next site up
+the axon. The table
 ``data/site_threshold.toml`` holds the fits and their errors (``benchmarks/calibrate_cable.py``: the
 spiking mode of this package on generated cells). It belongs to the scheme of
 `rheobase.neurons.pulse`, one implicit step a phase.
@@ -20,8 +22,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase.neurons.cable import Criterion
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.spiking import resting_state
@@ -67,35 +71,40 @@ def firing_potential(cell_type: str, width: Floats | float) -> Floats:
     return _fitted(table.get(cell_type, table["default"]), width)
 
 
-def site_weights(cell: Cell, drive: Drive) -> Floats:
-    """Return one over the depolarisation (1/V) at which each compartment fires after each step.
-
-    Returns
-    -------
-    ndarray, shape (steps, n)
-        0 where a step is not judged, or no spike may start.
+def criterion(cell: Cell, drive: Drive) -> Criterion:
+    """Return when the sites of a cell fire under a pulse.
 
     Raises
     ------
     InputError
         If a site of the cell rests above the potential it fires at.
     """
-    rest = _rest(cell)[cell.morphology.site]
-    needed = firing_potential(cell.name, drive.dt[drive.judged])[:, None] - rest
+    rest, near = prepared(cell)
+    site, share = cell.morphology.site, float(calibration()["range"]["neighbour_share"])
+    own = (rest + share * rest[near])[site] / (1 + share)
+    needed = firing_potential(cell.name, drive.dt[drive.judged])[:, None] - own
     if not (needed > 0).all():
         raise InputError(
-            f"expected a cell that rests below {1e3 * (needed + rest).min():.1f} mV, where its "
-            f"sites fire, got {1e3 * rest.max():.1f} mV: {cell.name}, membrane {cell.membrane!r}"
+            f"expected a cell that rests below {1e3 * (needed + own).min():.1f} mV, where its "
+            f"sites fire, got {1e3 * own.max():.1f} mV: {cell.name}, membrane {cell.membrane!r}"
         )
-    out = np.zeros((len(drive.dt), len(cell.morphology)))
-    out[np.ix_(drive.judged, cell.morphology.site)] = drive.held[drive.judged, None] / needed
-    return out
+    weight = np.zeros((len(drive.dt), len(cell.morphology)))
+    held = drive.held[drive.judged, None]
+    weight[np.ix_(drive.judged, site)] = held / (needed * (1 + share))
+    return Criterion(weight=weight, near=near, share=share)
 
 
 @lru_cache(maxsize=512)
-def _rest(cell: Cell) -> Floats:
-    """Return the potential at rest (V), shape (n,); kept, since cells are stimulated many times."""
-    return resting_state(cell)
+def prepared(cell: Cell) -> tuple[Floats, NDArray[np.int32]]:
+    """Return rest (V) and the next site up the tree, shape (n,) each; cells are used many times."""
+    m = cell.morphology
+    near = np.arange(len(m), dtype=np.int32)
+    last = np.full(len(m), -1, dtype=np.int32)  # of each compartment, the last site on its way
+    for c, parent in enumerate(m.parent.tolist()):
+        up = last[parent] if c else -1
+        near[c] = up if up >= 0 else c
+        last[c] = c if m.site[c] else up
+    return resting_state(cell), near
 
 
 def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rheobase.neurons._cable_numba import LANES
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.cable import factorise, largest_response
-from rheobase.neurons.calibration import second_difference_threshold, site_weights
+from rheobase.neurons.calibration import criterion, second_difference_threshold
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.pulse import drive_of
@@ -44,8 +44,8 @@ def cable_of(cell: Cell, rise: Floats, waveform: Any) -> Floats:
     """Return the thresholds of mode "cable", shape (2, placements)."""
     drive = drive_of(waveform)
     tree = factorise(cell.morphology, drive.dt)
-    weight = site_weights(cell, drive)
-    response, _ = largest_response(tree, _lanes(rise), drive.amplitude, weight)
+    fires = criterion(cell, drive)
+    response, _ = largest_response(tree, _lanes(rise), drive.amplitude, fires)
     out: Floats = 1.0 / response[:, : len(rise)].astype(np.float64)
     return out
 

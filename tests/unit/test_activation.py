@@ -15,7 +15,7 @@ from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons.activating import axon_graph, chance_thresholds
 from rheobase.neurons.activation import thresholds
-from rheobase.neurons.cable import factorise, largest_response, polarisation
+from rheobase.neurons.cable import Criterion, factorise, largest_response, polarisation
 from rheobase.neurons.calibration import reversal_time
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
 from rheobase.neurons.generate import Cell, generate_cell
@@ -152,10 +152,13 @@ def test_lanes_agree_with_the_double_solve(pyramid: Cell) -> None:
     for drive in (-np.ones(1), np.array([1.0, -0.5, 0.2, 0.2])):
         dt = np.array([50e-6, 120e-6, 50e-6, 20e-6])[: len(drive)]
         tree = factorise(m, dt)
-        weight = np.tile(m.site, (len(drive), 1))
-        response, site = largest_response(tree, rise, drive, weight)
+        near = np.arange(len(m), dtype=np.int32)
+        near[m.site] = m.parent[m.site]
+        fires = Criterion(weight=np.tile(m.site, (len(drive), 1)) / 1.5, near=near, share=0.5)
+        response, site = largest_response(tree, rise, drive, fires)
         for i in range(3):
             v = polarisation(m, rise[0, :, i], drive, dt)
+            v = (v + 0.5 * v[:, near]) / 1.5
             v[:, ~m.site] = 0.0
             assert response[0, i] == pytest.approx(v.max(), rel=2e-4)
             assert response[1, i] == pytest.approx(-v.min(), rel=2e-4)

@@ -13,9 +13,9 @@ from rheobase.neurons.activation import thresholds
 from rheobase.neurons.calibration import (
     calibration,
     calibration_error,
+    criterion,
     firing_potential,
     is_calibrated,
-    site_weights,
 )
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Kind
@@ -62,22 +62,26 @@ def test_calibration_agrees_with_the_reference_cells() -> None:
         ("L5_pyramidal", "rat", known["L5_TTPC_rat"]),
     ):
         cell = generate_cell(name, kind, seed=1)
-        needed = 1 / site_weights(cell, drive_of(200e-6))[0][cell.morphology.kind == Kind.TERMINAL]
+        weight = criterion(cell, drive_of(200e-6)).weight[0]
+        needed = 1 / (1.5 * weight[cell.morphology.site])
         assert 1e3 * float(np.median(needed)) == pytest.approx(0.83 * reference, rel=0.12)
 
 
 def test_sites_are_judged_from_their_own_rest(cell: Cell) -> None:
     drive = drive_of(tms_pulse("biphasic"))
-    weight = site_weights(cell, drive)
+    fires = criterion(cell, drive)
     m, rest = cell.morphology, resting_state(cell)
-    assert (weight[:, ~m.site] == 0).all()
-    needed = firing_potential(cell.name, drive.dt)[:, None] - rest[m.site]
-    assert weight[:, m.site] * needed == pytest.approx(
+    assert (fires.weight[:, ~m.site] == 0).all()
+    assert m.site[fires.near[m.kind == Kind.TERMINAL]].all()
+    assert (fires.near <= np.arange(len(m))).all()
+    own = ((rest + fires.share * rest[fires.near]) / (1 + fires.share))[m.site]
+    needed = (1 + fires.share) * (firing_potential(cell.name, drive.dt)[:, None] - own)
+    assert fires.weight[:, m.site] * needed == pytest.approx(
         np.broadcast_to(drive.held[:, None], needed.shape)
     )
     assert np.ptp(rest[m.site]) > 1e-3
     with pytest.raises(InputError, match="expected a cell that rests below"):
-        site_weights(replace(cell, membrane="hodgkin_huxley"), drive_of(1e-3))
+        criterion(replace(cell, membrane="hodgkin_huxley"), drive_of(1e-3))
 
 
 def test_cable_predicts_spikes(cell: Cell) -> None:
