@@ -137,12 +137,19 @@ def test_bad_input_is_one_sentence(
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("neuron") is None, reason="NEURON is not installed")
-def test_thresholds_in_neuron(cell: Cell, rise: Floats, tmp_path: Path) -> None:
+def test_thresholds_in_neuron(tmp_path: Path) -> None:
     from rheobase.neurons.spiking import spiking_thresholds
+    from rheobase.validation.cells_neuron import AFTER, FIELDS, PULSES, small_cell
 
-    folder = export_neuron(cell, rise, 200e-6, tmp_path, amplitude=100.0, unit="V/m")
-    run = [sys.executable, "run.py", "--threshold", "--dt", "0.002", "--tolerance", "0.002"]
+    cell, name = small_cell(), "cADpyr229"
+    pulse = PULSES["damped cosine of 280 us"]
+    rise = rises_along(cell, FIELDS["near electrode"])
+    ours = spiking_thresholds(cell, rise[None], pulse, name=name, after=AFTER, dt=1e-6)[0][:, 0]
+    folder = export_neuron(
+        cell, rise, pulse, tmp_path, name=name, amplitude=float(ours[0]), after=AFTER
+    )
+    near = [f"{x:.8g}" for x in ours]
+    run = [sys.executable, "run.py", "--threshold", "--dt", "0.001", "--guess", *near]
     said = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=True).stdout
     theirs = [abs(float(line.split()[1])) for line in said.splitlines() if "threshold" in line]
-    ours, _ = spiking_thresholds(cell, rise[None], 200e-6, tolerance=0.002)
-    np.testing.assert_allclose(ours[:, 0], theirs, rtol=0.01)
+    np.testing.assert_allclose(ours, theirs, rtol=0.01)
