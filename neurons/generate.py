@@ -2,10 +2,11 @@
 
 A cell is a table of arbors (``data/cell_arbors.csv``): a trunk (apical dendrite, main axon), or a
 tree that reaches a number of points drawn in a region (layer bounds or distances from the soma).
-`rheobase.neurons.growth` joins them. Heights follow the layers of species and area, widths and diameters the
-species factors of ``data/species_scaling.csv``. Region sizes and target counts were set so that
-lengths, tips and extents have the order of reconstructions of the same type (docs/cells.md); counts
-vary between cells by the type's ``spread`` (SD of the logarithm, widths by half of it).
+`rheobase.neurons.growth` joins them. Heights follow the layers of species and area, widths and
+diameters the species factors of ``data/species_scaling.csv``. Region sizes and target counts were
+set so that lengths, tips and extents have the order of reconstructions of the same type
+(docs/cells.md); counts vary between cells by the type's ``spread`` (SD of the logarithm, widths by
+half of it).
 """
 
 from __future__ import annotations

@@ -70,9 +70,11 @@ class Grower:
         return min(height, self.depth * self.height - PIA_MARGIN)
 
     def scale(self, what: str) -> float:
+        """Return a size factor of the species."""
         return species_scaling(self.sizes)[what]
 
     def lateral(self, kind: str) -> float:
+        """Return the factor of widths for a kind of arbor."""
         return self.scale("basal_length" if kind == "basal" else "lateral_length")
 
     def add(self, arbor: dict[str, str]) -> None:
