@@ -139,7 +139,10 @@ def _sections(study: CrossSpeciesStudy, results: Results, book: Book) -> None:
             ],
             figures=[
                 book.picture(
-                    "field", figures.field_below(results), "Field below the middle, per mA."
+                    "field",
+                    figures.field_below(results, study.tissue.sigma()["grey_matter"]),
+                    "Field below the middle of the electrode, per mA; dashed: closed form for grey "
+                    "matter alone.",
                 )
             ],
             tables=[_conditions(study)],

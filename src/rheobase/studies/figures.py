@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rheobase.studies.results import MICRO, Results, compared, pairs
+from rheobase.studies.results import CLASSES, MICRO, Results, compared, pairs
 from rheobase.views import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CLASSES = dict(zip(("PYR", "PV", "SST", "VIP", "NGC"), COLOURS, strict=False))
+COLOUR_OF = dict(zip(CLASSES, COLOURS, strict=False))
 STYLES = {"anodal": "-", "cathodal": "--"}
 ANODAL, CATHODAL = "#d55e00", "#0072b2"
 
@@ -35,7 +35,7 @@ def by_distance(results: Results, mode: str) -> Figure:
                 for polarity, style in STYLES.items():
                     y = curves.sel(polarity=polarity).values
                     if not np.isnan(y).all():
-                        panel.plot(data["distance"] * 1e3, y, style, color=CLASSES[name], lw=1.4)
+                        panel.plot(data["distance"] * 1e3, y, style, color=COLOUR_OF[name], lw=1.4)
             panel.set_ylim(-0.04, 1.04)
             if c == 0:
                 panel.set_ylabel(layer)
@@ -137,14 +137,20 @@ def modes(results: Results) -> Figure | None:
     return figure
 
 
-def field_below(results: Results) -> Figure:
-    """Draw the field below the middle of each electrode."""
+def field_below(results: Results, sigma: float) -> Figure:
+    """Draw the field below the middle of each electrode, and in grey matter alone (S/m)."""
+    from rheobase.validation.square_electrode import square_field
+
     figure = new_figure(6.4, 3.6)
     panel = figure.subplots()
     for condition, colour in zip(results.data["condition"].values.tolist(), COLOURS, strict=False):
         part = next(p.data for p in results.parts if p.condition.name == condition)
-        strength = -part["field_below"].values * 1e-3
-        panel.plot(part["below"] * 1e3, strength, color=colour, lw=1.5, label=condition)
+        side = float(results.data["electrode"].sel(condition=condition))
+        deep = part["below"].values
+        points = np.stack([np.zeros_like(deep), np.zeros_like(deep), -deep], axis=1)
+        alone = square_field(points, side=side, sigma=sigma)[:, 2]
+        panel.plot(1e3 * deep, -1e-3 * alone, "--", color=colour, lw=0.9)
+        panel.plot(1e3 * deep, -1e-3 * part["field_below"], color=colour, lw=1.5, label=condition)
     panel.set_yscale("log")
     panel.set_xlabel("depth below the middle of the electrode (mm)")
     panel.set_ylabel("field (V/m per mA)")
@@ -159,6 +165,6 @@ def _line(colour: str, style: str, label: str) -> Any:
 
 
 def _legend(figure: Figure, classes: list[str]) -> None:
-    handles = [_line(CLASSES[c], "-", c) for c in classes]
+    handles = [_line(COLOUR_OF[c], "-", c) for c in classes]
     handles += [_line("0.3", s, p) for p, s in STYLES.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=8, frameon=False, fontsize=9)

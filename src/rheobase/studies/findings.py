@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 KOMAROV = "Komarov et al. 2019, doi:10.1371/journal.pcbi.1007277"
 ALIKE = 0.15  # polarities whose median thresholds differ by less are no preference
+LEAST_SHARE, LEAST_RANK = 0.03, 0.2  # smaller differences and correlations count as none
 DEPTH = "response falls with depth"
 SIZE = "response falls with the size of the species"
 ANODE = "anode stronger than cathode"
@@ -50,8 +51,8 @@ class Finding:
         Where it was looked for.
     measured
         The numbers.
-    agrees
-        Whether they say the same.
+    verdict
+        "agrees", "differs", or "no difference" where the numbers show none either way.
     """
 
     statement: str
@@ -59,7 +60,7 @@ class Finding:
     mode: str
     condition: str
     measured: str
-    agrees: bool
+    verdict: str
 
 
 def findings(results: Results) -> list[Finding]:
@@ -84,7 +85,7 @@ def findings_table(found: list[Finding]) -> Table:
                 f.mode,
                 f.condition,
                 f.measured,
-                "agrees" if f.agrees else "differs",
+                f.verdict,
                 f.source,
             )
             for f in found
@@ -100,10 +101,9 @@ def summary(results: Results, found: list[Finding]) -> list[str]:
         for mode in dict.fromkeys(f.mode for f in found):
             own = [f for f in found if f.statement == statement and f.mode == mode]
             if own:
-                yes = [f.condition for f in own if f.agrees]
-                parts.append(f"{mode}: {_count(yes, len(own))}")
+                parts.append(f"{mode} {_told(own)}")
         source = next(f.source for f in found if f.statement == statement)
-        out.append(f"“{statement}” ({source}). Agrees in {'; '.join(parts)}.")
+        out.append(f"“{statement}” ({source}): {'; '.join(parts)}.")
     out.extend(_reason(results))
     return out
 
@@ -143,7 +143,7 @@ def _depth(results: Results, mode: str, condition: str) -> Finding:
         mode=mode,
         condition=condition,
         measured=f"share that fires: {', '.join(means)}; rank correlation {rank:+.2f}",
-        agrees=rank < 0,
+        verdict=_verdict(-rank, LEAST_RANK),
     )
 
 
@@ -153,7 +153,7 @@ def _polarity(results: Results, mode: str, condition: str) -> Finding:
     ratio, lower, count = polarity_ratio(results, condition, mode)
     share = results.share(condition, mode).mean(["cell_class", "layer"])
     anodal, cathodal = (float(share.sel(polarity=p)) for p in ("anodal", "cathodal"))
-    stronger = (anodal > cathodal) if mode == "af" else (cathodal > anodal)
+    stronger = anodal - cathodal if mode == "af" else cathodal - anodal
     return Finding(
         statement=statement,
         source=SOURCES[statement],
@@ -163,7 +163,7 @@ def _polarity(results: Results, mode: str, condition: str) -> Finding:
             f"mean share that fires {anodal:.2f} anodal, {cathodal:.2f} cathodal; threshold ratio "
             f"anodal/cathodal {ratio:.2f} (median), below 1 in {lower:.0%} of {count} cells"
         ),
-        agrees=stronger,
+        verdict=_verdict(stronger, LEAST_SHARE),
     )
 
 
@@ -183,7 +183,7 @@ def _preferences(results: Results, mode: str, condition: str) -> Iterator[Findin
                     mode=mode,
                     condition=condition,
                     measured=f"{_WORDS[sign]}: median threshold anodal/cathodal {ratio:.2f}",
-                    agrees=sign == published,
+                    verdict="agrees" if sign == published else "differs",
                 )
 
 
@@ -208,7 +208,7 @@ def _size(results: Results, mode: str) -> Iterator[Finding]:
             mode=mode,
             condition=words,
             measured=f"mean share that fires, thinnest cortex first: {told}",
-            agrees=bool((np.diff(shares) < 0).all()),
+            verdict="agrees" if (np.diff(shares) < 0).all() else "differs",
         )
 
 
@@ -222,30 +222,48 @@ def _reason(results: Results) -> Iterator[str]:
         for m in ("af", "cable")
     }
     af, cable = (float(np.median(ratios[m])) for m in ("af", "cable"))
-    if not cable > af:
+    ends = _at_ends(results, "cable")
+    if not (cable > af and ends > 0.5):
         return
-    from rheobase.neurons.morphology import Kind
-
-    sites = np.concatenate(
-        [p.data["site"].values.ravel() for p in results.parts if p.mode == "cable"]
-    )
-    ends = float(np.mean(sites[sites >= 0] == int(Kind.TERMINAL)))
     yield (
         f"The median anodal/cathodal threshold ratio is {af:.2f} in af and {cable:.2f} in cable. "
-        "The activating function counts curvature of the potential along the axon, which is of "
-        "either sign under either polarity, and sees ends of axons only through it. In the cable "
-        f"(and in the full simulation) {ends:.0%} of the spikes start at ends, whose polarisation "
-        "follows the field itself: near the pia the field of a cathode points up and depolarises "
-        "the ends of ascending branches, where it is strongest; an anode depolarises descending "
-        "ends, farther away."
+        "The activating function judges every place by itself, over one internode, so curvature of "
+        "the potential, which has either sign under either polarity along a winding axon, counts "
+        f"at once: {_at_ends(results, 'af'):.0%} of its decisions fall at ends of axons. The cable "
+        "(and the full simulation) averages the drive over the length constant of the axon. Much "
+        f"of the curvature cancels, and ends remain, where {ends:.0%} of the spikes start. Ends "
+        "that point to the electrode are depolarised by a cathode and are the nearest; an anode "
+        "depolarises those that point away."
     )
+
+
+def _at_ends(results: Results, mode: str) -> float:
+    """Return the share of thresholds that belong to an end of an axon."""
+    from rheobase.neurons.morphology import Kind
+
+    sites = [p.data["site"].values.ravel() for p in results.parts if p.mode == mode]
+    known = np.concatenate(sites)
+    return float(np.mean(known[known >= 0] == int(Kind.TERMINAL)))
+
+
+def _verdict(effect: float, least: float) -> str:
+    """Return what an effect says that is > 0 as published."""
+    if abs(effect) < least:
+        return "no difference"
+    return "agrees" if effect > 0 else "differs"
 
 
 def _current(amplitude: float) -> str:
     return f"all at {amplitude / MICRO:g} µA"
 
 
-def _count(yes: list[str], total: int) -> str:
-    if len(yes) == total:
-        return f"all of {total}"
-    return f"{len(yes)} of {total}" + (f" ({', '.join(yes)})" if yes else "")
+def _told(found: list[Finding]) -> str:
+    """Return how many findings say what."""
+    verdicts = [f.verdict for f in found]
+    if len(set(verdicts)) == 1:
+        return f"{verdicts[0]} ({'all of ' if len(found) > 1 else ''}{len(found)})"
+    parts = []
+    for verdict in dict.fromkeys(verdicts):
+        where = ", ".join(f.condition for f in found if f.verdict == verdict)
+        parts.append(f"{verdict} ({where})")
+    return ", ".join(parts)

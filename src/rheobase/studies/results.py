@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+CLASSES = ("PYR", "PV", "SST", "VIP", "NGC")
 POLARITIES = ("anodal", "cathodal")
 NEAR = 1e-3  # of the middle of the electrode: the cells that single numbers are about (m)
 QUANTILES = (0.05, 0.5, 0.95)
@@ -72,14 +73,15 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
           of the cells in a ring of distances that fire; NaN where there is no such type or cell,
         - ``share`` (…, polarity, amplitude): the same over all cells within 1 mm,
         - ``threshold`` (…, polarity, quantile): quantiles of those cells' thresholds (A),
-        - ``placements`` (…, distance), ``largest`` (condition) (A), ``type`` (cell_class, layer).
+        - ``placements`` (…, distance), ``calibration_error`` (mode, condition, cell_class, layer),
+          ``largest`` (condition) (A), ``type`` (cell_class, layer).
     """
     import xarray as xr
 
     from rheobase.neurons.generate import cell_types, type_class, type_layer
 
     chosen = [t for t in cell_types() if t in study.cells.chosen()]
-    classes = list(dict.fromkeys(type_class(t) for t in chosen))
+    classes = [c for c in CLASSES if c in {type_class(t) for t in chosen}]
     layers = sorted({type_layer(t) for t in chosen})
     types = np.full((len(classes), len(layers)), "", dtype=object)
     for name in chosen:
@@ -94,6 +96,7 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
     share = np.full((*head, 2, m), np.nan)
     threshold = np.full((*head, 2, len(QUANTILES)), np.nan)
     placements = np.zeros((*head, bins), dtype=np.int32)
+    error = np.full(head, np.nan)
     for part in parts:
         first = (modes.index(part.mode), conditions.index(part.condition.name))
         far = part.data["distance"].values
@@ -102,6 +105,7 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
             members = np.flatnonzero(part.data["type"].values == name)
             at = (*first, k, j)
             near = members[far[members] <= NEAR]
+            error[at] = part.data["error"].values[members].mean() if len(members) else np.nan
             placements[at] = np.bincount(ring[members], minlength=bins)
             for p, values in enumerate(part.data["threshold"].values):
                 share[(*at, p)] = firing(values[near], amplitude)
@@ -128,6 +132,11 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
                 {"units": "A", "long_name": f"thresholds of the cells within {1e3 * NEAR:g} mm"},
             ),
             "placements": ((*dims, "distance"), placements),
+            "calibration_error": (
+                dims,
+                error,
+                {"units": "1", "long_name": "mean relative error against full simulations"},
+            ),
             "largest": ("condition", [MICRO * c.largest_uA for c in study.conditions]),
             "type": (("cell_class", "layer"), types.astype(str)),
         },

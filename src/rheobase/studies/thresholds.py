@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,29 +61,71 @@ def parts(study: CrossSpeciesStudy, out: Path) -> Iterator[Part]:
     """
     fields: dict[str, FieldBasis] = {}
     for condition in study.conditions:
-        kept = {m: out / "thresholds" / file_name(condition, m) for m in study.cells.modes}
-        electrode = electrode_of(study, condition)
-        name = repr(electrode)
-
-        def field(name: str = name, electrode: CorticalElectrode = electrode) -> FieldBasis:
-            if name not in fields:
-                with stage(
-                    f"field of {1e3 * electrode.side:g} mm on {1e3 * electrode.thickness:g}"
-                    " mm of cortex"
-                ):
-                    fields[name] = electrode.solve()
-            return fields[name]
-
-        for mode, path in kept.items():
+        scene = Scene(study, condition, fields)
+        for mode in study.cells.modes:
+            path = out / "thresholds" / file_name(condition, mode)
             key = key_of(study, condition, mode)
             found = _read(path, key)
             if found is None:
-                found = _find(study, condition, mode, field).assign_attrs(key=key)
+                found = scene.find(mode).assign_attrs(key=key)
                 with whole_file(path) as part:
                     found.to_netcdf(part, engine="h5netcdf")
             else:
                 announce(f"  {condition.name}, {mode}: kept from an earlier run")
             yield Part(condition=condition, mode=mode, data=found)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A condition with its cells and its field, each made when it is first needed.
+
+    Parameters
+    ----------
+    study, condition
+        The study and the condition.
+    fields
+        Fields that are there already, by their electrode; new ones are added.
+    """
+
+    study: CrossSpeciesStudy
+    condition: ConditionTable
+    fields: dict[str, FieldBasis]
+
+    @cached_property
+    def population(self) -> Population:
+        """The cells."""
+        with stage(f"{self.condition.name}: placing cells"):
+            return place(self.study, self.condition)
+
+    @cached_property
+    def field(self) -> FieldBasis:
+        """The field of 1 A."""
+        electrode = electrode_of(self.study, self.condition)
+        size = f"{1e3 * electrode.side:g} mm on {1e3 * electrode.thickness:.2f} mm of cortex"
+        if repr(electrode) not in self.fields:
+            with stage(f"field of {size}"):
+                self.fields[repr(electrode)] = electrode.solve()
+        return self.fields[repr(electrode)]
+
+    def find(self, mode: Mode) -> xr.Dataset:
+        """Find the thresholds in a mode; see `Part`."""
+        from rheobase.neurons.activation import thresholds
+
+        members = np.arange(len(self.population))
+        if mode == "spiking":
+            members = spread(self.population, self.study.cells.spiking)
+        cells, basis = self.population.select(members), self.field
+        with stage(f"{self.condition.name}, {mode}: thresholds of {len(cells):,} cells"):
+            width = 1e-6 * self.study.pulse.width_us
+            recruited = thresholds(cells, basis, waveform=width, mode=mode)
+        deep = np.linspace(0.0, DEEPEST, 201)[1:]
+        below = np.stack([np.zeros_like(deep), np.zeros_like(deep), -deep], axis=1)
+        return recruited.to_xarray().assign(
+            member=("placement", members),
+            distance=("placement", distance(cells.position), {"units": "m"}),
+            field_below=("below", basis.at(below)[0][0, :, 2], {"units": "V/m per A"}),
+            below=("below", deep, {"units": "m"}),
+        )
 
 
 def electrode_of(study: CrossSpeciesStudy, condition: ConditionTable) -> CorticalElectrode:
@@ -137,38 +179,3 @@ def _read(path: Path, key: str) -> xr.Dataset | None:
         return None
     with xr.open_dataset(path, engine="h5netcdf") as file:
         return file.load() if file.attrs.get("key") == key else None
-
-
-def _find(
-    study: CrossSpeciesStudy,
-    condition: ConditionTable,
-    mode: Mode,
-    field: Callable[[], FieldBasis],
-) -> xr.Dataset:
-    from rheobase.neurons.activation import thresholds
-
-    population, members = _population(study, condition, mode)
-    basis = field()
-    with stage(f"{condition.name}, {mode}: thresholds of {len(population):,} cells"):
-        recruited = thresholds(population, basis, waveform=1e-6 * study.pulse.width_us, mode=mode)
-    deep = np.linspace(0.0, DEEPEST, 201)[1:]
-    below = np.stack([np.zeros_like(deep), np.zeros_like(deep), -deep], axis=1)
-    return recruited.to_xarray().assign(
-        member=("placement", members),
-        distance=("placement", distance(population.position), {"units": "m"}),
-        field_below=("below", basis.at(below)[0][0, :, 2], {"units": "V/m per A"}),
-        below=("below", deep, {"units": "m"}),
-    )
-
-
-def _population(
-    study: CrossSpeciesStudy, condition: ConditionTable, mode: str
-) -> tuple[Population, np.ndarray]:
-    """Return the cells of a part and their number among those of the condition."""
-    with stage(f"{condition.name}: placing cells"):
-        population = place(study, condition)
-    members = np.arange(len(population))
-    if mode == "spiking":
-        members = spread(population, study.cells.spiking)
-        population = population.select(members)
-    return population, members
