@@ -95,11 +95,11 @@ def export_neuron(
     used = [channel for channel, density in electric.density.items() if (density > 0).any()]
     settings = {
         **_labels(cell, name),
-        "amplitude": amplitude,
+        "amplitude": float(amplitude),
         "unit": unit,
         "dt_ms": dt * 1e3,
         "duration_ms": (float(t[-1] - t[0]) + after) * 1e3,
-        "temperature_C": temperature,
+        "temperature_C": float(temperature),
         "axial_resistivity_ohm_cm": morphology.resistivity * 1e2,
         **_reversals(used),
         "start_mV": -70.0,
