@@ -196,7 +196,8 @@ def polarisation(
     gates
         As for `responses`.
     unit
-        Unit of amplitude; the field's own (``field.unit``) when None, else "1".
+        Unit of amplitude; when None "1" where weights make the stimulus, else the field's own
+        (``field.unit``).
 
     Returns
     -------
@@ -246,9 +247,9 @@ def polarisation(
                     out[j, i] = at_sites(trees[j], rise)[: len(i)]
     out[:, left > OUTSIDE_LIMIT] = np.nan
     if unit is None:
-        unit = str(getattr(field, "unit", "1"))
+        unit = "1" if weights is not None else str(getattr(field, "unit", "1"))
     notes = (*population.notes, *_notes(f, len(samplers) > 1, coarse, left))
-    return _dataset(population, f, out, left, f"V/({unit})", gates, notes)
+    return _dataset(population, f, out, left, "V" if unit == "1" else f"V/({unit})", gates, notes)
 
 
 def polarisation_length(

@@ -20,7 +20,10 @@ from rheobase.tables.uncertainty import UncertaintyTable
 
 
 class Cells(Table):
-    """``[cells]``: which cells are placed where, and how activation is decided."""
+    """``[cells]``: which cells are placed where, and how activation is decided.
+
+    Cells under electrodes are polarised: they need no mode, but a frequency where it is not 0.
+    """
 
     types: Annotated[list[str], Field(min_length=1)]
     placements: Annotated[int, Field(ge=1, le=1_000_000)] = 200
@@ -28,6 +31,7 @@ class Cells(Table):
     centre: str | Coordinates | None = None
     mode: Literal["cable", "af", "spiking"] = "cable"
     area: str | None = None
+    frequency_Hz: Annotated[float, Field(ge=0, le=1e5)] = 0.0
 
 
 class NetworkTable(Table):
@@ -56,13 +60,19 @@ class Study(Table):
 
     @model_validator(mode="after")
     def _stations_fit(self) -> Self:
-        if self.cells and self.device.kind != "tms":
+        kind = self.device.kind
+        if self.cells and kind != "tms" and self.cells.mode != "cable":
             raise ValueError(
-                f"[cells] needs a pulsed device ('tms'), got {self.device.kind!r}: sub-threshold "
-                "polarisation and kHz carriers have no calibrated threshold yet"
+                f"cells.mode decides which cells a pulse ('tms') fires, got {self.cells.mode!r} "
+                f"with {kind!r}, whose steady fields and carriers have no thresholds here"
             )
-        if self.network and not self.cells:
-            raise ValueError("[network] needs [cells] to drive it")
+        if self.cells and kind != "tes" and self.cells.frequency_Hz:
+            raise ValueError(
+                "cells.frequency_Hz is that of the current through electrodes ('tes'), got "
+                f"{self.cells.frequency_Hz:g} with {kind!r}"
+            )
+        if self.network and not (self.cells and kind == "tms"):
+            raise ValueError("[network] needs [cells] and a pulsed device ('tms') to drive it")
         if self.results.intensity_A_per_us is not None and self.device.kind != "tms":
             raise ValueError(
                 f"results.intensity_A_per_us belongs to a coil ('tms'), got {self.device.kind!r}"

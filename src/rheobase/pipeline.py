@@ -20,6 +20,7 @@ from rheobase.stations.head import head_station
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.network import network_station
 from rheobase.stations.placing import place_device
+from rheobase.stations.polarised import polarisation_station
 from rheobase.tables.coil import TMS
 
 
@@ -90,6 +91,8 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         cells = cells_station(study, study.cells, study.device, inputs.waveform, device, book)
         if study.network:
             network_station(study, study.network, cells, book)
+    elif study.cells:
+        polarisation_station(study, study.cells, device, book)
     read = {place: path for place, path in inputs.files.items() if path.is_file()}
     return finish(
         book, title=study.title, question=study.question, text=text, seed=study.seed, read=read

@@ -170,30 +170,37 @@ def recruitment(
 
 
 def depths(
-    threshold: NDArray[np.float64],
+    value: NDArray[np.float64],
     depth: NDArray[np.float64],
     cell: NDArray[np.str_],
     *,
     xlabel: str,
+    signed: bool = False,
 ) -> Figure:
-    """Draw the threshold of every placed cell against the depth of its soma.
+    """Draw a value (its threshold, say) of every placed cell against the depth of its soma.
 
     Parameters
     ----------
-    threshold
-        Lowest threshold over polarities in the unit of ``xlabel``, shape (n,); inf is left out.
+    value
+        In the unit of ``xlabel``, shape (n,); what is not finite is left out.
     depth
         Soma depth, 0 pial … 1 white, shape (n,).
     cell
         Cell type of each, shape (n,).
     xlabel
-        Name and unit of the threshold.
+        Name and unit of the value.
+    signed
+        Whether the axis is linear, with a line at 0, in place of logarithmic.
     """
     figure = new_figure(8.5, 4.4)
     panel = figure.subplots()
     for colour, name in zip(COLOURS, dict.fromkeys(cell), strict=False):
-        chosen = (cell == name) & np.isfinite(threshold)
-        panel.semilogx(threshold[chosen], depth[chosen], ".", color=colour, ms=4, label=str(name))
+        chosen = (cell == name) & np.isfinite(value)
+        panel.plot(value[chosen], depth[chosen], ".", color=colour, ms=4, label=str(name))
+    if signed:
+        panel.axvline(0.0, color="0.6", lw=1)
+    else:
+        panel.set_xscale("log")
     panel.set(xlabel=xlabel, ylabel="depth of the soma (0 pia, 1 white matter)", ylim=(1, 0))
     panel.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     panel.spines[["top", "right"]].set_visible(False)

@@ -143,6 +143,34 @@ def test_temporal_interference_of_three_pairs(tmp_path: Path) -> None:
     assert 0.5 * float(strongest["p50"]) < front < float(strongest["p50"])
 
 
+def test_electrodes_polarise_cells(tmp_path: Path) -> None:
+    """Each pair polarises at its own carrier, and the report says what a linear cell lacks."""
+    import xarray as xr
+
+    pairs = [
+        {"anode": "F3", "cathode": "P3", "current_mA": 1.0, "carrier_Hz": 2000.0},
+        {"anode": "F4", "cathode": "P4", "current_mA": 2.0, "carrier_Hz": 2010.0},
+    ]
+    cells = {"types": ["L5_pyramidal", "L23_basket"], "placements": 6, "radius_mm": 10.0}
+    done, record = run(
+        {"head": BALL, "device": {"kind": "ti", "pairs": pairs}, "cells": cells}, tmp_path / "ti"
+    )
+    assert record["cells"]["frequencies_Hz"] == [2000.0, 2010.0]
+    html = (tmp_path / "ti" / "report.html").read_text(encoding="utf-8")
+    assert "nothing at the beat of 10 Hz" in html
+    with xr.open_dataset(tmp_path / "ti" / "polarisation.nc", engine="h5netcdf") as data:
+        ends = data["amplitude"].sel(site="terminal", statistic="largest")
+        assert ends.shape == (2, 12)
+        assert ends.attrs["units"] == "V"
+        assert (ends > 0).all()
+        assert (ends < 1e-3).all()
+        middle = 1e3 * float(ends.isel(frequency=1).values[data["type"] == "L5_pyramidal"].mean())
+    rows_of = [r for r in done.tables["Polarisation"].rows if r[0] == "L5_pyramidal"]
+    assert len(rows_of) == 10  # two carriers, five sites
+    (shown,) = [r for r in rows_of if r[1] == "2010" and r[2] == "strongest axon end"]
+    assert shown[4] <= middle <= shown[6]
+
+
 def test_results_where_labs_look_for_them(tmp_path: Path) -> None:
     """Tensors along x turn the field; files, regions, atlas and errors are there and agree."""
     import nibabel as nib

@@ -152,8 +152,13 @@ BAD_TENSORS: list[tuple[dict[str, Any], str]] = [
         ),
         (
             "tdcs_motor",
-            lambda t: t.update(cells={"types": ["L5_pyramidal"]}),
-            r"\[cells\] needs a pulsed device",
+            lambda t: t.update(cells={"types": ["L5_pyramidal"], "mode": "af"}),
+            r"cells.mode decides which cells a pulse",
+        ),
+        (
+            "tms_motor",
+            lambda t: t["cells"].update(frequency_Hz=10.0),
+            r"cells.frequency_Hz is that of the current through electrodes .*, got 10 with 'tms'",
         ),
         ("ti_motor", lambda t: t["device"]["pairs"].pop(), "at least 2 items"),
         (

@@ -201,12 +201,14 @@ def test_sources_are_added_and_reversed(basket: Cell) -> None:
 
     def soma(weights: list[float]) -> float:
         got = polarisation(one, TwoSources(), weights=weights)
-        assert got.amplitude.attrs["units"] == "V/(A)"
+        assert got.amplitude.attrs["units"] == "V"
         return float(got.amplitude.sel(site="soma", statistic="mean").item())
 
     assert soma([2.0, -3.0]) == pytest.approx(2 * soma([1.0, 0.0]) - 3 * soma([0.0, 1.0]), rel=1e-4)
     with pytest.raises(InputError, match="weights"):
         polarisation(one, TwoSources())
+    own = polarisation(one, DOWN, unit="V/m")
+    assert own.amplitude.attrs["units"] == "V/(V/m)"
 
 
 def test_carriers_polarise_at_their_own_frequencies(basket: Cell) -> None:

@@ -55,24 +55,10 @@ def cells_station(
     study: Study, table: Cells, tms: TMS, pulse: Waveform, device: Device, book: Book
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
-    from rheobase.meshes.cortex.layers import layer_table
     from rheobase.neurons.activation import thresholds
-    from rheobase.neurons.placement import place_in_sheet
 
     head = device.head
-    assert head.cortex is not None  # check_cortex
-    centre = _centre(table, head, device)
-    with stage("placing the cells"):
-        drawn = place_in_sheet(
-            head.cortex,
-            species=head.species,
-            counts=dict.fromkeys(table.types, ceil(SPARE * table.placements)),
-            seed=study.seed,
-            centre=centre,
-            radius=table.radius_mm * 1e-3,
-            area=table.area,
-        )
-        population = _in_grey(drawn, head, device, table.placements)
+    population, centre = placed_cells(study, table, device, book)
     with stage(f"thresholds of {len(population):,} cells"):
         recruited = thresholds(population, device.basis, waveform=pulse, mode=table.mode)
     path = book.out / "recruitment.nc"
@@ -144,14 +130,38 @@ def cells_station(
             tables=[recruitment_table],
         )
     )
+    book.notes.extend(recruited.notes)
+    book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
+    return recruited
+
+
+def placed_cells(
+    study: Study, table: Cells, device: Device, book: Book
+) -> tuple[Population, NDArray[np.float64]]:
+    """Place the cells of a study, and return the point around which (m), shape (3,), with them."""
+    from rheobase.meshes.cortex.layers import layer_table
+    from rheobase.neurons.placement import place_in_sheet
+
+    head = device.head
+    assert head.cortex is not None  # check_cortex
+    centre = _centre(table, head, device)
+    with stage("placing the cells"):
+        drawn = place_in_sheet(
+            head.cortex,
+            species=head.species,
+            counts=dict.fromkeys(table.types, ceil(SPARE * table.placements)),
+            seed=study.seed,
+            centre=centre,
+            radius=table.radius_mm * 1e-3,
+            area=table.area,
+        )
+        population = _in_grey(drawn, head, device, table.placements)
     layers = layer_table(head.species, table.area)
     book.notes.append(
         f"Cortical layers are those of {head.species} {layers.area} ({layers.source}); cells whose "
         "soma fell outside the mesh's grey matter were drawn anew."
     )
-    book.notes.extend(recruited.notes)
-    book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
-    return recruited
+    return population, centre
 
 
 def _in_grey(drawn: Population, head: Head, device: Device, count: int) -> Population:
