@@ -7,7 +7,7 @@ are slow, and nodes have none.
 The Blue Brain channels (Markram 2015, doi:10.1016/j.cell.2015.09.029; Hay 2011,
 doi:10.1371/journal.pcbi.1002107) give sodium, K_Pst, K_Tst and Im at 21 °C with a factor of 2.3 for
 10 °C; SKv3_1 and Ih have none. `TEMPERATURE` is that of the Aberra 2018 cells
-(doi:10.1016/j.brs.2018.06.006). The squid's channels are those of 6.3 °C with a factor of 3: at
+(doi:10.1088/1741-2552/aadbb1). The squid's channels are those of 6.3 °C with a factor of 3: at
 37 °C they carry no spike. Those of unmyelinated mammalian axons (RA_…, Rattay & Aberham 1993,
 doi:10.1109/10.250575; SU_…, Sundt 2015, doi:10.1152/jn.00226.2015) are for 37 °C, as in PyFibers
 0.13.0.

@@ -1,7 +1,7 @@
 """The membranes of cell types as tables, read from ``data/membranes.csv``.
 
 Electrical types of the Blue Brain cells with what the Aberra 2018 cells
-(doi:10.1016/j.brs.2018.06.006) make of them, and the membranes of Hodgkin and Huxley. Calcium
+(doi:10.1088/1741-2552/aadbb1) make of them, and the membranes of Hodgkin and Huxley. Calcium
 channels, SK and calcium dynamics of the originals are left out; without them a small cell of
 cNAC187 fires by itself.
 """

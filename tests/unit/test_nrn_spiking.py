@@ -10,10 +10,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from rheobase._errors import InputError
+from rheobase.neurons.activation import thresholds
 from rheobase.neurons.fibres import bare_fibre
 from rheobase.neurons.generate import Cell, generate_cell
 from rheobase.neurons.membrane import CHANNELS, Circuit, circuit
 from rheobase.neurons.morphology import Floats, Kind
+from rheobase.neurons.placement import place_in_slab
 from rheobase.neurons.sample import UniformField, rises_along
 from rheobase.neurons.spiking import resting_state, simulate, simulate_cell, spiking_thresholds
 
@@ -163,6 +165,23 @@ def test_the_default_step_errs_by_less_than_half_a_percent(cell: Cell, rises: Fl
     coarse, _ = spiking_thresholds(cell, rises[:3], 200e-6, tolerance=1e-3)
     fine, _ = spiking_thresholds(cell, rises[:3], 200e-6, tolerance=1e-3, dt=2e-6, guess=coarse)
     assert coarse == pytest.approx(fine, rel=5e-3)
+
+
+def test_mode_spiking_of_placed_cells_is_the_full_simulation() -> None:
+    cells = place_in_slab(species="rat", counts={"L6_bipolar": 2}, seed=1, radius=1e-3, clones=1)
+    field = UniformField(E=[0.3, 0.0, 1.0])
+    found = thresholds(cells, field, waveform=200e-6, mode="spiking")
+    k = 1
+    shape = cells.cells[cells.cell[k]].morphology
+    turned = UniformField(E=cells.rotation[k].T @ [0.3, 0.0, 1.0])
+    direct, site = spiking_thresholds(
+        cells.cells[cells.cell[k]], rises_along(shape, turned)[None], 200e-6
+    )
+    assert found.threshold[:, k] == pytest.approx(direct[:, 0], rel=0.01)
+    assert (found.site[:, k] == shape.kind[site[:, 0]]).all()
+    assert np.all(found.error == 0)
+    linear = thresholds(cells, field, waveform=200e-6)
+    assert linear.threshold == pytest.approx(found.threshold, rel=0.3)
 
 
 def test_bad_input_is_refused(cell: Cell, rises: Floats) -> None:
