@@ -32,6 +32,9 @@ def steps_of(waveform: Any, dt: float | None) -> Plan:
     InputError
         If the waveform is none, or a step is not > 0 s.
     """
+    courses = len(stimulus_samples(waveform)[1])
+    if courses != 1:
+        raise InputError(f"expected one waveform for the whole cell, got {courses}")
     if dt is not None:
         return plan_of(waveform, dt, LATER * dt, growth=GROWTH)
     dt = min(STEP, _shortest_phase(waveform) / PARTS)

@@ -197,5 +197,7 @@ def test_bad_input_is_refused(cell: Cell, rises: Floats) -> None:
         simulate_cell(cell, rises[0], 200e-6, 1.0, 1e-3, record=[-1])
     with pytest.raises(InputError, match="rise must have shape"):
         simulate_cell(cell, rises[0, 1:], 200e-6, 1.0, 1e-3)
+    with pytest.raises(InputError, match="one waveform"):
+        spiking_thresholds(cell, rises[:1], SimpleNamespace(t=[0, 1e-3], w=np.ones((2, 2))))
     with pytest.raises(InputError, match="not 0 throughout"):
         spiking_thresholds(cell, rises[:1], SimpleNamespace(t=[0, 1e-3], w=[0, 0]))
