@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
+from rheobase._errors import InputError, check_option
 from rheobase._progress import track
 from rheobase.neurons.activation import OUTSIDE_LIMIT
 from rheobase.neurons.cable import injected
@@ -218,6 +218,7 @@ def polarisation(
     ``attrs["notes"]`` tells what the numbers do not say: nothing is demodulated, and where
     compartments are long for the frequency.
     """
+    check_option("behaviour of gates", gates, get_args(Gates))
     f = _frequencies(frequency)
     if not hasattr(field, "at") and not hasattr(field, "sampler"):
         raise InputError(

@@ -36,7 +36,7 @@ from rheobase.validation.case import Row
 _CASE, _LIMIT = "subthreshold", 5e-3
 _DIAMETER = 1e-6
 _THEORY = "cable theory: λE sinh(x/λ)/cosh(L/2λ), complex λ"
-_FREQUENCY, _PERIODS, _STEPS = 100.0, 6, 400  # of the full simulation: Hz, run, steps in a period
+_FREQUENCY, _PERIODS, _STEPS = 100.0, 6, 200  # of the full simulation: Hz, run, steps in a period
 _CURRENT = 1e-12  # A
 
 

@@ -168,7 +168,7 @@ def test_electrodes_polarise_cells(tmp_path: Path) -> None:
     rows_of = [r for r in done.tables["Polarisation"].rows if r[0] == "L5_pyramidal"]
     assert len(rows_of) == 10  # two carriers, five sites
     (shown,) = [r for r in rows_of if r[1] == "2010" and r[2] == "strongest axon end"]
-    assert shown[4] <= middle <= shown[6]
+    assert float(shown[4]) <= middle <= float(shown[6])
 
 
 def test_results_where_labs_look_for_them(tmp_path: Path) -> None:
