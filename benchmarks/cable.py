@@ -66,8 +66,9 @@ def main() -> None:
     for name, pulse in pulses.items():
         drive = drive_of(pulse)
         tree, steps = factorise(cell, drive.dt), len(drive.dt)
-        weight = np.outer(drive.judged, cell.site / 20e-3)
-        fires = Criterion(weight=weight, near=np.maximum(cell.parent, 0), share=0.5)
+        weight = np.outer(drive.width > 0, cell.site / 20e-3)
+        near = np.maximum(cell.parent, 0)
+        fires = Criterion(weight=weight, near=near, share=0.5, grows=drive.grows)
         largest_response(tree, rise[:1], drive.amplitude, fires)
         best = np.inf
         for _ in range(5):

@@ -11,7 +11,20 @@ LANES = 64  # placements side by side: the innermost loops run over them as floa
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def respond(
-    parent, axial, which, factor, inverse, memory, drive, weight, near, share, rise, out, where
+    parent,
+    axial,
+    which,
+    factor,
+    inverse,
+    memory,
+    drive,
+    weight,
+    near,
+    share,
+    grows,
+    rise,
+    out,
+    where,
 ):
     """Step the cable through a waveform and keep the largest scaled deviation of each sign.
 
@@ -31,6 +44,8 @@ def respond(
         1/threshold that deviations are scaled with (0: not judged), shape (steps, n), float32.
     near, share
         Compartment up the tree, shape (n,), whose deviation counts with this share beside the own.
+    grows
+        Whether only deviations that grow during the step count, shape (steps,).
     rise
         Rise of the outside potential from the parent to the compartment (V), shape
         (blocks, n, LANES), float32.
@@ -65,6 +80,7 @@ def respond(
             more = k + 1 < steps
             row = which[k]
             after = which[k + 1] if more else row
+            free = not grows[k]
             w = drive[k + 1] if more else np.float32(0.0)
             for c in range(n - 1, 0, -1):
                 f = factor[row, c]
@@ -86,9 +102,8 @@ def respond(
                         x = rhs[c, b] * d + f * v[p, b]
                         v[c, b] = x
                         both = (x + share * v[q, b]) * scale
-                        # a deviation that decays was judged in the phase that made it
-                        y = both if x > before else np.float32(0.0)
-                        z = -both if x < before else np.float32(0.0)
+                        y = both if free or x > before else np.float32(0.0)
+                        z = -both if free or x < before else np.float32(0.0)
                         at_plus[b] = c if y > plus[b] else at_plus[b]
                         plus[b] = y if y > plus[b] else plus[b]
                         at_minus[b] = c if z > minus[b] else at_minus[b]
@@ -100,51 +115,6 @@ def respond(
                     m = memory[after, c]
                     for b in range(LANES):
                         rhs[c, b] = w * source[c, b] + m * v[c, b]
-        for b in range(LANES):
-            out[block, 0, b] = plus[b]
-            out[block, 1, b] = minus[b]
-            where[block, 0, b] = at_plus[b]
-            where[block, 1, b] = at_minus[b]
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def respond_once(parent, axial, factor, inverse, weight, near, share, rise, out, where):
-    """Do one implicit step over the whole pulse, ``axial`` times its drive: passes fused."""
-    n = parent.shape[0]
-    rhs = np.empty((n, LANES), np.float32)
-    v = np.empty((n, LANES), np.float32)
-    for block in range(rise.shape[0]):
-        rhs[:] = np.float32(0.0)
-        for c in range(n - 1, 0, -1):
-            f = factor[c]
-            g = axial[c]
-            p = parent[c]
-            for b in range(LANES):
-                jump = g * rise[block, c, b]
-                x = rhs[c, b] - jump
-                rhs[c, b] = x
-                rhs[p, b] += jump + f * x
-        plus = np.zeros(LANES, np.float32)
-        minus = np.zeros(LANES, np.float32)
-        at_plus = np.full(LANES, -1, np.int32)
-        at_minus = np.full(LANES, -1, np.int32)
-        for b in range(LANES):
-            v[0, b] = rhs[0, b] * inverse[0]
-        for c in range(1, n):
-            f = factor[c]
-            d = inverse[c]
-            p = parent[c]
-            for b in range(LANES):
-                v[c, b] = rhs[c, b] * d + f * v[p, b]
-            scale = weight[c]
-            if scale != 0.0:
-                q = near[c]
-                for b in range(LANES):
-                    x = (v[c, b] + share * v[q, b]) * scale
-                    at_plus[b] = c if x > plus[b] else at_plus[b]
-                    plus[b] = x if x > plus[b] else plus[b]
-                    at_minus[b] = c if -x > minus[b] else at_minus[b]
-                    minus[b] = -x if -x > minus[b] else minus[b]
         for b in range(LANES):
             out[block, 0, b] = plus[b]
             out[block, 1, b] = minus[b]

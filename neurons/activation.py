@@ -155,7 +155,7 @@ def _af(cell: Cell, drive: Drive) -> Any:
     graph = axon_graph(cell.morphology)
     strongest = int(np.abs(drive.amplitude).argmax())
     peak = float(np.abs(drive.amplitude).max())
-    level = float(second_difference_threshold(drive.dt[strongest])) / peak
+    level = float(second_difference_threshold(drive.width[strongest])) / peak
     reverse = drive.amplitude[strongest] < 0
 
     def of(rise: NDArray[np.float32], draws: Floats) -> tuple[Floats, NDArray[np.int32]]:

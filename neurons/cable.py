@@ -59,11 +59,14 @@ class Criterion:
         A compartment up the tree, or the own, whose deviation counts too, shape (n,).
     share
         How much of it is added to the own.
+    grows
+        Whether only deviations that grow during a step count, shape (steps,).
     """
 
     weight: Floats
     near: NDArray[np.int32]
     share: float
+    grows: NDArray[np.bool_]
 
 
 def factorise(morphology: Morphology, dt: ArrayLike) -> CableFactor:
@@ -217,7 +220,7 @@ def largest_response(
     site
         Its compartment, -1 where none deviates that way, same shape.
     """
-    from rheobase.neurons._cable_numba import respond, respond_once
+    from rheobase.neurons._cable_numba import respond
 
     cell = tree.morphology
     w, share = criterion.weight.astype(np.float32), np.float32(criterion.share)
@@ -228,10 +231,21 @@ def largest_response(
     axial, factor, inverse, memory = (
         x.astype(np.float32) for x in (cell.axial, tree.factor, tree.inverse, tree.memory)
     )
-    rest = (criterion.near, share, rise, out, where)
-    if len(a) == 1:
-        respond_once(cell.parent, a[0] * axial, factor[0], inverse[0], w[0], *rest)
-    else:
-        respond(cell.parent, axial, tree.which, factor, inverse, memory, a, w, *rest)
+    respond(
+        cell.parent,
+        axial,
+        tree.which,
+        factor,
+        inverse,
+        memory,
+        a,
+        w,
+        criterion.near,
+        share,
+        criterion.grows,
+        rise,
+        out,
+        where,
+    )
     response = out.transpose(1, 0, 2).reshape(2, -1)
     return response, where.transpose(1, 0, 2).reshape(2, -1)

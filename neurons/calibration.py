@@ -82,16 +82,16 @@ def criterion(cell: Cell, drive: Drive) -> Criterion:
     rest, near = prepared(cell)
     site, share = cell.morphology.site, float(calibration()["range"]["neighbour_share"])
     own = (rest + share * rest[near])[site] / (1 + share)
-    needed = firing_potential(cell.name, drive.dt[drive.judged])[:, None] - own
+    judged = drive.width > 0
+    needed = firing_potential(cell.name, drive.width[judged])[:, None] - own
     if not (needed > 0).all():
         raise InputError(
             f"expected a cell that rests below {1e3 * (needed + own).min():.1f} mV, where its "
             f"sites fire, got {1e3 * own.max():.1f} mV: {cell.name}, membrane {cell.membrane!r}"
         )
     weight = np.zeros((len(drive.dt), len(cell.morphology)))
-    held = drive.held[drive.judged, None]
-    weight[np.ix_(drive.judged, site)] = held / (needed * (1 + share))
-    return Criterion(weight=weight, near=near, share=share)
+    weight[np.ix_(judged, site)] = drive.held[judged, None] / (needed * (1 + share))
+    return Criterion(weight=weight, near=near, share=share, grows=drive.grows)
 
 
 @lru_cache(maxsize=512)
@@ -133,7 +133,7 @@ def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
     fits = table["potential" if mode == "cable" else "second_difference"]
     known = fits.get(cell_type, fits["default"])["error_percent"]
     widths = np.log(table["range"]["width_ms"])
-    return float(1e-2 * np.interp(np.log(1e3 * drive.dt[drive.strong]), widths, known).max())
+    return float(1e-2 * np.interp(np.log(1e3 * drive.phases), widths, known).max())
 
 
 def second_difference_threshold(width: Floats | float) -> Floats:

@@ -336,8 +336,8 @@ def _critical(
                 np.stack([influence(tree, both, drive.amplitude, s) for s in steps]),
             )
         v, felt = (sign * (k @ rise[j // lanes, :, j % lanes]) for k in known[c])
-        grows = v > np.concatenate([[0.0], v[:-1]])
-        s = int(np.where(grows, fires.weight[:, c] * felt, 0.0).argmax())
+        counts = ~fires.grows | (v > np.concatenate([[0.0], v[:-1]]))
+        s = int(np.where(counts, fires.weight[:, c] * felt, 0.0).argmax())
         yield int(i), c, sign * fires.weight[s, c] * known[c][1][s]
 
 

@@ -3,10 +3,10 @@
 How far a node must be depolarised depends on how long it is driven, and the thresholds are fitted
 for rectangular pulses (`rheobase.neurons.calibration`). Any other waveform is cut into its phases.
 Each counts as the rectangle that has its integral and its energy, of width (∫w dt)² / ∫w² dt, takes
-one implicit step of that width, and is judged by the threshold of that width. What flows back
-within a few microseconds after a phase is lost for the spike that is about to start, and raises the
-threshold in proportion to the integral. Both rules were chosen on full simulations with pulses of
-coils and of deep brain stimulators (``benchmarks/calibrate_cable.py``).
+two implicit steps, and is judged after both, halfway by the threshold of half the width. What flows
+back within a few microseconds after a phase is lost for the spike that is about to start, and
+raises the threshold in proportion to the integral. Both rules were chosen on full simulations with
+pulses of coils and of deep brain stimulators (``benchmarks/calibrate_cable.py``).
 """
 
 from __future__ import annotations
@@ -30,32 +30,63 @@ _MOST_PHASES = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Drive:
-    """A waveform cut into a few steps: one for each phase, and one for each rest between phases.
+    """A waveform cut into a few steps: two for each phase, and one for each rest between phases.
 
     Parameters
     ----------
     dt
-        Length of each step (s), shape (steps,): the effective width of a phase, the time of a rest.
+        Length of each step (s), shape (steps,): half the width of a phase, or the time of a rest.
     amplitude
         Amplitude during each step (1), shape (steps,), so that the integral is that of the
         waveform.
-    judged
-        Whether the deviation after each step is compared with the threshold of a pulse of this
-        width, shape (steps,): after phases.
+    width
+        Width of a phase up to the end of the step (s), 0 for a rest, shape (steps,): after steps
+        with a width the deviation is compared with the threshold of a pulse of that width.
     held
         Part of a phase's integral that is not taken back at once after it (1), shape (steps,).
-    strong
-        Phases that reach a fifth of the peak, shape (steps,).
+    grows
+        Whether only deviations that grow count: in all phases but the first, shape (steps,). One
+        that decays was judged in the phase that made it.
+    phases
+        Widths of the phases that reach a fifth of the peak (s), shape (phases,).
     notes
         What is outside the calibration.
     """
 
     dt: Floats
     amplitude: Floats
-    judged: NDArray[np.bool_]
+    width: Floats
     held: Floats
-    strong: NDArray[np.bool_]
+    grows: NDArray[np.bool_]
+    phases: Floats
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        span: Floats,
+        area: Floats,
+        judged: NDArray[np.bool_],
+        held: Floats,
+        phases: Floats,
+        notes: tuple[str, ...] = (),
+    ) -> Drive:
+        """Lay steps through phases and rests of given span (s) and integral (s), shape (m,)."""
+        count = np.where(judged, 2, 1)
+        last = np.cumsum(count) - 1
+        part = np.ones(count.sum())  # of the span up to the end of the step
+        part[last[judged] - 1] = 0.5
+        of = np.repeat(np.arange(len(span)), count)
+        kept = np.where(part == 1, held[of], 1.0)
+        return cls(
+            dt=(span / count)[of],
+            amplitude=(area / span)[of],
+            width=np.where(judged[of], part * span[of], 0.0),
+            held=kept,
+            grows=of > 0,
+            phases=phases,
+            notes=notes,
+        )
 
 
 def drive_of(waveform: Any) -> Drive:
@@ -77,11 +108,8 @@ def drive_of(waveform: Any) -> Drive:
         width = float(waveform)
         if not 0 < width < np.inf:
             raise InputError(f"pulse width must be > 0 s, got {waveform!r}")
-        one = np.ones(1)
-        notes = _range_notes(width * one)
-        return Drive(
-            dt=width * one, amplitude=one, judged=one > 0, held=one, strong=one > 0, notes=notes
-        )
+        one = np.array([width])
+        return Drive.of(one, one, one > 0, np.ones(1), one, _range_notes(one))
     where = f"waveform {getattr(waveform, 'name', '')!r}"
     t, w = _samples(waveform)
     # runs of one sign; those that hardly differ from 0 are no phases
@@ -114,7 +142,7 @@ def drive_of(waveform: Any) -> Drive:
             f"thresholds are calibrated on single pulses, and this goes on ({strong.sum()} strong "
             f"phases): {where}",
         )
-    return Drive(dt=dt, amplitude=area / dt, judged=judged, held=held, strong=strong, notes=notes)
+    return Drive.of(dt, area, judged, held, dt[strong], notes)
 
 
 def _samples(waveform: Any) -> tuple[Floats, Floats]:

@@ -28,8 +28,8 @@ DIRECTIONS = ([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [-1, 1, -1])
 ASIDE = (0.0, 0.5e-3, 1e-3)  # of the electrode (m)
 ABOVE = 100e-6  # of the electrode over the arbor (m)
 WIDTH = 200e-6  # of the pulse of the rows (s)
-SPECIES = ("human", "rat", "mouse")
-SEED = 7  # the calibration has 1 and 2
+SPECIES = ("human", "rat")
+SEED = 7  # and on; the calibration has 1
 
 
 def rises_about(cell: Morphology) -> Floats:
@@ -69,25 +69,22 @@ def spiking_of(cell: Cell, rise: Floats, waveform: Any) -> tuple[Floats, NDArray
 
 
 def cable_vs_spiking() -> list[Row]:
-    """Return the rows of case ``cable-vs-spiking``: cells that the calibration has not seen."""
+    """Return the rows of case ``cable-vs-spiking``: two cells a type that calibrate nothing."""
     rows, one, af = [], [], []
-    for k, name in enumerate(cell_types()):
-        cell = generate_cell(name, SPECIES[k % len(SPECIES)], seed=SEED)
-        rise = rises_about(cell.morphology)
-        truth = spiking_of(cell, rise, WIDTH)[0]
-        own, shared, plain = (
-            float(np.abs(found / truth - 1).mean())
-            for found in (
-                cable_of(cell, rise, WIDTH),
-                cable_of(replace(cell, name="any"), rise, WIDTH),
-                activating_of(cell, rise, WIDTH),
-            )
-        )
-        one.append(shared)
-        af.append(plain)
-        rows.append(
-            _row(f"{name}, {cell.species}, own calibration (af: {100 * plain:.0f} %)", own, 0.06)
-        )
+    for name in cell_types():
+        off = []
+        for k, species in enumerate(SPECIES):
+            cell = generate_cell(name, species, seed=SEED + k)
+            rise = rises_about(cell.morphology)
+            guess = cable_of(cell, rise, WIDTH)
+            truth = spiking_thresholds(cell, rise, WIDTH, guess=guess)[0]
+            shared = cable_of(replace(cell, name="any"), rise, WIDTH)
+            plain = activating_of(cell, rise, WIDTH)
+            off.append([np.abs(found / truth - 1).mean() for found in (guess, shared, plain)])
+        own, shared_error, plain_error = np.mean(off, axis=0)
+        one.append(shared_error)
+        af.append(plain_error)
+        rows.append(_row(f"{name}, own calibration (af: {100 * plain_error:.0f} %)", own, 0.06))
     all_ = f"all types, one calibration (af: {100 * np.mean(af):.0f} %)"
     return [_row(all_, float(np.mean(one)), 0.1), *rows]
 
@@ -96,10 +93,10 @@ def _row(quantity: str, error: float, limit: float) -> Row:
     return Row(
         case="cable-vs-spiking",
         quantity=f"mean error of thresholds, 200 us: {quantity}",
-        value=error,
+        value=float(error),
         reference=0.0,
-        error=error,
+        error=float(error),
         limit=limit,
         unit="1",
-        source="spiking mode, 8 fields, both polarities, a cell not calibrated on",
+        source="spiking mode; a human and a rat cell, 32 thresholds a type",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from rheobase.neurons.generate import cell_types, generate_cell
 from rheobase.validation.cable_spiking import activating_of, cable_of, rises_about
@@ -47,6 +48,10 @@ def main(folder: Path) -> None:
             f"{name}\n{100 * np.mean(off):.1f} % (af {100 * np.mean(plain):.0f} %)", fontsize=9
         )
         axis.set(xscale="log", yscale="log", xlim=(0.2, 5), ylim=(0.2, 5), aspect="equal")
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 5]))
+            side.set_major_formatter("{x:g}")
+            side.set_minor_locator(NullLocator())
     last = axes[len(cell_types())]
     last.axis("off")
     for width, colour in zip(WIDTHS, colours, strict=True):

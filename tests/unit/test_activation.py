@@ -154,7 +154,9 @@ def test_lanes_agree_with_the_double_solve(pyramid: Cell) -> None:
         tree = factorise(m, dt)
         near = np.arange(len(m), dtype=np.int32)
         near[m.site] = m.parent[m.site]
-        fires = Criterion(weight=np.tile(m.site, (len(drive), 1)) / 1.5, near=near, share=0.5)
+        weight = np.tile(m.site, (len(drive), 1)) / 1.5
+        free = np.zeros(len(drive), dtype=bool)
+        fires = Criterion(weight=weight, near=near, share=0.5, grows=free)
         response, site = largest_response(tree, rise, drive, fires)
         for i in range(3):
             v = polarisation(m, rise[0, :, i], drive, dt)
@@ -258,9 +260,10 @@ def test_chance_threshold_of_a_straight_fibre() -> None:
 
 def test_pulse_phases_and_widths() -> None:
     drive = drive_of(200e-6)
-    assert drive.dt.tolist() == [200e-6]
-    assert drive.amplitude.tolist() == [1.0]
-    assert drive.judged.all()
+    assert drive.dt == pytest.approx([100e-6, 100e-6])
+    assert drive.width == pytest.approx([100e-6, 200e-6])
+    assert drive.amplitude == pytest.approx(1)
+    assert not drive.grows.any()
 
     class Cosine:
         t = np.linspace(0, 300e-6, 3001)
@@ -269,28 +272,31 @@ def test_pulse_phases_and_widths() -> None:
     drive = drive_of(Cosine())
     # integral² over that of the square: of half a sine 8/π² of its length, of a quarter as well
     half = 150e-6 * 8 / np.pi**2
-    assert drive.dt == pytest.approx([half / 2, half, half / 2], rel=1e-3)
-    assert drive.amplitude == pytest.approx([np.pi / 4, -np.pi / 4, np.pi / 4], rel=1e-3)
+    assert drive.phases == pytest.approx([half / 2, half, half / 2], rel=1e-3)
+    assert drive.width[1::2] == pytest.approx(drive.phases)
+    assert drive.dt == pytest.approx(np.repeat(drive.phases, 2) / 2)
+    assert drive.amplitude == pytest.approx(np.pi / 4 * np.array([1, 1, -1, -1, 1, 1]), rel=1e-3)
     assert drive.dt @ drive.amplitude == pytest.approx(0.0, abs=1e-9)  # steps keep the integral
-    assert drive.strong.all()
+    assert drive.grows.tolist() == [False] * 2 + [True] * 4
 
     class Asymmetric:  # a pulse, a rest, the recharge, a tail that counts as none
         t = 1e-6 * np.array([0, 60, 60.001, 90, 90.001, 570, 570.001, 800])
         w = np.array([1, 1, 0, 0, -0.125, -0.125, 0.01, 0.0])
 
     drive = drive_of(Asymmetric())
-    assert drive.dt == pytest.approx([60e-6, 30e-6, 480e-6], rel=1e-4)
-    assert drive.amplitude == pytest.approx([1, 0, -0.125], abs=1e-4)
-    assert drive.judged.tolist() == [True, False, True]
-    assert drive.strong.tolist() == [True, False, False]
-    assert drive.held == pytest.approx([1, 1, 1], abs=2e-3)
+    assert drive.dt == pytest.approx([30e-6, 30e-6, 30e-6, 240e-6, 240e-6], rel=1e-4)
+    assert drive.amplitude == pytest.approx([1, 1, 0, -0.125, -0.125], abs=1e-4)
+    assert drive.width == pytest.approx([30e-6, 60e-6, 0, 240e-6, 480e-6], rel=1e-4)
+    assert drive.phases == pytest.approx([60e-6], rel=1e-4)
+    assert drive.held == pytest.approx([1, 1, 1, 1, 1], abs=2e-3)
     assert drive.notes == ()
 
     class Reversed:  # what follows at once takes a part of the phase back
         t = 1e-6 * np.array([0, 60, 60.001, 120])
         w = np.array([1, 1, -0.5, -0.5])
 
-    assert drive_of(Reversed()).held == pytest.approx([1 - 0.5 * reversal_time() / 60e-6, 1], 1e-3)
+    back = 0.5 * reversal_time() / 60e-6
+    assert drive_of(Reversed()).held == pytest.approx([1, 1 - back, 1, 1], 1e-3)
     with pytest.raises(InputError, match="pulse width must be > 0 s"):
         drive_of(0.0)
     with pytest.raises(InputError, match="rising times"):

@@ -54,7 +54,7 @@ def test_every_type_has_a_fit_and_errors() -> None:
 
 
 def test_calibration_agrees_with_the_reference_cells() -> None:
-    """Of ModelDB 241165, ten steps a pulse, depolarisation: one step lies 15 to 20 % below."""
+    """Of ModelDB 241165; two steps for ten take 8 % off, the neighbour with less 12 %."""
     known = calibration()["modeldb"]
     for name, kind, reference in (
         ("L23_pyramidal", "human", known["L23_PC_human"]),
@@ -62,9 +62,9 @@ def test_calibration_agrees_with_the_reference_cells() -> None:
         ("L5_pyramidal", "rat", known["L5_TTPC_rat"]),
     ):
         cell = generate_cell(name, kind, seed=1)
-        weight = criterion(cell, drive_of(200e-6)).weight[0]
+        weight = criterion(cell, drive_of(200e-6)).weight[-1]
         needed = 1 / (1.5 * weight[cell.morphology.site])
-        assert 1e3 * float(np.median(needed)) == pytest.approx(0.83 * reference, rel=0.12)
+        assert 1e3 * float(np.median(needed)) == pytest.approx(0.8 * reference, rel=0.12)
 
 
 def test_sites_are_judged_from_their_own_rest(cell: Cell) -> None:
@@ -75,21 +75,21 @@ def test_sites_are_judged_from_their_own_rest(cell: Cell) -> None:
     assert m.site[fires.near[m.kind == Kind.TERMINAL]].all()
     assert (fires.near <= np.arange(len(m))).all()
     own = ((rest + fires.share * rest[fires.near]) / (1 + fires.share))[m.site]
-    needed = (1 + fires.share) * (firing_potential(cell.name, drive.dt)[:, None] - own)
+    needed = (1 + fires.share) * (firing_potential(cell.name, drive.width)[:, None] - own)
     assert fires.weight[:, m.site] * needed == pytest.approx(
         np.broadcast_to(drive.held[:, None], needed.shape)
     )
     assert np.ptp(rest[m.site]) > 1e-3
-    with pytest.raises(InputError, match="expected a cell that rests below"):
-        criterion(replace(cell, membrane="hodgkin_huxley"), drive_of(1e-3))
+    with pytest.raises(InputError, match=r"expected a cell that rests below -\d+\.\d mV"):
+        criterion(replace(cell, name="L5_pyramidal", membrane="warm"), drive_of(1e-3))
 
 
 def test_cable_predicts_spikes(cell: Cell) -> None:
-    rise = rises_about(cell.morphology)[[0, 2, 5]]
-    for pulse, limit in ((100e-6, 0.06), (tms_pulse("monophasic"), 0.08)):
+    rise = rises_about(cell.morphology)
+    for pulse in (100e-6, tms_pulse("monophasic")):
         guess = cable_of(cell, rise, pulse)
         truth, _ = spiking_thresholds(cell, rise, pulse, guess=guess)
-        assert np.abs(guess / truth - 1).mean() < limit
+        assert np.abs(guess / truth - 1).mean() < 0.06
 
 
 def test_results_carry_the_error(some: Population, tmp_path: Path) -> None:

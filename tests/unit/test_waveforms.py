@@ -193,8 +193,8 @@ def test_pulses_reach_the_cable(tmp_path: Path) -> None:
     ):
         drive = drive_of(pulse)
         assert drive.amplitude @ drive.dt == pytest.approx(pulse.integral, abs=1e-9)
-        assert len(drive.dt) <= 4
-        assert 0.7 < np.abs(drive.amplitude).max() <= 1
+        assert len(drive.dt) <= 8
+        assert 0.7 < np.abs(drive.amplitude).max() < 1 + 1e-9
     # a recorded pulse, with rest around it, gives what the circuit gives
     exact = tms_pulse("biphasic", dt=1e-7)
     rows = "".join(f"{1e6 * t:.6f},{w:.9f}\n" for t, w in zip(exact.t, 80 * exact.w, strict=True))
