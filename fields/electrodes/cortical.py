@@ -23,7 +23,7 @@ from rheobase.meshes.tissues import tissue
 
 Floats = NDArray[np.float64]
 
-_GROWTH = 1.2  # of the steps away from the electrode
+_SPREAD = 3.6  # steps away from the electrode grow by this over their number along its side
 _STEPS = 18  # along its side
 _WIDE, _MARGIN = 6.0, 5e-3  # half width of the box: so many sides and so much (m)
 
@@ -43,7 +43,7 @@ class CorticalElectrode:
     sigma
         Conductivity (S/m) of "csf", "grey_matter" and "white_matter".
     steps
-        Steps of the grid along the side.
+        Steps of the grid along the side; more of them also grow less beside and below it.
 
     Raises
     ------
@@ -73,12 +73,13 @@ class CorticalElectrode:
     def mesh(self) -> TetMesh:
         """Return the mesh of the box, the electrode and its back left out."""
         step, half = self.side / self.steps, 0.5 * self.side
-        out = half + graded(self.half_width - half, step, _GROWTH)
+        growth = 1 + _SPREAD / self.steps
+        out = half + graded(self.half_width - half, step, growth)
         x = np.concatenate([-out[::-1], np.linspace(-half, half, self.steps + 1), out])
-        grey = graded(self.thickness, 0.5 * step, _GROWTH)
+        grey = graded(self.thickness, 0.5 * step, growth)
         last = grey[-1] - grey[-2] if len(grey) > 1 else grey[-1]
-        white = self.thickness + graded(self.half_width, last, _GROWTH)
-        csf = graded(self.csf, step, _GROWTH) if self.csf > 0 else np.empty(0)
+        white = self.thickness + graded(self.half_width, last, growth)
+        csf = graded(self.csf, step, growth) if self.csf > 0 else np.empty(0)
         z = np.concatenate([-white[::-1], -grey[::-1], [0.0], csf])
         middle = 0.5 * (z[1:] + z[:-1])
         csf_, grey_, white_ = (tissue(n).label for n in ("csf", "grey_matter", "white_matter"))

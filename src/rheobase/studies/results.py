@@ -88,7 +88,7 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
         types[classes.index(type_class(name)), layers.index(type_layer(name))] = name
     modes: list[str] = list(study.cells.modes)
     conditions = [c.name for c in study.conditions]
-    amplitude = MICRO * np.array(study.pulse.amplitudes_uA)
+    amplitude = np.array(study.pulse.amplitudes_uA) / 1e6  # 200 -> the very number 2e-4
     edges = 1e-3 * np.linspace(0, study.cells.lateral_mm, study.cells.bins + 1)
     head = (len(modes), len(conditions), len(classes), len(layers))
     bins, m = len(edges) - 1, len(amplitude)
