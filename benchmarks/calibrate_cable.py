@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from rheobase.neurons.cable import polarisation
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.pulse import drive_of
+from rheobase.validation import cable_spiking
 from rheobase.validation.cable_spiking import (
     DIRECTIONS,
     activating_of,
@@ -39,6 +40,7 @@ SPECIES = ("human", "rat", "mouse")
 SHARE = 0.5  # of 0, 0.2, 0.35, 0.5, 0.75, 1 and 1.5 the best at 60 to 200 us, for all types
 REVERSAL = 12.0  # us; of 0, 5, 10, 15, 20 and 30 us for these pulses 10 and 15 were equally good
 TABLE = Path(calibration.__file__).parent / "data/site_threshold.toml"
+KEPT = Path(cable_spiking.__file__).parent / "data/cable_vs_spiking.csv"
 HEAD = """\
 # When a site of the linear cable fires (rheobase.neurons.calibration), written by
 # benchmarks/calibrate_cable.py from full simulations of generated cells: every type, rat, mouse
@@ -114,9 +116,10 @@ def simulate(folder: Path, types: list[str], species: list[str], seeds: list[int
 
 @dataclass(frozen=True)
 class Run:
-    """A cell, its fields, and what the full simulations of it gave."""
+    """A cell, the same without a type of its own, its fields, and what full simulations gave."""
 
     cell: Cell
+    nameless: Cell
     rise: Floats
     rest: Floats
     near: NDArray[np.int32]
@@ -130,7 +133,7 @@ class Run:
         with np.load(path) as kept:
             found = {n: kept[n] for n in kept.files}
         rest, near = calibration.prepared(cell)
-        return cls(cell, found.pop("rise"), rest, near, found)
+        return cls(cell, replace(cell, name="any"), found.pop("rise"), rest, near, found)
 
     def felt(self, v: Floats) -> Floats:
         """Potential or deviation of the sites with their neighbours, (..., sites)."""
@@ -181,16 +184,19 @@ def potential(runs: Sequence[Run]) -> Floats:
 
 
 def errors(runs: Sequence[Run], name: str) -> dict[str, Floats]:
-    """Return the mean relative error of "cable" and "af" for a pulse, by cell type."""
+    """Return the mean relative error of "cable" and "af" for a pulse, by cell type.
+
+    "default" is that of all types with the one fit to all of them.
+    """
     out: dict[str, list[Floats]] = {}
     for run in runs:
         pulse, truth = pulses()[name], run.found[name]
-        modes = [cable_of(run.cell, run.rise, pulse)]
-        if name in [f"{1e6 * w:g} us" for w in WIDTHS]:
-            modes.append(activating_of(run.cell, run.rise, pulse))
         known = np.isfinite(truth)
-        off = np.array([np.abs(m / truth - 1)[known].mean() for m in modes])
-        out.setdefault(run.cell.name, []).append(off)
+        plain = activating_of(run.cell, run.rise, pulse) if isinstance(pulse, float) else truth
+        for kind, cell in ((run.cell.name, run.cell), ("default", run.nameless)):
+            cable = cable_of(cell, run.rise, pulse)
+            off = [np.abs(m / truth - 1)[known].mean() for m in (cable, plain)]
+            out.setdefault(kind, []).append(np.array(off))
     return {kind: np.mean(each, axis=0) for kind, each in out.items()}
 
 
@@ -225,8 +231,7 @@ def _save(fits: dict[str, Floats], af: Floats, found: dict[str, dict[str, Floats
     def off(kind: str, mode: int, names: Sequence[str]) -> list[float]:
         if not found:
             return [0.0] * len(names)
-        of = [found[n].values() if kind == "default" else [found[n][kind]] for n in names]
-        return [round(100 * float(np.mean([x[mode] for x in some])), 1) for some in of]
+        return [round(100 * float(found[n][kind][mode]), 1) for n in names]
 
     others = [n for n in pulses() if n not in rectangles]
     lines = [
@@ -251,6 +256,16 @@ def _save(fits: dict[str, Floats], af: Floats, found: dict[str, dict[str, Floats
     calibration.calibration.cache_clear()
 
 
+def keep(runs: Sequence[Run]) -> None:
+    """Write the thresholds that ``rheobase validate cable-vs-spiking`` is held against."""
+    lines = ["type,species,seed,thresholds as given (V/m and A) then reversed"]
+    for run in runs:
+        seed = run.cell.origin.rsplit(maxsplit=1)[-1]
+        values = ",".join(f"{x:.5g}" for x in run.found["200 us"].ravel())
+        lines.append(f"{run.cell.name},{run.cell.species},{seed},{values}")
+    KEPT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def report(runs: Sequence[Run]) -> None:
     """Print the mean error (%) of "cable" by type and pulse, and of "af" for rectangles."""
     found = {name: errors(runs, name) for name in pulses()}
@@ -258,11 +273,9 @@ def report(runs: Sequence[Run]) -> None:
     print("| type | " + " | ".join(found) + " | mean |")
     print("|---" * (len(found) + 2) + "|")
     kinds = list(dict.fromkeys(run.cell.name for run in runs))
-    for kind in [*kinds, "mean"]:
-        of = [
-            np.mean(list(e.values()), axis=0) if kind == "mean" else e[kind] for e in found.values()
-        ]
-        cells = [f"{100 * x[0]:.1f}" + (f" ({100 * x[1]:.0f})" if len(x) > 1 else "") for x in of]
+    for kind in [*kinds, "default"]:
+        of = [e[kind] for e in found.values()]
+        cells = [f"{100 * x[0]:.1f}" + (f" ({100 * x[1]:.0f})" if x[1] else "") for x in of]
         print(f"| {kind} | " + " | ".join(cells) + f" | {100 * np.mean([x[0] for x in of]):.1f} |")
 
 
@@ -303,6 +316,7 @@ def main() -> None:
     runs = [Run.read(path) for path in sorted(asked.folder.glob("*.npz"))]
     if asked.write:
         write(runs)
+        keep(runs)
     report(runs)
     thresholds_found(runs)
 
