@@ -63,7 +63,9 @@ def mesh_grid(x: ArrayLike, y: ArrayLike, z: ArrayLike, labels: NDArray[np.integ
     )
 
 
-def graded(length: float, first: float, growth: float) -> NDArray[np.float64]:
+def graded(
+    length: float, first: float, growth: float, *, most: float = np.inf
+) -> NDArray[np.float64]:
     """Return rising distances that end at ``length``, in steps that grow.
 
     Parameters
@@ -72,6 +74,8 @@ def graded(length: float, first: float, growth: float) -> NDArray[np.float64]:
         Last distance, and about the first step (m).
     growth
         Ratio of neighbouring steps, > 1.
+    most
+        Largest step (m).
 
     Returns
     -------
@@ -82,8 +86,12 @@ def graded(length: float, first: float, growth: float) -> NDArray[np.float64]:
     --------
     >>> graded(7.0, 1.0, 2.0)
     array([1., 3., 7.])
+    >>> graded(7.0, 1.0, 2.0, most=2.0)
+    array([1., 3., 5., 7.])
     """
     n = int(np.ceil(np.log1p(length * (growth - 1) / first) / np.log(growth) - 1e-9))
-    distance = np.cumsum(growth ** np.arange(max(n, 1)))
+    step = np.minimum(first * growth ** np.arange(max(n, 1)), most)
+    short = int(np.ceil((length - step.sum()) / most - 1e-9))
+    distance = np.cumsum(np.concatenate([step, np.full(max(short, 0), most)]))
     out: NDArray[np.float64] = distance * (length / distance[-1])
     return out

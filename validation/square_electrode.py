@@ -48,7 +48,7 @@ def square_field(points: Floats, *, side: float, sigma: float) -> Floats:
     return E / (2 * np.pi * sigma * side**2)
 
 
-def square_electrode(steps: int = 18) -> list[Row]:
+def square_electrode(steps: int = 16) -> list[Row]:
     """Compare the finite elements under a square electrode with the closed form.
 
     Parameters

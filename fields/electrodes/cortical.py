@@ -24,7 +24,8 @@ from rheobase.meshes.tissues import tissue
 Floats = NDArray[np.float64]
 
 _SPREAD = 3.6  # steps away from the electrode grow by this over their number along its side
-_STEPS = 18  # along its side
+_STEPS = 16  # along its side
+_COARSEST = 1.5  # the largest step through the grey matter is its thickness times this over steps
 _WIDE, _MARGIN = 6.0, 5e-3  # half width of the box: so many sides and so much (m)
 
 
@@ -76,7 +77,8 @@ class CorticalElectrode:
         growth = 1 + _SPREAD / self.steps
         out = half + graded(self.half_width - half, step, growth)
         x = np.concatenate([-out[::-1], np.linspace(-half, half, self.steps + 1), out])
-        grey = graded(self.thickness, 0.5 * step, growth)
+        most = _COARSEST * self.thickness / self.steps
+        grey = graded(self.thickness, min(0.5 * step, most), growth, most=most)
         last = grey[-1] - grey[-2] if len(grey) > 1 else grey[-1]
         white = self.thickness + graded(self.half_width, last, growth)
         csf = graded(self.csf, step, growth) if self.csf > 0 else np.empty(0)

@@ -104,7 +104,7 @@ class CrossSpeciesStudy(Table):
     title: str
     question: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
-    steps: Annotated[int, Field(ge=4, le=40)] = 18
+    steps: Annotated[int, Field(ge=4, le=40)] = 16
     pulse: StimulusTable
     cells: PlacedTable = PlacedTable()
     tissue: TissueTable = TissueTable()
