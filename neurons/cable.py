@@ -143,7 +143,7 @@ def polarisation(
     return trace
 
 
-def influence(tree: CableFactor, where: ArrayLike, drive: ArrayLike, step: int = -1) -> Floats:
+def influence(tree: CableFactor, where: int | Floats, drive: ArrayLike, step: int = -1) -> Floats:
     """Return what each rise adds to the deviation of a compartment after a step, in float64.
 
     The matrices of the scheme are symmetric, so that a current into compartment a moves b as the
@@ -170,10 +170,11 @@ def influence(tree: CableFactor, where: ArrayLike, drive: ArrayLike, step: int =
 
     cell, d = tree.morphology, np.asarray(drive, dtype=np.float64)
     of_current = np.zeros(len(cell))
-    current = np.array(where, dtype=np.float64)
-    if current.ndim == 0:
+    if isinstance(where, int):
         current = np.zeros(len(cell))
         current[where] = 1.0
+    else:
+        current = where.copy()
     for k in range(len(d) + step if step < 0 else step, -1, -1):
         row = tree.which[k]
         solve_double(cell.parent, tree.factor[row], tree.inverse[row], current)

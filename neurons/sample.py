@@ -200,11 +200,11 @@ class Sampler:
             )
             return rise, outside
         if isinstance(self.field, UniformField):  # one product with the steps along the tree
-            E = np.zeros((len(rise) * LANES, 3), dtype=np.float32)
-            E[:m] = self.weights[0] * np.asarray(self.field.E, dtype=np.float64) @ rotation
+            along = np.zeros((len(rise) * LANES, 3), dtype=np.float32)
+            along[:m] = self.weights[0] * np.asarray(self.field.E, dtype=np.float64) @ rotation
             step = (morphology.centre[morphology.parent] - morphology.centre).astype(np.float32)
             step[0] = 0.0
-            return np.matmul(step, E.reshape(-1, LANES, 3).transpose(0, 2, 1)), outside
+            return np.matmul(step, along.reshape(-1, LANES, 3).transpose(0, 2, 1)), outside
         points = np.empty((m, n, 3))
         place(morphology.centre, rotation, position, points)
         E, element = self.field.at(points.reshape(-1, 3))
