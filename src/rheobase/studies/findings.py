@@ -228,7 +228,7 @@ def _reason(results: Results) -> Iterator[str]:
     yield (
         f"The median anodal/cathodal threshold ratio is {af:.2f} in af and {cable:.2f} in cable. "
         "The activating function judges every place by itself, over one internode, so curvature of "
-        "the potential, which has either sign under either polarity along a winding axon, counts "
+        "the potential, above all at bends, which has either sign under either polarity, counts "
         f"at once: {_at_ends(results, 'af'):.0%} of its decisions fall at ends of axons. The cable "
         "(and the full simulation) averages the drive over the length constant of the axon. Much "
         f"of the curvature cancels, and ends remain, where {ends:.0%} of the spikes start. Ends "
