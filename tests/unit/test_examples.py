@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.image import imread
 
 from rheobase import field_views
@@ -171,6 +172,31 @@ def test_aim(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert best >= found["poses"]["over the target, 45 degrees"]["across"]
     turned = np.roll(found["values"], 4, axis=1)  # by half a turn
     assert np.allclose(turned, -found["values"], atol=0.01 * best)
+
+
+@pytest.mark.slow  # lead, coil and pads are solved for, 40 cells grown: half a minute
+def test_one_population(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("one_population")
+    monkeypatch.setattr(module, "CELLS", 4)
+    kinds = ("L5_pyramidal", "L23_basket", "L5_bipolar")
+    monkeypatch.setattr(module, "TYPES", kinds)
+    found = module.main(head, out=str(tmp_path / "cells.png"))
+    assert is_a_picture(tmp_path / "cells.png")
+    saved = xr.open_datatree(tmp_path / "cells.nc", engine="h5netcdf")
+    for name, dataset in found.items():
+        assert set(dataset.type.values) == set(kinds)
+        assert np.array_equal(dataset.type, found["tms"].type)  # the same cells throughout
+        assert dataset.equals(saved[name].to_dataset())
+    anode, cathode = found["lead"].threshold.values
+    known = np.isfinite(anode)
+    assert known.sum() > 0.6 * len(anode)
+    assert np.median(cathode[known] / anode[known]) < 1  # beside a contact
+    # 2 kHz hardly reaches the soma, and two carriers beat by no more than their sum
+    slow, carriers, beat = module.somata(found["ti"])
+    of = found["ti"].type.values == "L5_pyramidal"
+    assert np.median(carriers[of] / slow[of]) < 0.5
+    assert np.all(beat <= carriers * (1 + 1e-9))
+    assert "does not demodulate" in found["ti"].attrs["notes"]
 
 
 @pytest.mark.usefixtures("flat")
