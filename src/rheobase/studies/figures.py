@@ -117,7 +117,7 @@ def modes(results: Results) -> Figure | None:
         return None
     conditions = results.data["condition"].values.tolist()
     figure = new_figure(3.0 * len(conditions) + 0.4, 2.9 * len(others))
-    panels = figure.subplots(len(others), len(conditions), squeeze=False)
+    panels = figure.subplots(len(others), len(conditions), sharex=True, sharey="row", squeeze=False)
     for i, mode in enumerate(others):
         for c, condition in enumerate(conditions):
             panel = panels[i][c]
