@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -145,14 +146,15 @@ def place_in_sheet(
     cells
         Cells (read from files, say) in place of grown ones; ``counts`` goes by their names.
     substitute
-        What stands in where there is no cell: the species whose sizes one without its own takes
-        (``{"macaque": "human"}``), or for a type of which ``cells`` has none another of them.
+        What stands in where there is no cell: for the species another, whose sizes the grown cells
+        take (``{"macaque": "human"}``) or of which the ``cells`` are; for a type of which ``cells``
+        has none another of them. The notes tell it.
 
     Raises
     ------
     InputError
-        If the region holds no column, a count is negative, type, species or layer are unknown, or
-        there is no cell for a type or species and no substitute.
+        If the region holds no column, there are no counts or one is no whole number >= 0, type,
+        species or layer are unknown, or there is no cell for a type or species and no substitute.
     """
     middle = sheet.points(0.5)
     chosen = np.ones(len(middle), dtype=bool)
@@ -320,14 +322,17 @@ def _supply(
 def _place(
     draw: _Draw, supply: Supply, counts: Mapping[str, int], notes: tuple[str, ...]
 ) -> Population:
+    if not counts:
+        raise InputError("counts must name at least one type, got none")
+    for name, n in counts.items():
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 0:
+            raise InputError(f"the number of {name} must be a whole number >= 0, got {n!r}")
     notes += supply.check(counts)
     rng = np.random.default_rng(supply.seed)
     cells: list[Cell] = []
     parts: list[tuple[NDArray[np.int32], Floats, Floats, Floats, NDArray[np.int32]]] = []
     for name, n in counts.items():
-        if n < 0:
-            raise InputError(f"the number of {name} must be >= 0, got {n}")
-        pial, white, column = draw(n, rng)
+        pial, white, column = draw(int(n), rng)
         taken, which, depth = supply.take(name, np.linalg.norm(pial - white, axis=1), rng)
         position = pial + depth[:, None] * (white - pial)
         rotation = upright(pial - white, rng.uniform(0, 2 * np.pi, n))

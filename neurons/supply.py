@@ -8,7 +8,9 @@ equal numbers, at any depth of the layer. No cell stands so high that its tuft w
 cortex.
 
 A species without sizes of its own, or a type of which no cell was given, is an error unless
-``substitute`` says what stands in for it; the population's notes then tell so.
+``substitute`` says what stands in for it; the population's notes then tell so. What is named there
+is used also where it were not needed, and a substitute that could do nothing is an error. Given
+cells that are of no use are named in the notes.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Supply:
     given
         Cells in place of grown ones.
     substitute
-        What stands in: a species for one without sizes of its own, a given type for a missing one.
+        What stands in: for the species another, whose sizes grown cells take, or of which the given
+        cells are; for a type another, of which cells are given.
     """
 
     species: str
@@ -65,21 +68,41 @@ class Supply:
         if self.clones < 1:
             raise InputError(f"clones must be >= 1, got {self.clones}")
         names = list(names)
-        for missing in self.substitute:
+        for missing, other in self.substitute.items():
             check_option("substitute's species or type", missing, [self.species, *names])
-        notes = []
-        if self.given:
-            for name in names:
-                chosen = self._stands_in(name)
-                if chosen != name:
-                    notes.append(f"{name}: {chosen} stands in")
-        else:
-            sizes = self._sizes()
-            if sizes != self.species:
-                notes.append(f"{self.species} cells have the sizes of {sizes} cells")
+            if other == missing:
+                raise InputError(f"a substitute must be another than what it replaces, got {other}")
+            if not self.given and missing != self.species:
+                raise InputError(
+                    f"without given cells every type is grown as itself, and substitute may name "
+                    f"the species ({self.species}) only, got {missing}"
+                )
+        notes = self._of_given(names) if self.given else self._of_grown()
         for name in names:
             self.layers.layer(self._layer(name))
+        return notes
+
+    def _of_given(self, names: list[str]) -> tuple[str, ...]:
+        """Return what stands in for what, and which given cells are of no use."""
+        notes = []
+        if self._from != self.species:
+            notes.append(f"{self.species} cells are given {self._from} cells")
+        used = {name: self._stands_in(name) for name in names}
+        notes += [f"{name}: {cell} stands in" for name, cell in used.items() if cell != name]
+        known = {(self._from, name) for name in used.values()}
+        left = dict.fromkeys(
+            f"{c.species} {c.name}" for c in self.given if (c.species, c.name) not in known
+        )
+        if left:
+            notes.append(f"given cells not used: {', '.join(left)}")
         return tuple(notes)
+
+    def _of_grown(self) -> tuple[str, ...]:
+        """Return whose sizes the grown cells have, where they are another's."""
+        sizes = self._sizes()
+        if sizes == self.species:
+            return ()
+        return (f"{self.species} cells have the sizes of {sizes} cells",)
 
     def take(
         self, name: str, thickness: Floats, rng: np.random.Generator
@@ -97,12 +120,18 @@ class Supply:
         """
         if not self.given:
             return self._grow(name, thickness, rng)
-        top, bottom = self.layers.layer(self._layer(name))
-        stands_in = self._stands_in(name)
-        cells = [c for c in self.given if c.name == stands_in]
-        if stands_in != name:
+        chosen, layer = self._stands_in(name), self._layer(name)
+        top, bottom = self.layers.layer(layer)
+        cells = [c for c in self.given if c.name == chosen and c.species == self._from]
+        if (chosen, self._from) != (name, self.species):
             cells = [
-                replace(c, name=name, layer=self._layer(name), origin=f"{c.origin} ({stands_in})")
+                replace(
+                    c,
+                    name=name,
+                    layer=layer,
+                    species=self.species,
+                    origin=f"{c.origin} ({c.species} {c.name})",
+                )
                 for c in cells
             ]
         which = (rng.permutation(len(thickness)) % len(cells)).astype(np.int32)
@@ -141,23 +170,29 @@ class Supply:
     def _layer(self, name: str) -> str:
         if name in cell_types():
             return type_layer(name)
-        of_name = {c.name: c.layer for c in self.given}
+        of_name = {c.name: c.layer for c in self.given if c.species == self._from}
         return of_name[check_option("cell type", name, [*cell_types(), *of_name])]
 
     def _stands_in(self, name: str) -> str:
         """Return the type of the given cells to use for ``name``."""
-        there = sorted({c.name for c in self.given if c.species == self.species})
+        there = sorted({c.name for c in self.given if c.species == self._from})
         chosen = self.substitute.get(name, name)
         if chosen not in there:
             raise InputError(
-                f"each type needs a {self.species} cell among those given ({', '.join(there)}) or "
-                f"a substitute of that name, got none for {name}"
+                f"each type needs a {self._from} cell among those given "
+                f"({', '.join(there) or f'no {self._from} cell'}) or a substitute of that name, "
+                f"got none for {name}"
             )
         return chosen
 
+    @property
+    def _from(self) -> str:
+        """Species whose cells, or sizes, are used."""
+        return self.substitute.get(self.species, self.species)
+
     def _sizes(self) -> str:
         """Return the species whose size factors to use."""
-        chosen = self.substitute.get(self.species, self.species)
+        chosen = self._from
         if chosen not in species_with_sizes():
             raise InputError(
                 f"a species needs sizes of its own ({', '.join(species_with_sizes())}) or a "

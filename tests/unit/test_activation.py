@@ -1,6 +1,6 @@
 """Placement, sampling, cable, thresholds and recruitment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +29,7 @@ from rheobase.neurons.sample import (
     quasi_potential,
     rises_along,
 )
+from rheobase.validation.cable_spiking import cable_of
 
 Floats = NDArray[np.float64]
 
@@ -141,7 +142,51 @@ def test_rises_sum_to_the_potential(pyramid: Cell) -> None:
     m = pyramid.morphology
     V = source.potential(m.centre)
     got = quasi_potential(m, rises_along(m, source))
-    assert got + V[0] == pytest.approx(V, rel=2e-3)
+    assert got + V[0] == pytest.approx(V, rel=1e-9)
+    by_integration = quasi_potential(m, rises_along(m, SimpleNamespace(at=source.at)))
+    assert by_integration + V[0] == pytest.approx(V, rel=2e-3)
+
+
+def test_rises_near_an_electrode_are_differences_of_its_potential(pyramid: Cell) -> None:
+    """40 um from a node the field changes within a compartment: integration is not enough."""
+    m = pyramid.morphology
+    node = int(np.flatnonzero(m.kind == Kind.NODE)[20])
+    one = place_cells([pyramid], position=[0, 0, 0], normal=[0, 0, 1], seed=1)
+    placed = m.centre @ one.rotation[0].T
+    source = PointSource(position=placed[node] + [0, 40e-6, 0], conductivity=0.3)
+    V = source.potential(placed)
+    exact = V - V[np.maximum(m.parent, 0)]
+    assert rises_along(replace(m, centre=placed), source) == pytest.approx(exact, rel=1e-9)
+    got, lost = Sampler.of(source, [2.0]).rises(m, one.rotation, one.position)
+    assert got[0, :, 0] == pytest.approx(2 * exact, rel=1e-6, abs=1e-6 * np.abs(exact).max())
+    assert not got[..., 1:].any()
+    assert lost.tolist() == [0]
+    found = thresholds(one, source, waveform=200e-6).threshold[:, 0]
+    assert found == pytest.approx(cable_of(pyramid, exact[None], 200e-6)[:, 0], rel=1e-5)
+    integrated = thresholds(one, SimpleNamespace(at=source.at), waveform=200e-6).threshold[:, 0]
+    assert np.abs(integrated / found - 1).max() > 0.03
+
+
+def test_potentials_of_a_lead_know_where_they_end(pyramid: Cell) -> None:
+    """Two sources with a potential and no field; outside a point keeps the last one inside."""
+    m = pyramid.morphology
+    top = float(np.quantile(m.centre[:, 2], 0.97))
+
+    def potential(points: Floats) -> Floats:
+        V = np.stack([points[:, 2], points[:, 0] ** 2 * 1e3])
+        return np.where(points[:, 2] > top, np.nan, V)
+
+    lead = SimpleNamespace(potential=potential)
+    sampler = Sampler.of(lead, [3.0, -1.0])
+    rise, lost = sampler.rises(m, np.eye(3)[None], np.zeros((1, 3)))
+    inside = m.centre[:, 2] <= top
+    assert lost.tolist() == [np.count_nonzero(~inside)]
+    V = [3.0, -1.0] @ potential(m.centre)
+    both = inside & inside[m.parent]
+    assert rise[0, both, 0] == pytest.approx((V - V[m.parent])[both], rel=1e-5, abs=1e-10)
+    assert not rise[0, ~inside, 0].any()
+    with pytest.raises(InputError, match=r"expected potentials of shape \(sources, 1\)"):
+        Sampler.of(SimpleNamespace(potential=lambda x: np.zeros((2, 2, 2))))
 
 
 def test_lanes_agree_with_the_double_solve(pyramid: Cell) -> None:
@@ -362,7 +407,7 @@ def test_bad_regions() -> None:
         place_in_sheet(cortex, species="rat", counts=counts, seed=0, mask=[True])
     with pytest.raises(InputError, match="clones"):
         place_in_sheet(cortex, species="rat", counts=counts, seed=0, clones=0)
-    with pytest.raises(InputError, match="must be >= 0, got -5"):
+    with pytest.raises(InputError, match="must be a whole number >= 0, got -5"):
         place_in_slab(species="rat", counts={"L5_pyramidal": -5}, seed=0, radius=1e-3)
     with pytest.raises(InputError, match="radius and thickness"):
         place_in_slab(species="rat", counts=counts, seed=0, radius=0.0)

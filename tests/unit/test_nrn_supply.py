@@ -102,9 +102,54 @@ def test_missing_types_are_never_borrowed_in_silence(own: Cell) -> None:
     )
     assert placed.notes == ("L6_pyramidal: L5_pyramidal stands in",)
     assert set(placed.layer) == {"L6"}
-    assert placed.cells[0].origin == "generated, seed 3 (L5_pyramidal)"
+    assert placed.cells[0].origin == "generated, seed 3 (rat L5_pyramidal)"
     top, bottom = layer_table("rat").layer("L6")
     assert ((placed.depth >= top) & (placed.depth <= bottom)).all()
+
+
+def test_given_cells_of_another_species_wait_to_be_asked_for(own: Cell) -> None:
+    human = replace(own, species="human", origin="a human's")
+    basket = replace(own, name="L5_basket")
+    both = [own, human, basket]
+    placed = slab("human", {"L5_pyramidal": 10}, cells=both)
+    assert placed.cells == (human,)
+    assert placed.notes == ("given cells not used: rat L5_pyramidal, rat L5_basket",)
+    counts = {"L5_pyramidal": 3, "L6_pyramidal": 2}
+    stand_ins = {"human": "rat", "L6_pyramidal": "L5_basket"}
+    placed = slab("human", counts, cells=both, substitute=stand_ins)
+    assert placed.notes == (
+        "human cells are given rat cells",
+        "L6_pyramidal: L5_basket stands in",
+        "given cells not used: human L5_pyramidal",
+    )
+    assert [c.origin for c in placed.cells] == [
+        "generated, seed 3 (rat L5_pyramidal)",
+        "generated, seed 3 (rat L5_basket)",
+    ]
+    assert set(placed.species) == {"human"}
+    assert placed.type.tolist() == ["L5_pyramidal"] * 3 + ["L6_pyramidal"] * 2
+
+
+def test_a_substitute_without_effect_is_refused(own: Cell) -> None:
+    counts = {"L5_pyramidal": 1, "L6_pyramidal": 1}
+    with pytest.raises(InputError, match=r"grown as itself, .* \(rat\) only, got L6_pyramidal"):
+        slab("rat", counts, substitute={"L6_pyramidal": "L5_pyramidal"})
+    with pytest.raises(InputError, match="another than what it replaces, got rat"):
+        slab("rat", counts, substitute={"rat": "rat"})
+    with pytest.raises(InputError, match="another than what it replaces, got L5_pyramidal"):
+        slab("rat", counts, cells=[own], substitute={"L5_pyramidal": "L5_pyramidal"})
+    with pytest.raises(InputError, match=r"\(no mouse cell\) .* got none for L5_pyramidal"):
+        slab("rat", counts, cells=[own], substitute={"rat": "mouse"})
+
+
+def test_counts_are_whole_numbers_of_some_type() -> None:
+    with pytest.raises(InputError, match="at least one type, got none"):
+        slab("rat", {})
+    for n in (2.5, -1, "3", True, None):
+        with pytest.raises(InputError, match=r"number of L5_pyramidal must be a whole number >= 0"):
+            slab("rat", {"L5_pyramidal": n})  # type: ignore[dict-item]
+    placed = slab("rat", {"L5_pyramidal": np.int64(2), "L6_pyramidal": 0}, clones=1)  # type: ignore[dict-item]
+    assert len(placed) == 2
 
 
 def test_no_soma_reaches_the_pia() -> None:
