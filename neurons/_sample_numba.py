@@ -22,27 +22,49 @@ def place(centre, rotation, position, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rises_from_points(parent, points, E, inside, rise, outside):
-    """Fill the potential rises of placements from the field at their compartments.
+def _last_inside(parent, inside, held):
+    """Fill ``held`` (n,) with the compartment itself or the next inside up the tree, else -1."""
+    for c in range(len(parent)):
+        held[c] = c if inside[c] else held[parent[c]] if parent[c] >= 0 else -1
 
-    ``points`` and ``E`` have shape (m, n, 3), ``inside`` (m, n); ``rise`` is (blocks, n, lanes),
-    ``outside`` (m,). A point outside keeps the field of its parent.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def differences(parent, V, inside, rise):
+    """Fill the rises from the potential at compartments; ``V``, ``rise`` (k, m, n).
+
+    A point outside, ``inside`` (m, n), has the potential of the last one inside on its way.
     """
-    lanes = rise.shape[2]
+    held = np.empty(len(parent), dtype=np.int64)
+    for i in range(V.shape[1]):
+        _last_inside(parent, inside[i], held)
+        for k in range(V.shape[0]):
+            for c in range(len(parent)):
+                p = held[parent[c]] if parent[c] >= 0 else -1
+                rise[k, i, c] = V[k, i, held[c]] - V[k, i, p] if p >= 0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def integrals(parent, points, E, inside, rise):
+    """Fill the rises from the field at compartments by the trapezoidal rule.
+
+    ``points`` has shape (m, n, 3), ``E`` (k, m, n, 3), ``inside`` (m, n), ``rise`` (k, m, n). A
+    point outside has the field of the last one inside on its way, or none.
+    """
+    held = np.empty(len(parent), dtype=np.int64)
     for i in range(points.shape[0]):
-        block, b = i // lanes, i % lanes
-        rise[block, 0, b] = 0.0
-        for c in range(points.shape[1]):
-            p = parent[c]
-            if not inside[i, c]:
-                outside[i] += 1
-                for a in range(3):
-                    E[i, c, a] = E[i, p, a] if p >= 0 else 0.0
-            if p >= 0:
+        _last_inside(parent, inside[i], held)
+        for k in range(E.shape[0]):
+            for c in range(len(parent)):
+                p = parent[c]
                 s = 0.0
-                for a in range(3):
-                    s += (E[i, c, a] + E[i, p, a]) * (points[i, c, a] - points[i, p, a])
-                rise[block, c, b] = -0.5 * s
+                if p >= 0:
+                    for a in range(3):
+                        step = points[i, c, a] - points[i, p, a]
+                        if held[c] >= 0:
+                            s += E[k, i, held[c], a] * step
+                        if held[p] >= 0:
+                            s += E[k, i, held[p], a] * step
+                rise[k, i, c] = -0.5 * s
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -35,7 +35,7 @@ from rheobase.neurons.nearby import NearbyField, nearby
 from rheobase.neurons.placement import Population
 from rheobase.neurons.pulse import Drive, drive_of
 from rheobase.neurons.recruitment import Recruitment
-from rheobase.neurons.sample import Field, Sampler
+from rheobase.neurons.sample import Field, Sampler, count_sources, source_rises
 from rheobase.neurons.subthreshold import responses
 
 Polarity = Literal["plus", "minus"]
@@ -349,8 +349,8 @@ def _site_rows(
     unit: str,
 ) -> SiteRows:
     """Turn weights of rises into rows over the sources."""
-    E = field.E if isinstance(field, NearbyField) else field.at(np.full((1, 3), 1e-3))[0]
-    C = np.zeros((len(asked), len(E)))
+    sources = len(field.E) if isinstance(field, NearbyField) else count_sources(field)
+    C = np.zeros((len(asked), sources))
     placement = np.array([a[0] for a in asked])
     compartment = np.array([a[1] for a in asked])
     parts, order = [], []
@@ -390,7 +390,6 @@ def _gathered(
     field: NearbyField | Field,
 ) -> tuple[Functionals | None, Floats]:
     """Return the rows of placements of one cell from the weights of their rises, (rows, n)."""
-    from rheobase.neurons._objectives_numba import moments
     from rheobase.neurons._sample_numba import place
 
     cell = population.cells[number].morphology
@@ -399,9 +398,5 @@ def _gathered(
     if isinstance(field, NearbyField):
         f = field.along(cell, points, gain, name=population.cells[number].name)
         return f, field.rows(f)
-    E, element = field.at(points.reshape(-1, 3))
-    inside = np.asarray(element).reshape(gain.shape)
-    vectors = np.empty_like(points)
-    moments(cell.parent, points, gain, inside.astype(np.int32), vectors)
-    kept = np.where((inside >= 0).reshape(1, -1, 1), E, 0.0).reshape(len(E), *points.shape)
-    return None, np.einsum("rna,krna->rk", vectors, kept)
+    rise, _ = source_rises(field, cell.parent, points)
+    return None, np.einsum("rn,krn->rk", gain, rise)

@@ -3,7 +3,9 @@
 Along the axis of a branch the outside potential falls by ``E · dl``. An induced field has no
 potential, so the cable is driven by the rises ``V_e(child) - V_e(parent) = -∫ E · dl`` from centre
 to centre (trapezoidal rule, second order), which also define a quasi-potential ``V_e`` with
-``V_e = 0`` at the soma (Wang, Grill & Peterchev 2018, doi:10.1152/jn.00141.2018).
+``V_e = 0`` at the soma (Wang, Grill & Peterchev 2018, doi:10.1152/jn.00141.2018). A field that has
+a potential is asked for it, and the rises are its differences: near an electrode the field changes
+within a compartment.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from rheobase.neurons.morphology import Floats, Morphology
 
 
 class Field(Protocol):
-    """What the cells ask of a field."""
+    """What the cells ask of a field without ``potential(points)`` (V per unit source), (k, n)."""
 
     def at(self, points: Floats) -> tuple[Floats, NDArray[Any]]:
         """Return E (V/m per unit source), (k, n, 3), and the element of each point (-1 outside)."""
@@ -83,6 +85,74 @@ class PointSource:
         return E[None], np.zeros(len(points), dtype=np.int32)
 
 
+def has_potential(field: Any) -> bool:
+    """Return whether a field can be asked for its potential."""
+    return callable(getattr(field, "potential", None))
+
+
+def potential_of(field: Any, points: Floats, name: str = "cells") -> Floats:
+    """Return the potential of every source at points, shape (sources, n); NaN outside.
+
+    Raises
+    ------
+    InputError
+        If the field gives something else than a value a point.
+    """
+    V = np.atleast_2d(np.asarray(field.potential(points), dtype=np.float64))
+    if V.ndim != 2 or V.shape[1] != len(points):
+        raise InputError(
+            f"expected potentials of shape (sources, {len(points)}), got {V.shape}: {name}"
+        )
+    return V
+
+
+def count_sources(field: Any) -> int:
+    """Return the number of sources of a field with ``potential`` or ``at``."""
+    point = np.full((1, 3), 1e-3)
+    return len(potential_of(field, point) if has_potential(field) else field.at(point)[0])
+
+
+def source_rises(
+    field: Any, parent: NDArray[np.int32], points: Floats
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the rises of every source at placed cells, without a mesh.
+
+    Parameters
+    ----------
+    field
+        With ``potential``, whose differences are the rises, or else ``at``, integrated from centre
+        to centre.
+    parent
+        Parent of each compartment, shape (n,).
+    points
+        Their centres in each placement (m), shape (m, n, 3).
+
+    Returns
+    -------
+    rise
+        Rise from the parent (V per unit source), shape (k, m, n).
+    outside
+        Number of compartments outside, shape (m,); such a one has the field, or the potential, of
+        the last one inside on its way.
+    """
+    from rheobase.neurons._sample_numba import differences, integrals
+
+    m, n, _ = points.shape
+    places = points.reshape(-1, 3)
+    if has_potential(field):
+        V = potential_of(field, places).reshape(-1, m, n)
+        rise = np.empty_like(V)
+        inside = ~np.isnan(V).any(axis=0)
+        differences(parent, V, inside, rise)
+    else:
+        E, element = field.at(places)
+        E = np.ascontiguousarray(E, dtype=np.float64).reshape(-1, m, n, 3)
+        rise = np.empty(E.shape[:3])
+        inside = (np.asarray(element) >= 0).reshape(m, n)
+        integrals(parent, points, E, inside, rise)
+    return rise, n - np.count_nonzero(inside, axis=1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampler:
     """A field made ready for many cells: one combination of sources, one way through the mesh.
@@ -90,7 +160,7 @@ class Sampler:
     Parameters
     ----------
     field
-        A field with ``at``; a field basis on a mesh is walked instead of searched.
+        A field with ``potential`` or ``at``; a basis on a mesh is walked instead of searched.
     weights
         Amplitude of each source in one unit of the stimulus, shape (k,); may be left out when the
         field has one source.
@@ -117,7 +187,7 @@ class Sampler:
             own: Sampler = field.sampler(weights)
             return own
         on_mesh = all(hasattr(field, a) for a in ("mesh", "E", "split_of_tet"))
-        sources = len(field.E) if on_mesh else len(field.at(np.full((1, 3), 1e-3))[0])
+        sources = len(field.E) if on_mesh else count_sources(field)
         if weights is None:
             if sources != 1:
                 raise InputError(
@@ -174,7 +244,7 @@ class Sampler:
             of its parent: the caller must judge the count.
         """
         from rheobase.neurons._cable_numba import LANES
-        from rheobase.neurons._sample_numba import place, rises_by_walk, rises_from_points
+        from rheobase.neurons._sample_numba import place, rises_by_walk
 
         n, m = len(morphology), len(position)
         rise = np.zeros((-(-m // LANES), n, LANES), dtype=np.float32)
@@ -207,14 +277,14 @@ class Sampler:
             return np.matmul(step, along.reshape(-1, LANES, 3).transpose(0, 2, 1)), outside
         points = np.empty((m, n, 3))
         place(morphology.centre, rotation, position, points)
-        E, element = self.field.at(points.reshape(-1, 3))
-        E = np.tensordot(self.weights, E, axes=1).reshape(m, n, 3)
-        inside = (np.asarray(element) >= 0).reshape(m, n)
-        rises_from_points(morphology.parent, points, E, inside, rise, outside)
+        each, outside = source_rises(self.field, morphology.parent, points)
+        whole = np.zeros((len(rise) * LANES, n), dtype=np.float32)
+        whole[:m] = np.tensordot(self.weights, each, axes=1)
+        rise[:] = whole.reshape(-1, LANES, n).transpose(0, 2, 1)
         return rise, outside
 
 
-def rises_along(morphology: Morphology, field: Field) -> Floats:
+def rises_along(morphology: Morphology, field: Any) -> Floats:
     """Return the rise of the outside potential from the parent in float64, cell as it stands.
 
     Parameters
@@ -222,7 +292,7 @@ def rises_along(morphology: Morphology, field: Field) -> Floats:
     morphology
         The cell in the frame of the field, n compartments.
     field
-        A field of one source.
+        A field of one source, with ``potential`` or ``at``.
 
     Returns
     -------
@@ -234,20 +304,13 @@ def rises_along(morphology: Morphology, field: Field) -> Floats:
     InputError
         If a compartment lies outside the field.
     """
-    from rheobase.neurons._sample_numba import rises_from_points
-
-    E, element = field.at(morphology.centre)
-    inside = np.asarray(element) >= 0
-    if len(E) != 1 or not inside.all():
+    rise, outside = source_rises(field, morphology.parent, morphology.centre[None])
+    if len(rise) != 1 or outside[0]:
         raise InputError(
-            f"the field must have one source and hold the cell, got {len(E)} sources and "
-            f"{np.count_nonzero(~inside)} compartments outside"
+            f"the field must have one source and hold the cell, got {len(rise)} sources and "
+            f"{outside[0]} compartments outside"
         )
-    rise = np.zeros((1, len(morphology), 1))
-    lost = np.zeros(1, dtype=np.int64)
-    E = np.ascontiguousarray(E, dtype=np.float64)
-    rises_from_points(morphology.parent, morphology.centre[None], E, inside[None], rise, lost)
-    out: Floats = rise[0, :, 0]
+    out: Floats = rise[0, 0]
     return out
 
 

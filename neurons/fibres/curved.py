@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from rheobase._errors import InputError, check_positive
 from rheobase._progress import track
 from rheobase.neurons.morphology import Floats, Morphology
+from rheobase.neurons.sample import has_potential, potential_of
 
 STEP = 50e-6  # m between the points that a field is integrated over
 _PART = 200_000  # points asked for at once
@@ -127,11 +128,6 @@ def potential_along(
     return np.concatenate(parts, axis=1)
 
 
-def has_potential(field: Any) -> bool:
-    """Return whether a field can be asked for its potential."""
-    return callable(getattr(field, "potential", None))
-
-
 def potential_at(points: Floats, field: Any, name: str = "fibres") -> Floats:
     """Return the potential of every source at points along fibres, shape (sources, n); NaN outside.
 
@@ -142,13 +138,7 @@ def potential_at(points: Floats, field: Any, name: str = "fibres") -> Floats:
     """
     parts = []
     for a in track(range(0, len(points), _PART), f"potential along {name}"):
-        some = points[a : a + _PART]
-        V = np.atleast_2d(np.asarray(field.potential(some), dtype=np.float64))
-        if V.ndim != 2 or V.shape[1] != len(some):
-            raise InputError(
-                f"expected potentials of shape (sources, {len(some)}), got {V.shape}: {name}"
-            )
-        parts.append(V)
+        parts.append(potential_of(field, points[a : a + _PART], name))
     return np.concatenate(parts, axis=1) if parts else np.empty((1, 0))
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase.neurons.fibres.curved import has_potential, potential_along, potential_at
+from rheobase.neurons.fibres.curved import potential_along, potential_at
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.pathways.placing import FEWEST, PlacedAxons
+from rheobase.neurons.sample import has_potential
 
 
 class Fate(IntEnum):

@@ -164,7 +164,7 @@ def test_rises_near_an_electrode_are_differences_of_its_potential(pyramid: Cell)
     found = thresholds(one, source, waveform=200e-6).threshold[:, 0]
     assert found == pytest.approx(cable_of(pyramid, exact[None], 200e-6)[:, 0], rel=1e-5)
     integrated = thresholds(one, SimpleNamespace(at=source.at), waveform=200e-6).threshold[:, 0]
-    assert np.abs(integrated / found - 1).max() > 0.03
+    assert np.abs(integrated / found - 1).max() > 0.01
 
 
 def test_potentials_of_a_lead_know_where_they_end(pyramid: Cell) -> None:
@@ -182,8 +182,9 @@ def test_potentials_of_a_lead_know_where_they_end(pyramid: Cell) -> None:
     inside = m.centre[:, 2] <= top
     assert lost.tolist() == [np.count_nonzero(~inside)]
     V = [3.0, -1.0] @ potential(m.centre)
-    both = inside & inside[m.parent]
-    assert rise[0, both, 0] == pytest.approx((V - V[m.parent])[both], rel=1e-5, abs=1e-10)
+    parent = np.maximum(m.parent, 0)
+    both = inside & inside[parent]
+    assert rise[0, both, 0] == pytest.approx((V - V[parent])[both], rel=1e-5, abs=1e-10)
     assert not rise[0, ~inside, 0].any()
     with pytest.raises(InputError, match=r"expected potentials of shape \(sources, 1\)"):
         Sampler.of(SimpleNamespace(potential=lambda x: np.zeros((2, 2, 2))))
