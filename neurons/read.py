@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from rheobase._errors import InputError, check_option
+from rheobase._files import whole_file
+from rheobase.meshes.cortex.layers import layer_table
 from rheobase.neurons.axons import axon_diameter, g_ratio
 from rheobase.neurons.compartments import compartments
 from rheobase.neurons.constants import species_scaling
@@ -22,7 +24,10 @@ _DIVIDED = _KINDS | {
     6: Kind.NODE,
     7: Kind.UNMYELINATED,
 }
-_LARGEST_GAP = 50.0  # from the soma to the first point of a neurite (um)
+# From the surface of the soma to the first point of a piece (um): of a neurite that an SWC file
+# ties to the soma, of one tied to nothing, and of the trees of an ASC file, which are never tied
+# (those of published cells, around contours, begin up to 13 um away).
+_TIED_GAP, _ROOT_GAP, _TREE_GAP = 50.0, 5.0, 20.0
 _LEAST_REACH, _LARGEST_REACH = 20.0, 1e5  # largest side of a cell's box (um)
 
 
@@ -45,13 +50,15 @@ def read_skeleton(
     Raises
     ------
     InputError
-        If the file cannot be read, has a loop, several roots, a detached piece, points of unknown
-        type, a diameter that is not > 0, or no axon.
+        If the file cannot be read, has a loop, a root or piece that does not begin at the soma,
+        points of unknown type, a diameter that is not > 0, or no axon.
 
     Notes
     -----
-    The soma becomes a sphere of the same surface. A neurite whose first point lies up to 50 µm away
-    from the soma is joined to it by a straight piece; one farther away is an error.
+    The soma becomes a sphere of the same surface. A piece that begins a little off the soma's
+    surface is joined to it by a straight one: up to 50 µm where an SWC file names the soma as its
+    parent, up to 5 µm where it names none (a second root), up to 20 µm for the trees of an ASC
+    file, which names no parents. One farther away is an error.
     """
     import morphio
 
@@ -66,24 +73,24 @@ def read_skeleton(
         raise InputError(f"{path} must be an SWC or ASC morphology, got: {reason}") from error
     turn = _to_z(np.asarray(up, dtype=np.float64))
     centre, radius = _soma(cell, path)
-    if path.suffix.lower() == ".swc":
-        _check_loops(path)
     kinds = _DIVIDED if divided else _KINDS
+    table = _swc_table(path) if path.suffix.lower() == ".swc" else None
+    if table is not None:
+        _check_loops(table, path)
+        odd = ~np.isin(table[:, 1], [1, *kinds])  # MorphIO deals out type 0 at forks as another
+        if odd.any():
+            number, kind_of_it = table[odd][0, :2].astype(int)
+            raise _unknown_type(kind_of_it, f"{path}, point {number}", divided)
     position: list[Floats] = [np.zeros((1, 3))]
     diameter, parent, kind = [2 * radius], [-1], [int(Kind.SOMA)]
     last: dict[int, int] = {}
-    away: list[float] = []
     for section in cell.iter():
         number = int(section.type)
         if number not in kinds:
-            raise InputError(
-                f"points must be of the types {', '.join(map(str, kinds))}, got type {number}"
-                f"{'' if divided else ' (divided=True reads 5 to 7 as parts of an axon)'}: {path}"
-            )
+            raise _unknown_type(number, str(path), divided)
         points = (np.asarray(section.points, dtype=np.float64) - centre) @ turn.T
         widths = np.asarray(section.diameters, dtype=np.float64)
         if section.is_root:
-            away.append(float(np.linalg.norm(points[0])) - radius)
             keep = np.linalg.norm(points, axis=1) > 1e-9  # a neurite may start at the soma's centre
         else:
             keep = np.arange(len(points)) > 0
@@ -103,12 +110,7 @@ def read_skeleton(
             f"a cell must be {_LEAST_REACH:.0f} to {_LARGEST_REACH:.0f} um wide or tall, got "
             f"{reach:.3g}, perhaps in another unit: {path}"
         )
-    lost = [gap for gap in away if gap > _LARGEST_GAP]
-    if lost:
-        raise InputError(
-            f"neurites must start at the soma, got {len(lost)} up to {max(lost):.0f} um away "
-            f"(detached pieces, or a second root): {path}"
-        )
+    _check_gaps(cell, table, centre, radius, path)
     try:
         return Skeleton(
             position=np.concatenate(position) * 1e-6,
@@ -205,12 +207,13 @@ def read_cell(
     Raises
     ------
     InputError
-        If the file is not a usable cell, or class or membrane are unknown.
+        If the file is not a usable cell, or class, membrane, species or layer are unknown.
     """
     from rheobase.neurons.membrane import membranes
 
     check_option("membrane", membrane, membranes())
     check_option("cell class", cell_class, cell_classes())
+    check_option(f"layer of the {species} cortex", layer, layer_table(species).bounds)
     if not (0 <= depth <= 1 and thickness > 0):
         raise InputError(
             f"depth must be 0 to 1 and thickness > 0 m, got {depth!r} and {thickness!r}: {path}"
@@ -253,14 +256,26 @@ def write_swc(skeleton: Skeleton, path: Path) -> None:
             f"{i + 1} {codes[Kind(int(skeleton.kind[i]))]} {x:.6f} {y:.6f} {z:.6f} "
             f"{outer[i] * 5e5:.6f} {parent + 1 if parent >= 0 else -1}"
         )
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with whole_file(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _check_loops(path: Path) -> None:
+def _unknown_type(number: int, where: str, divided: bool) -> InputError:
+    kinds = ", ".join(map(str, _DIVIDED if divided else _KINDS))
+    hint = "" if divided else " (divided=True reads 5 to 7 as parts of an axon)"
+    return InputError(f"points must be of the types {kinds}, got type {number}{hint}: {where}")
+
+
+def _swc_table(path: Path) -> Floats:
+    """Return the points of an SWC file (index, type, x, y, z, radius, parent), by index."""
+    table = np.loadtxt(path, comments="#", usecols=range(7), dtype=np.float64, ndmin=2)
+    out: Floats = table[np.argsort(table[:, 0])]
+    return out
+
+
+def _check_loops(table: Floats, path: Path) -> None:
     """Raise where points of an SWC file form a loop: MorphIO leaves such points out silently."""
-    table = np.loadtxt(path, comments="#", usecols=(0, 6), dtype=np.int64, ndmin=2)
-    order = np.argsort(table[:, 0])
-    ids, parents = table[order].T
+    ids, parents = table[:, [0, 6]].T.astype(np.int64)
     at = np.searchsorted(ids, np.where(parents < 0, ids, parents)).clip(max=len(ids) - 1)
     for _ in range(len(ids).bit_length()):  # pointer jumping: 2^k generations up
         at = at[at]
@@ -268,6 +283,36 @@ def _check_loops(path: Path) -> None:
     if lost.any():
         raise InputError(
             f"a cell must be a tree, got a loop or a missing parent at point {ids[lost][0]}: {path}"
+        )
+
+
+def _check_gaps(
+    cell: object, table: Floats | None, centre: Floats, radius: float, path: Path
+) -> None:
+    """Raise where a piece begins too far from the surface of the soma, as sphere or as drawn."""
+    if table is None:
+        roots = cell.root_sections  # type: ignore[attr-defined]
+        first = np.array([section.points[0] for section in roots], dtype=np.float64).reshape(-1, 3)
+        names = [f"the one at ({x:.1f}, {y:.1f}, {z:.1f}) um" for x, y, z in first]
+        limit = np.full(len(first), _TREE_GAP)
+    else:
+        in_soma = table[:, 1] == 1
+        root = table[:, 6] < 0
+        starts = ~in_soma & (root | np.isin(table[:, 6], table[in_soma, 0]))
+        first = table[starts, 2:5]
+        names = [f"point {number:.0f}" for number in table[starts, 0]]
+        limit = np.where(root[starts], _ROOT_GAP, _TIED_GAP)
+    gap = np.linalg.norm(first - centre, axis=1) - radius
+    soma = cell.soma  # type: ignore[attr-defined]
+    for point, width in zip(soma.points, soma.diameters, strict=True):
+        gap = np.minimum(gap, np.linalg.norm(first - point, axis=1) - 0.5 * width)
+    far = gap - limit
+    if (far > 0).any():
+        worst = int(far.argmax())
+        raise InputError(
+            f"every piece must start at the soma, within {limit[worst]:.0f} um of its surface, got "
+            f"{names[worst]} {gap[worst]:.0f} um away, one of {np.count_nonzero(far > 0)} detached "
+            f"pieces or further roots: {path}"
         )
 
 

@@ -271,6 +271,9 @@ def test_labels_of_a_read_cell_are_checked(tmp_path: Path) -> None:
         ({"cell_class": "pyr"}, "unknown cell class"),
         ({"depth": 1.5}, "depth must be 0 to 1"),
         ({"thickness": 0.0}, "thickness > 0 m"),
+        ({"layer": "L9"}, "unknown layer of the rat cortex 'L9'"),
+        ({"layer": "L2"}, "unknown layer of the rat cortex 'L2'"),
+        ({"species": "cat"}, "unknown species with cortical layers 'cat'"),
     ]
     for change, message in wrong:
         with pytest.raises(InputError, match=message):
@@ -283,6 +286,9 @@ def test_swc_round_trip(tmp_path: Path, pyramid: Cell) -> None:
     back = read_skeleton(path, up=(0, 0, 1))
     for key, value in pyramid.skeleton.statistics().items():
         assert back.statistics()[key] == pytest.approx(value, rel=1e-3, abs=1e-9), key
+    assert [p.name for p in tmp_path.iterdir()] == ["cell.swc"]
+    with pytest.raises(InputError, match="cannot write"):
+        write_swc(pyramid.skeleton, path / "below_a_file.swc")
 
 
 def test_bad_files(tmp_path: Path) -> None:
@@ -298,6 +304,27 @@ def test_bad_files(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             read_skeleton(path)
+
+
+def test_second_roots_begin_at_the_surface_of_the_soma(tmp_path: Path) -> None:
+    path = tmp_path / "roots.swc"
+    for y, message in [(11, None), (30, "point 10 22 um away"), (-14, "point 10 6 um away")]:
+        path.write_text(f"{TINY}10 3 0 {y} 0 .4 -1\n11 3 20 {y} 0 .4 10\n", encoding="utf-8")
+        if message is None:  # 3 um off a soma of 8 um
+            assert np.count_nonzero(read_skeleton(path).parent == 0) == 3
+        else:
+            with pytest.raises(InputError, match=rf"{message}, .* roots: .*roots\.swc$"):
+                read_skeleton(path)
+    path.write_text(f"{TINY}10 3 0 30 0 .4 1\n11 3 20 30 0 .4 10\n", encoding="utf-8")
+    assert len(read_skeleton(path).parent) == 11  # tied to the soma by the file itself
+    drawn = tmp_path / "trees.asc"
+    ring = "".join(f"({8 * np.cos(a):.3f} {8 * np.sin(a):.3f} 0 1)" for a in np.arange(12) / 2)
+    soma = f'("CellBody" (CellBody) {ring})\n((Axon)(0 -10 0 1)(0 -300 0 1))\n'
+    drawn.write_text(f"{soma}((Dendrite)(0 20 0 1)(0 90 0 1))\n", encoding="utf-8")
+    assert len(read_skeleton(drawn).parent) == 5
+    drawn.write_text(f"{soma}((Dendrite)(0 30 0 1)(0 90 0 1))\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"the one at \(0\.0, 30\.0, 0\.0\) um 22 um away"):
+        read_skeleton(drawn)
 
 
 DIVIDED = """\
@@ -356,6 +383,11 @@ def test_points_of_unknown_type_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.swc"
     path.write_text(TINY + "10 9 30 30 0 1 1\n11 9 60 30 0 1 10\n", encoding="utf-8")
     with pytest.raises(InputError, match="types 2, 3, 4, got type 9"):
+        read_skeleton(path)
+    fork = TINY.replace("8 2 100 -500", "8 0 100 -500")
+    assert fork != TINY
+    path.write_text(fork, encoding="utf-8")
+    with pytest.raises(InputError, match=r"got type 0 .*odd\.swc, point 8$"):
         read_skeleton(path)
     with pytest.raises(InputError, match="points must be finite"):
         skeleton(position=[[0, 0, 0], [0, np.nan, 5e-5], [0, 0, -5e-5], [0, 0, -9e-5]])
