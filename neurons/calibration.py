@@ -122,8 +122,9 @@ def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
     Returns
     -------
     float
-        Error (1) at the width of the strong phase where it is largest; NaN for a pulse outside the
-        calibration.
+        Error (1) at the width of the strong phase where it is largest, of "cable" at least that of
+        pulses of coils and stimulators unless the pulse is a rectangle; NaN for a pulse outside
+        the calibration.
     """
     if mode == "spiking":
         return 0.0
@@ -131,9 +132,12 @@ def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
         return np.nan
     table = calibration()
     fits = table["potential" if mode == "cable" else "second_difference"]
-    known = fits.get(cell_type, fits["default"])["error_percent"]
+    known = fits.get(cell_type, fits["default"])
     widths = np.log(table["range"]["width_ms"])
-    return float(1e-2 * np.interp(np.log(1e3 * drive.phases), widths, known).max())
+    percent = np.interp(np.log(1e3 * drive.phases), widths, known["error_percent"]).max()
+    if not drive.rectangular:
+        percent = max(percent, known.get("other_pulses_percent", 0.0))
+    return float(1e-2 * percent)
 
 
 def second_difference_threshold(width: Floats | float) -> Floats:

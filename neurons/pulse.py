@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.neurons.calibration import calibrated_widths, reversal_time
+from rheobase.neurons.fibres.mrg_stimulus import pulse_width
 from rheobase.neurons.morphology import Floats
 
 _SMALL_PHASE = 0.02  # a phase with less than this part of the peak is a tail, not a phase
 _STRONG_PHASE = 0.2  # the width of a phase that reaches this part of the peak is checked
 _LEAST_HELD = 0.05  # a phase shorter than the reversal time keeps this part
 _SINGLE = 4  # strong phases; what has more is a train
+_RECTANGULAR = 0.95  # of a phase's span, that of the rectangle of its energy: it is one itself
 _MOST_PHASES = 2000
 
 
@@ -49,6 +51,8 @@ class Drive:
         that decays was judged in the phase that made it.
     phases
         Widths of the phases that reach a fifth of the peak (s), shape (phases,).
+    rectangular
+        Whether the waveform is one rectangle.
     notes
         What is outside the calibration.
     """
@@ -59,6 +63,7 @@ class Drive:
     held: Floats
     grows: NDArray[np.bool_]
     phases: Floats
+    rectangular: bool
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -69,6 +74,7 @@ class Drive:
         judged: NDArray[np.bool_],
         held: Floats,
         phases: Floats,
+        rectangular: bool,
         notes: tuple[str, ...] = (),
     ) -> Drive:
         """Lay steps through phases and rests of given span (s) and integral (s), shape (m,)."""
@@ -85,6 +91,7 @@ class Drive:
             held=kept,
             grows=of > 0,
             phases=phases,
+            rectangular=rectangular,
             notes=notes,
         )
 
@@ -101,15 +108,13 @@ def drive_of(waveform: Any) -> Drive:
     Raises
     ------
     InputError
-        If the width is not > 0 s, times do not rise, the waveform is 0 throughout, or it has too
+        If it is neither a width > 0 s nor a waveform, times do not rise, the waveform is 0 throughout, or it has too
         many phases.
     """
-    if isinstance(waveform, int | float):
-        width = float(waveform)
-        if not 0 < width < np.inf:
-            raise InputError(f"pulse width must be > 0 s, got {waveform!r}")
+    width = pulse_width(waveform)
+    if width is not None:
         one = np.array([width])
-        return Drive.of(one, one, one > 0, np.ones(1), one, _range_notes(one))
+        return Drive.of(one, one, one > 0, np.ones(1), one, True, _range_notes(one))
     where = f"waveform {getattr(waveform, 'name', '')!r}"
     t, w = _samples(waveform)
     # runs of one sign; those that hardly differ from 0 are no phases
@@ -142,7 +147,25 @@ def drive_of(waveform: Any) -> Drive:
             f"thresholds are calibrated on single pulses, and this goes on ({strong.sum()} strong "
             f"phases): {where}",
         )
-    return Drive.of(dt, area, judged, held, dt[strong], notes)
+    elif _repeats(w):
+        notes += (
+            "thresholds are calibrated on single pulses, and here a strong phase follows one of "
+            f"the same sign, which prepares it: {where}",
+        )
+    rectangular = len(dt) == 1 and bool(dt[0] > _RECTANGULAR * (t[end] - t[begin])[0])
+    return Drive.of(dt, area, judged, held, dt[strong], rectangular, notes)
+
+
+def _repeats(w: Floats) -> bool:
+    """Whether strong values follow strong ones of the same sign after hardly any, or a weak one.
+
+    ``w`` has a sample wherever it passes through 0.
+    """
+    level = np.abs(w) / np.abs(w).max()
+    strong = level > _STRONG_PHASE
+    state = np.where(strong, np.sign(w), 0.0)[strong | (level <= _SMALL_PHASE)]
+    run = state[np.append(True, np.diff(state) != 0)]
+    return bool(((run[2:] == run[:-2]) & (run[2:] != 0)).any())
 
 
 def _samples(waveform: Any) -> tuple[Floats, Floats]:

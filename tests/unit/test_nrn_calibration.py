@@ -9,6 +9,7 @@ import pytest
 from rheobase._errors import InputError
 from rheobase.fields.waveforms.pulses import tms_pulse
 from rheobase.fields.waveforms.shapes import sine
+from rheobase.fields.waveforms.waveform import Waveform
 from rheobase.neurons.activation import thresholds
 from rheobase.neurons.calibration import (
     calibration,
@@ -123,6 +124,50 @@ def test_pulses_outside_the_range_are_flagged(some: Population) -> None:
         assert found.error is not None
         assert np.isnan(found.error).all()
         assert np.isfinite(found.threshold).all()
+
+
+def strokes(*levels: float, each: float = 200e-6) -> Waveform:
+    """Return rectangles of ``each`` (s) on end, with edges of 1 ns."""
+    t = each * np.repeat(np.arange(len(levels) + 1), 2)[1:-1]
+    t[2::2] += 1e-9
+    return Waveform(name="strokes", t=t, w=np.repeat(levels, 2))
+
+
+def test_pulses_that_prepare_each_other_are_flagged(some: Population, cell: Cell) -> None:
+    field = UniformField(E=[0, 0, 1.0])
+    for levels in ((1, 0, 1), (1, -0.1, 1), (1, 0.01, 1), (-1, 0, -0.5), (1, -1, 0, -1)):
+        drive = drive_of(strokes(*levels))
+        assert len(drive.notes) == 1
+        assert "a strong phase follows one of the same sign" in drive.notes[0]
+        assert np.isnan(calibration_error("cable", "L4_basket", drive))
+    for levels in ((1, -1, 1), (1, -1, 1, -1), (1, 0, -1), (1, 0.3, 1), (1, 0, 0.15), (0.1, 1)):
+        assert drive_of(strokes(*levels)).notes == ()
+    found = thresholds(some, field, waveform=strokes(1, 0, 1))
+    assert any("follows one of the same sign" in n for n in found.notes)
+    assert found.error is not None
+    assert np.isnan(found.error).all()
+    # why: the second finds the sodium channels half open, of which the linear cable knows nothing
+    rise = rises_about(cell.morphology)[:3]
+    pair = strokes(1, 0, 1, each=150e-6)
+    guess = cable_of(cell, rise, pair)
+    truth, _ = spiking_thresholds(cell, rise, pair, guess=guess)
+    assert (guess / truth - 1).mean() > 0.05
+
+
+def test_error_of_a_pulse_that_is_no_rectangle() -> None:
+    table = calibration()["potential"]["L4_basket"]
+    widths = calibration()["range"]["width_ms"]
+    plain = calibration_error("cable", "L4_basket", drive_of(200e-6))
+    assert plain == pytest.approx(0.01 * table["error_percent"][widths.index(0.2)])
+    assert calibration_error("cable", "L4_basket", drive_of(strokes(1))) == pytest.approx(plain)
+    for pulse in (tms_pulse("monophasic"), tms_pulse("biphasic"), strokes(1, -1), strokes(1, -0.1)):
+        drive = drive_of(pulse)
+        assert not drive.rectangular
+        told = calibration_error("cable", "L4_basket", drive)
+        assert told >= 0.01 * table["other_pulses_percent"] > plain
+    slow = calibration_error("cable", "L5_martinotti", drive_of(strokes(1, -1, each=1e-3)))
+    errors = calibration()["potential"]["L5_martinotti"]["error_percent"]
+    assert slow == pytest.approx(0.01 * errors[widths.index(1.0)], rel=1e-4)
 
 
 def test_strength_and_duration(some: Population) -> None:
