@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase._errors import InputError
 from rheobase.fields.functionals import Functionals, gathered
 from rheobase.fields.leadfield import LeadField
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons.morphology import Floats, Morphology
 from rheobase.neurons.placement import Population
-from rheobase.neurons.sample import Sampler
+from rheobase.neurons.sample import Sampler, checked_weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -60,12 +59,9 @@ class NearbyField:
         Raises
         ------
         InputError
-            If there is not one weight for each source.
+            If there is not one finite weight for each source.
         """
-        k = len(self.E)
-        w = np.ones(1) if weights is None else np.asarray(weights, dtype=np.float64)
-        if w.shape != (k,):
-            raise InputError(f"weights must have shape ({k},), got {w.shape}")
+        w = checked_weights(weights, len(self.E))
         whole = np.zeros((self.n_split, 3))
         whole[self.nodes] = np.tensordot(w, self.E, axes=1)
         return Sampler(

@@ -108,8 +108,8 @@ def drive_of(waveform: Any) -> Drive:
     Raises
     ------
     InputError
-        If it is neither a width > 0 s nor a waveform, times do not rise, the waveform is 0 throughout, or it has too
-        many phases.
+        If it is neither a width > 0 s nor a waveform, times do not rise, the waveform is 0
+        throughout, or it has too many phases.
     """
     width = pulse_width(waveform)
     if width is not None:

@@ -112,6 +112,26 @@ def count_sources(field: Any) -> int:
     return len(potential_of(field, point) if has_potential(field) else field.at(point)[0])
 
 
+def checked_weights(weights: ArrayLike | None, sources: int) -> Floats:
+    """Return finite weights of all sources, shape (sources,); those of one may be left out.
+
+    Raises
+    ------
+    InputError
+        If they are missing, of another number, or not finite.
+    """
+    if weights is None:
+        if sources != 1:
+            raise InputError(f"weights must be given for a field of {sources} sources, got none")
+        weights = np.ones(1)
+    w = np.asarray(weights, dtype=np.float64)
+    if w.shape != (sources,):
+        raise InputError(f"weights must have shape ({sources},), got {w.shape}")
+    if not np.isfinite(w).all():
+        raise InputError(f"weights must be finite, got {w.tolist()}")
+    return w
+
+
 def source_rises(
     field: Any, parent: NDArray[np.int32], points: Floats
 ) -> tuple[Floats, NDArray[np.int64]]:
@@ -168,7 +188,7 @@ class Sampler:
     Raises
     ------
     InputError
-        If the field has several sources and no weights, or the numbers differ.
+        If the field has several sources and no weights, the numbers differ, or one is not finite.
     """
 
     field: Any
@@ -187,16 +207,7 @@ class Sampler:
             own: Sampler = field.sampler(weights)
             return own
         on_mesh = all(hasattr(field, a) for a in ("mesh", "E", "split_of_tet"))
-        sources = len(field.E) if on_mesh else count_sources(field)
-        if weights is None:
-            if sources != 1:
-                raise InputError(
-                    f"weights must be given for a field of {sources} sources, got none"
-                )
-            weights = np.ones(1)
-        w = np.asarray(weights, dtype=np.float64)
-        if w.shape != (sources,):
-            raise InputError(f"weights must have shape ({sources},), got {w.shape}")
+        w = checked_weights(weights, len(field.E) if on_mesh else count_sources(field))
         if not on_mesh:
             none = np.zeros((0, 4), dtype=np.int32)
             return cls(field, w, None, np.zeros((0, 3)), none, none[:, 0] == 0, none, None)

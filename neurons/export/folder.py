@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from rheobase._errors import InputError, check_positive
 from rheobase._files import whole_file
 from rheobase.neurons.export.channels import MECHANISMS, OUTSIDE, mod_text
+from rheobase.neurons.fibres.mrg_stimulus import pulse_width
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.membrane import CHANNELS, TEMPERATURE, Circuit, circuit
 from rheobase.neurons.morphology import Floats, Kind, Morphology
@@ -147,11 +148,11 @@ def _csv(columns: dict[str, Any]) -> str:
 
 def _samples(waveform: Any) -> tuple[Floats, Floats]:
     """Return times (s) and values (1) of a waveform; a number is the width of a rectangle."""
-    if isinstance(waveform, int | float):
-        check_positive("pulse width", waveform)
-        return np.array([0.0, float(waveform)]), np.ones(2)
-    t = np.asarray(getattr(waveform, "t", np.nan), dtype=np.float64)
-    w = np.asarray(getattr(waveform, "w", np.nan), dtype=np.float64)
+    width = pulse_width(waveform)
+    if width is not None:
+        return np.array([0.0, width]), np.ones(2)
+    t = np.asarray(waveform.t, dtype=np.float64)
+    w = np.asarray(waveform.w, dtype=np.float64)
     if t.ndim != 1 or t.shape != w.shape or len(t) < 2 or not (np.diff(t) > 0).all():
         raise InputError(
             f"a waveform needs rising times and as many values, got {t.shape}, {w.shape}"

@@ -23,7 +23,7 @@ from rheobase._progress import stage
 from rheobase.neurons.constants import rows
 from rheobase.neurons.fibres.bends import REACH, node_bends, weighted
 from rheobase.neurons.fibres.mrg import PERIOD, MRGAxon
-from rheobase.neurons.fibres.mrg_stimulus import Courses, stimulus_samples
+from rheobase.neurons.fibres.mrg_stimulus import Courses, pulse_width, stimulus_samples
 from rheobase.neurons.fibres.mrg_thresholds import mrg_thresholds
 from rheobase.neurons.morphology import Floats
 
@@ -71,11 +71,12 @@ def node_weights(axon: MRGAxon, stimulus: Any) -> NodeWeights:
     InputError
         If the stimulus is none.
     """
-    if isinstance(stimulus, int | float) and axon.sizes == "published":
+    width = pulse_width(stimulus)
+    if width is not None and axon.sizes == "published":
         table = _table().get(round(axon.diameter * 1e6, 6))
-        if table is not None and table[0, 0] <= stimulus * 1e6 <= table[-1, 0]:
+        if table is not None and table[0, 0] <= width * 1e6 <= table[-1, 0]:
             x = np.log(table[:, 0])
-            at = [np.interp(np.log(stimulus * 1e6), x, column) for column in table.T]
+            at = [np.interp(np.log(width * 1e6), x, column) for column in table.T]
             return NodeWeights(
                 weights=np.array([at[1 : NEIGHBOURS + 1]]),
                 median=at[-2],

@@ -8,6 +8,7 @@ and steps that grow from there: the axon follows a jump within microseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -146,6 +147,25 @@ def _stretches(stimulus: Any) -> list[tuple[Floats, Floats]]:
     return [(a, b) for a, b in pieces if len(a) > 1 and a[-1] - a[0] > _EDGE]
 
 
+def pulse_width(stimulus: Any) -> float | None:
+    """Return the width (s) of a rectangular pulse given as a number, None of a waveform.
+
+    Raises
+    ------
+    InputError
+        If it is neither a number > 0 nor has times ``t`` and values ``w``.
+    """
+    if isinstance(stimulus, Real) and not isinstance(stimulus, bool):
+        check_positive("pulse width", stimulus)
+        return float(stimulus)
+    if hasattr(stimulus, "t") and hasattr(stimulus, "w"):
+        return None
+    raise InputError(
+        "expected a pulse width in s or a waveform with times t and values w as the stimulus, "
+        f"got {type(stimulus).__name__}"
+    )
+
+
 def stimulus_samples(stimulus: Any) -> tuple[Floats, Floats]:
     """Return times (n,) and values (r, n) of a pulse width or a waveform, after a check of both.
 
@@ -154,14 +174,9 @@ def stimulus_samples(stimulus: Any) -> tuple[Floats, Floats]:
     InputError
         If it is neither.
     """
-    if isinstance(stimulus, int | float):
-        check_positive("pulse width", stimulus)
-        return np.array([0.0, float(stimulus)]), np.ones((1, 2))
-    if not (hasattr(stimulus, "t") and hasattr(stimulus, "w")):
-        raise InputError(
-            "expected a pulse width in s or a waveform with times t and values w as the stimulus, "
-            f"got {type(stimulus).__name__}"
-        )
+    width = pulse_width(stimulus)
+    if width is not None:
+        return np.array([0.0, width]), np.ones((1, 2))
     t = np.asarray(stimulus.t, dtype=np.float64)
     w = np.atleast_2d(np.asarray(stimulus.w, dtype=np.float64))
     if t.ndim != 1 or len(t) < 2 or w.shape[1:] != t.shape or (np.diff(t) <= 0).any():

@@ -18,6 +18,7 @@ from rheobase.neurons.activation import thresholds
 from rheobase.neurons.cable import Criterion, factorise, largest_response, polarisation
 from rheobase.neurons.calibration import reversal_time
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
+from rheobase.neurons.fibres.mrg_stimulus import stimulus_samples
 from rheobase.neurons.generate import Cell, generate_cell
 from rheobase.neurons.morphology import Kind
 from rheobase.neurons.placement import Population, place_cells, place_in_sheet, place_in_slab
@@ -135,6 +136,8 @@ def test_several_sources_need_weights(walked: NodalField, slab: Population) -> N
         Sampler.of(walked)
     with pytest.raises(InputError, match=r"weights must have shape \(2,\)"):
         Sampler.of(walked, [1.0])
+    with pytest.raises(InputError, match="weights must be finite"):
+        Sampler.of(walked, [1.0, np.nan])
 
 
 def test_rises_sum_to_the_potential(pyramid: Cell) -> None:
@@ -343,12 +346,21 @@ def test_pulse_phases_and_widths() -> None:
 
     back = 0.5 * reversal_time() / 60e-6
     assert drive_of(Reversed()).held == pytest.approx([1, 1 - back, 1, 1], 1e-3)
-    with pytest.raises(InputError, match="pulse width must be > 0 s"):
+    with pytest.raises(InputError, match="pulse width must be > 0, got"):
         drive_of(0.0)
     with pytest.raises(InputError, match="rising times"):
         drive_of(type("W", (), {"t": [0, 0], "w": [1, 1]}))
     with pytest.raises(InputError, match="not 0 throughout"):
         drive_of(type("W", (), {"t": [0, 1e-4], "w": [0, 0]}))
+    number = np.float32(60e-6)
+    assert drive_of(number).width == pytest.approx(drive_of(60e-6).width, rel=1e-6)
+    assert stimulus_samples(number)[0][-1] == pytest.approx(60e-6, rel=1e-6)
+    for bad in (None, "200 us", True, [1e-4]):
+        kind = type(bad).__name__
+        with pytest.raises(InputError, match=f"expected a pulse width in s .* got {kind}"):
+            drive_of(bad)
+        with pytest.raises(InputError, match=f"expected a pulse width in s .* got {kind}"):
+            stimulus_samples(bad)
 
 
 def sheet(n: int = 12, radius: float = 30e-3, thickness: float = 2.5e-3) -> CorticalSheet:
