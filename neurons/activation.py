@@ -17,12 +17,13 @@ from rheobase.neurons.calibration import (
     calibration_error,
     criterion,
     is_calibrated,
+    is_concentrated,
     second_difference_threshold,
 )
 from rheobase.neurons.generate import Cell
 from rheobase.neurons.morphology import Floats
 from rheobase.neurons.placement import Population
-from rheobase.neurons.pulse import Drive, drive_of
+from rheobase.neurons.pulse import Drive, drive_of, is_carrier
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.neurons.sample import Sampler
 from rheobase.neurons.spiking import spiking_thresholds
@@ -75,7 +76,9 @@ def thresholds(
     Notes
     -----
     Reference of "cable" and "af" are full simulations of generated cells; their mean errors by type
-    and width are in ``data/site_threshold.toml`` and in the result.
+    and width are in ``data/site_threshold.toml`` and in the result. Cells so near a source that the
+    field along the axon peaks more sharply than in any of these runs are counted in the notes, and
+    their error is NaN; so is the error of "spiking" under a carrier of a kHz or more.
     """
     check_option("activation mode", mode, get_args(Mode))
     check_option("policy for cells outside", outside, ("flag", "error"))
@@ -85,6 +88,7 @@ def thresholds(
     out = np.full((2, n), np.inf)
     site = np.full((2, n), -1, dtype=np.int8)
     left = np.zeros(n)
+    near = np.zeros(n, dtype=bool)
     draws = np.random.default_rng([population.seed, 77]).random(n)
     for k, cell in enumerate(track(population.cells, "thresholds", total=len(population.cells))):
         members = np.flatnonzero(population.cell == k)
@@ -98,6 +102,8 @@ def thresholds(
                 cell.morphology, population.rotation[i], population.position[i]
             )
             left[i] = lost / len(cell.morphology)
+            if mode != "spiking":
+                near[i] = is_concentrated(cell.morphology, rise)[: len(i)]
             value, where = prepared(rise, draws[i])
             out[:, i] = value
             site[:, i] = np.where(where >= 0, cell.morphology.kind[where], -1)
@@ -113,6 +119,10 @@ def thresholds(
     if unit is None:
         unit = str(getattr(field, "unit", "1"))
     error = _errors(population, mode, drive)
+    error[near] = np.nan
+    carrier = mode == "spiking" and is_carrier(waveform, drive)
+    if carrier:
+        error[:] = np.nan
     return Recruitment(
         threshold=out,
         site=site,
@@ -129,6 +139,7 @@ def thresholds(
         error=error,
         notes=population.notes
         + (() if mode == "spiking" else _calibration_notes(population, drive, error))
+        + _limits(near, carrier)
         + _notes(left, tissue_label),
     )
 
@@ -185,6 +196,21 @@ def _calibration_notes(population: Population, drive: Drive, error: Floats) -> t
         low, high = (f"{100 * e:.0f}" for e in (known[0], known[-1]))
         share = low if low == high else f"{low} to {high}"
         notes.append(f"mean error of the calibration: {share} % of a threshold")
+    return tuple(notes)
+
+
+def _limits(near: NDArray[np.bool_], carrier: bool) -> tuple[str, ...]:
+    notes = []
+    if near.any():
+        notes.append(
+            f"{near.sum()} of {len(near)} cells stand closer to a source than in the calibration: "
+            'their error is unknown, use mode="spiking"'
+        )
+    if carrier:
+        notes.append(
+            "a carrier of a kHz or more moves the membrane above 0 mV without a spike when it is "
+            "large: whether these thresholds are those of spikes is unknown"
+        )
     return tuple(notes)
 
 

@@ -27,6 +27,7 @@ _STRONG_PHASE = 0.2  # the width of a phase that reaches this part of the peak i
 _LEAST_HELD = 0.05  # a phase shorter than the reversal time keeps this part
 _SINGLE = 4  # strong phases; what has more is a train
 _RECTANGULAR = 0.95  # of a phase's span, that of the rectangle of its energy: it is one itself
+_CARRIER = 0.5e-3  # s: half a cycle of 1 kHz
 _MOST_PHASES = 2000
 
 
@@ -154,6 +155,16 @@ def drive_of(waveform: Any) -> Drive:
         )
     rectangular = len(dt) == 1 and bool(dt[0] > _RECTANGULAR * (t[end] - t[begin])[0])
     return Drive.of(dt, area, judged, held, dt[strong], rectangular, notes)
+
+
+def is_carrier(waveform: Any, drive: Drive) -> bool:
+    """Return whether a waveform is an oscillation of a kHz or more, which goes on.
+
+    Its phases fill most of its time, and a large one moves the membrane passively, without a spike.
+    """
+    goes_on = len(drive.phases) > _SINGLE or not getattr(waveform, "pulse", True)
+    fast = bool(np.median(drive.phases) < _CARRIER)
+    return goes_on and fast and bool(drive.phases.sum() > 0.5 * drive.dt.sum())
 
 
 def _repeats(w: Floats) -> bool:

@@ -156,8 +156,9 @@ def pulse_width(stimulus: Any) -> float | None:
         If it is neither a number > 0 nor has times ``t`` and values ``w``.
     """
     if isinstance(stimulus, Real) and not isinstance(stimulus, bool):
-        check_positive("pulse width", stimulus)
-        return float(stimulus)
+        width = float(stimulus)
+        check_positive("pulse width", width)
+        return width
     if hasattr(stimulus, "t") and hasattr(stimulus, "w"):
         return None
     raise InputError(

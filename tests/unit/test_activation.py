@@ -14,15 +14,15 @@ from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.locate import Locator
 from rheobase.meshes.mesh import TetMesh
 from rheobase.neurons.activating import axon_graph, chance_thresholds
-from rheobase.neurons.activation import thresholds
+from rheobase.neurons.activation import Mode, thresholds
 from rheobase.neurons.cable import Criterion, factorise, largest_response, polarisation
-from rheobase.neurons.calibration import reversal_time
+from rheobase.neurons.calibration import is_concentrated, reversal_time
 from rheobase.neurons.fibres import bare_fibre, myelinated_fibre
 from rheobase.neurons.fibres.mrg_stimulus import stimulus_samples
 from rheobase.neurons.generate import Cell, generate_cell
 from rheobase.neurons.morphology import Kind
 from rheobase.neurons.placement import Population, place_cells, place_in_sheet, place_in_slab
-from rheobase.neurons.pulse import drive_of
+from rheobase.neurons.pulse import drive_of, is_carrier
 from rheobase.neurons.sample import (
     PointSource,
     Sampler,
@@ -30,7 +30,7 @@ from rheobase.neurons.sample import (
     quasi_potential,
     rises_along,
 )
-from rheobase.validation.cable_spiking import cable_of
+from rheobase.validation.cable_spiking import cable_of, rises_about
 
 Floats = NDArray[np.float64]
 
@@ -168,6 +168,28 @@ def test_rises_near_an_electrode_are_differences_of_its_potential(pyramid: Cell)
     assert found == pytest.approx(cable_of(pyramid, exact[None], 200e-6)[:, 0], rel=1e-5)
     integrated = thresholds(one, SimpleNamespace(at=source.at), waveform=200e-6).threshold[:, 0]
     assert np.abs(integrated / found - 1).max() > 0.01
+
+
+@pytest.mark.parametrize("mode", ["cable", "af"])
+def test_cells_closer_to_a_source_than_the_calibration_are_told(pyramid: Cell, mode: Mode) -> None:
+    m = pyramid.morphology
+    node = m.centre[np.flatnonzero(m.kind == Kind.NODE)[20]]
+    lanes = np.ascontiguousarray(rises_about(m).T, dtype=np.float32)[None]
+    assert not is_concentrated(m, lanes).any()  # what the calibration has seen
+    # electrode 40 um, 1 and 2 mm from a node
+    away = np.array([[0, 40e-6, 0], [0, 1e-3, 0], [0, 2e-3, 0]])
+    three = replace(
+        place_cells([pyramid] * 3, position=[0, 0, 0], normal=np.eye(3), seed=1),
+        position=-node - away,
+        rotation=np.broadcast_to(np.eye(3), (3, 3, 3)).copy(),
+    )
+    result = thresholds(
+        three, PointSource(position=[0, 0, 0], conductivity=0.3), waveform=200e-6, mode=mode
+    )
+    assert result.error is not None
+    assert np.isnan(result.error).tolist() == [True, False, False]
+    assert any(n.startswith("1 of 3 cells stand closer to a source") for n in result.notes)
+    assert np.isfinite(result.threshold).all()
 
 
 def test_potentials_of_a_lead_know_where_they_end(pyramid: Cell) -> None:
@@ -361,6 +383,27 @@ def test_pulse_phases_and_widths() -> None:
             drive_of(bad)
         with pytest.raises(InputError, match=f"expected a pulse width in s .* got {kind}"):
             stimulus_samples(bad)
+
+
+def test_carriers_are_told_in_mode_spiking() -> None:
+    def sine(f: float, cycles: int, **more: object) -> SimpleNamespace:
+        t = np.linspace(0, cycles / f, 40 * cycles + 1)
+        return SimpleNamespace(t=t, w=np.sin(2 * np.pi * f * t), **more)
+
+    for waveform, expected in (
+        (sine(2e3, 5), True),
+        (sine(2e3, 1, pulse=False), True),
+        (sine(2e3, 1), False),
+        (sine(100.0, 5), False),
+        (200e-6, False),
+    ):
+        assert is_carrier(waveform, drive_of(waveform)) is expected
+    cell = generate_cell("L1_neurogliaform", "mouse", seed=1)
+    one = place_cells([cell], position=[0, 0, 0], normal=[0, 0, 1], seed=1)
+    r = thresholds(one, UniformField(E=[0, 0, 1.0]), waveform=sine(2e3, 3), mode="spiking")
+    assert r.error is not None
+    assert np.isnan(r.error).all()
+    assert any("a carrier of a kHz or more" in n for n in r.notes)
 
 
 def sheet(n: int = 12, radius: float = 30e-3, thickness: float = 2.5e-3) -> CorticalSheet:
