@@ -138,14 +138,22 @@ def thresholds(
         mode=mode,
         error=error,
         notes=population.notes
-        + (() if mode == "spiking" else _calibration_notes(population, drive, error))
+        + (
+            ()
+            if mode == "spiking"
+            else _calibration_notes(
+                population, drive, error, _errors(population, mode, drive, "95")
+            )
+        )
         + _limits(near, carrier)
         + _notes(left, tissue_label),
     )
 
 
-def _errors(population: Population, mode: Mode, drive: Drive) -> Floats:
-    error = {c.name: calibration_error(mode, c.name, drive) for c in population.cells}
+def _errors(
+    population: Population, mode: Mode, drive: Drive, part: Literal["mean", "95"] = "mean"
+) -> Floats:
+    error = {c.name: calibration_error(mode, c.name, drive, part) for c in population.cells}
     return np.array([error[str(name)] for name in population.type])
 
 
@@ -184,18 +192,24 @@ def _spiking(cell: Cell, waveform: Any) -> Any:
     return of
 
 
-def _calibration_notes(population: Population, drive: Drive, error: Floats) -> tuple[str, ...]:
+def _calibration_notes(
+    population: Population, drive: Drive, error: Floats, most: Floats
+) -> tuple[str, ...]:
     notes = list(drive.notes)
     bare = sorted({c.name for c in population.cells if not is_calibrated(c.name)})
     if bare:
         notes.append(
             f"no threshold of its own for {', '.join(bare)}: taken over, see site_threshold.toml"
         )
-    known = np.unique(error[np.isfinite(error)])
-    if len(known):
-        low, high = (f"{100 * e:.0f}" for e in (known[0], known[-1]))
-        share = low if low == high else f"{low} to {high}"
-        notes.append(f"mean error of the calibration: {share} % of a threshold")
+    known = np.isfinite(error)
+    if known.any():
+        mean, within = (
+            " to ".join(dict.fromkeys(f"{100 * x:.0f}" for x in (e[known].min(), e[known].max())))
+            for e in (error, most)
+        )
+        notes.append(
+            f"mean error of the calibration: {mean} % of a threshold, 95 % within {within} %"
+        )
     return tuple(notes)
 
 

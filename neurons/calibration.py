@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,8 +109,12 @@ def prepared(cell: Cell) -> tuple[Floats, NDArray[np.int32]]:
     return resting_state(cell), near
 
 
-def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
-    """Return the mean relative error of a mode against full simulations, for a type and pulse.
+def calibration_error(
+    mode: str, cell_type: str, drive: Drive, part: Literal["mean", "95"] = "mean"
+) -> float:
+    """Return the relative error of a mode against full simulations, for a type and pulse.
+
+    It is that of generated cells that the fit has not seen.
 
     Parameters
     ----------
@@ -120,6 +124,8 @@ def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
         Type; one without an entry takes the error over all types.
     drive
         The pulse.
+    part
+        The mean, or what 95 % of the thresholds are within.
 
     Returns
     -------
@@ -136,9 +142,10 @@ def calibration_error(mode: str, cell_type: str, drive: Drive) -> float:
     fits = table["potential" if mode == "cable" else "second_difference"]
     known = fits.get(cell_type, fits["default"])
     widths = np.log(table["range"]["width_ms"])
-    percent = np.interp(np.log(1e3 * drive.phases), widths, known["error_percent"]).max()
+    key = "percent" if part == "mean" else "95_percent"
+    percent = np.interp(np.log(1e3 * drive.phases), widths, known[f"error_{key}"]).max()
     if not drive.rectangular:
-        percent = max(percent, known.get("other_pulses_percent", 0.0))
+        percent = max(percent, known.get(f"other_pulses_{key}", 0.0))
     return float(1e-2 * percent)
 
 

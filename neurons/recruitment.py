@@ -52,8 +52,9 @@ class Recruitment:
     mode
         "cable", "af" or "spiking".
     error
-        Mean relative error of the mode against full simulations of the type with such a pulse,
-        shape (n,); NaN where the pulse is outside the calibration, None where there is none.
+        Mean relative error of the mode against full simulations of the type with such a pulse, of
+        cells that the calibration has not seen, shape (n,); NaN where the pulse is outside the
+        calibration, None where there is none. What 95 % of thresholds are within is in the notes.
     notes
         What limits the numbers: pulses or types outside the calibration, cells outside the mesh.
     """

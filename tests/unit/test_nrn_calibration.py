@@ -1,5 +1,6 @@
 """The calibration of the cable: table, weights, errors in results, strength and duration."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +20,13 @@ from rheobase.neurons.calibration import (
     is_calibrated,
 )
 from rheobase.neurons.generate import Cell, cell_types, generate_cell
-from rheobase.neurons.morphology import Kind
+from rheobase.neurons.morphology import Floats, Kind
 from rheobase.neurons.placement import Population, place_cells
 from rheobase.neurons.pulse import drive_of
 from rheobase.neurons.sample import PointSource, UniformField
 from rheobase.neurons.spiking import resting_state, spiking_thresholds
 from rheobase.neurons.strength_duration import strength_duration, weiss
-from rheobase.validation.cable_spiking import cable_of, rises_about
+from rheobase.validation.cable_spiking import cable_of, kept, rises_about
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,10 @@ def test_every_type_has_a_fit_and_errors() -> None:
         assert (np.diff(v) < 0).all()  # a longer pulse needs less
         assert (v > -0.066).all()
         assert (v < -0.02).all()
-        assert len(calibration()["potential"][name]["error_percent"]) == len(widths)
-        assert len(calibration()["second_difference"][name]["error_percent"]) == len(widths)
+        for mode in ("potential", "second_difference"):
+            fit = calibration()[mode][name]
+            assert len(fit["error_percent"]) == len(fit["error_95_percent"]) == len(widths)
+            assert (np.array(fit["error_95_percent"]) > fit["error_percent"]).all()
     assert not is_calibrated("Purkinje")
     assert firing_potential("Purkinje", 2e-4) == firing_potential("default", 2e-4)
 
@@ -110,7 +113,28 @@ def test_results_carry_the_error(some: Population, tmp_path: Path) -> None:
 
     with xr.open_dataset(path, engine="h5netcdf") as back:
         assert back.error.values == pytest.approx(found.error)
-    assert any("mean error of the calibration" in n for n in found.notes)
+    told = r"mean error of the calibration: 4 % of a threshold, 95 % within \d+ to \d+ %"
+    assert any(re.fullmatch(told, n) for n in found.notes)
+
+
+def test_told_errors_are_those_of_cells_held_out() -> None:
+    """The table at 200 us against kept simulations of cells that calibrate nothing."""
+    names = ("L4_basket", "L4_star_pyramidal")
+    off: dict[str, list[Floats]] = {name: [] for name in names}
+    seeds = set()
+    for name, species, seed, found in kept():
+        seeds.add(seed)
+        if name in names:
+            cell = generate_cell(name, species, seed=seed)
+            found_by_cable = cable_of(cell, rises_about(cell.morphology), 200e-6)
+            off[name].append(np.abs(found_by_cable / found - 1))
+    assert 1 not in seeds  # that of the calibration
+    for name in names:
+        assert len(off[name]) == 9
+        for part, value in (("mean", np.mean(off[name])), ("95", np.quantile(off[name], 0.95))):
+            assert calibration_error("cable", name, drive_of(200e-6), part) == pytest.approx(
+                value, abs=6e-4
+            )
 
 
 def test_pulses_outside_the_range_are_flagged(some: Population) -> None:
@@ -165,6 +189,8 @@ def test_error_of_a_pulse_that_is_no_rectangle() -> None:
         assert not drive.rectangular
         told = calibration_error("cable", "L4_basket", drive)
         assert told >= 0.01 * table["other_pulses_percent"] > plain
+    most = calibration_error("cable", "L4_basket", drive_of(tms_pulse("biphasic")), "95")
+    assert most >= 0.01 * table["other_pulses_95_percent"] > told
     slow = calibration_error("cable", "L5_martinotti", drive_of(strokes(1, -1, each=1e-3)))
     errors = calibration()["potential"]["L5_martinotti"]["error_percent"]
     assert slow == pytest.approx(0.01 * errors[widths.index(1.0)], rel=1e-4)
