@@ -10,7 +10,7 @@ not fire alone: what counts is its potential and, with a smaller share, that of 
 the axon. The table
 ``data/site_threshold.toml`` holds the fits and their errors (``benchmarks/calibrate_cable.py``: the
 spiking mode of this package on generated cells). It belongs to the scheme of
-`rheobase.neurons.pulse`, one implicit step a phase.
+`rheobase.neurons.pulse`, two implicit steps a phase.
 """
 
 from __future__ import annotations
