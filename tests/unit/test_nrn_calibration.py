@@ -131,10 +131,11 @@ def test_told_errors_are_those_of_cells_held_out() -> None:
     assert 1 not in seeds  # that of the calibration
     for name in names:
         assert len(off[name]) == 9
-        for part, value in (("mean", np.mean(off[name])), ("95", np.quantile(off[name], 0.95))):
-            assert calibration_error("cable", name, drive_of(200e-6), part) == pytest.approx(
-                value, abs=6e-4
-            )
+        drive, errors = drive_of(200e-6), np.array(off[name])
+        told = calibration_error("cable", name, drive)
+        assert told == pytest.approx(errors.mean(), abs=6e-4)
+        told = calibration_error("cable", name, drive, "95")
+        assert told == pytest.approx(np.quantile(errors, 0.95), abs=6e-4)
 
 
 def test_pulses_outside_the_range_are_flagged(some: Population) -> None:
@@ -152,13 +153,14 @@ def test_pulses_outside_the_range_are_flagged(some: Population) -> None:
 
 def strokes(*levels: float, each: float = 200e-6) -> Waveform:
     """Return rectangles of ``each`` (s) on end, with edges of 1 ns."""
-    t = each * np.repeat(np.arange(len(levels) + 1), 2)[1:-1]
+    t = each * np.repeat(np.arange(len(levels) + 1.0), 2)[1:-1]
     t[2::2] += 1e-9
     return Waveform(name="strokes", t=t, w=np.repeat(levels, 2))
 
 
 def test_pulses_that_prepare_each_other_are_flagged(some: Population, cell: Cell) -> None:
     field = UniformField(E=[0, 0, 1.0])
+    levels: tuple[float, ...]
     for levels in ((1, 0, 1), (1, -0.1, 1), (1, 0.01, 1), (-1, 0, -0.5), (1, -1, 0, -1)):
         drive = drive_of(strokes(*levels))
         assert len(drive.notes) == 1
