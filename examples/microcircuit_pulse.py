@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 
-from rheobase.neurons.drive import Drive
-from rheobase.neurons.microcircuit import microcircuit, microcircuit_probabilities
-from rheobase.neurons.readout import Evoked, evoked_response, evoked_wave, raster
-from rheobase.neurons.simulation import Spikes, simulate
-from rheobase.views import network_response
+from rheobase.network_views import network_response
+from rheobase.neurons.network.drive import Drive
+from rheobase.neurons.network.microcircuit import microcircuit, microcircuit_probabilities
+from rheobase.neurons.network.readout import Evoked, evoked_response, evoked_wave, raster
+from rheobase.neurons.network.simulation import Spikes, simulate
 
 
 def setup(scale: float = 0.1, n_pulses: int = 20) -> tuple[Spikes, Evoked, Evoked, Evoked, Evoked]:

@@ -169,6 +169,12 @@ class LeadField:
                     out[k, mine] = E[k, first : first + size][chosen[mine] - first]
             return out
 
+    def potential_at(self, nodes: ArrayLike) -> NDArray[np.float64]:
+        """Return V (V per A) of all unit currents at some nodes, shape (n, m), as `potential`."""
+        with opened(self.path) as file:
+            rows = file["potential"]
+            return np.stack([rows[k][np.asarray(nodes)] for k in range(len(self.names))])
+
     def blocks(self, text: str) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield the fields of all unit currents, a block of kept split nodes after the other.
 

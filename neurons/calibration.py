@@ -33,8 +33,6 @@ from rheobase.neurons.spiking import resting_state
 if TYPE_CHECKING:
     from rheobase.neurons.pulse import Drive
 
-_SHARPEST = 20.0  # peak over mean of the field along an axon; 19.8 at most in the calibration
-
 
 @cache
 def calibration() -> Mapping[str, Any]:
@@ -173,7 +171,8 @@ def is_concentrated(cell: Morphology, rise: NDArray[np.float32]) -> NDArray[np.b
     drop = np.abs(rise[:, axon])
     peak = np.divide(drop, length[:, None], out=np.zeros_like(drop), where=length[:, None] > 0)
     mean = drop.sum(axis=1) / max(length.sum(), np.finfo(np.float64).tiny)
-    out: NDArray[np.bool_] = (peak.max(axis=1, initial=0.0) > _SHARPEST * mean).ravel()
+    sharpest = calibration()["range"]["sharpest"]
+    out: NDArray[np.bool_] = (peak.max(axis=1, initial=0.0) > sharpest * mean).ravel()
     return out
 
 

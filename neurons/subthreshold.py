@@ -109,6 +109,19 @@ class Response:
         current[compartment] = 1.0
         return self._solve(current)
 
+    def answer(self, current: ArrayLike) -> Complexes:
+        """Return the deviation (V) under currents into the compartments (A), shape (n,) each.
+
+        Raises
+        ------
+        InputError
+            If the shape differs.
+        """
+        i, n = np.array(current, dtype=np.float64), len(self.morphology)
+        if i.shape != (n,):
+            raise InputError(f"current must have shape ({n},), got {i.shape}")
+        return self._solve(i)
+
     def _solve(self, current: Floats) -> Complexes:
         from rheobase.neurons._cable_numba import solve_double
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rheobase.neurons.microcircuit import microcircuit, microcircuit_facts
-from rheobase.neurons.simulation import Spikes, simulate
+from rheobase.neurons.network.microcircuit import microcircuit, microcircuit_facts
+from rheobase.neurons.network.simulation import Spikes, simulate
 from rheobase.validation.case import Row
 
 SEEDS = (101, 102, 103, 104, 105)

@@ -38,7 +38,20 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "spiking-neuron": "cells_neuron:spiking_neuron",
     "reciprocity-map": "targeting:reciprocity_map",
     "tms-any-pose": "targeting:tms_any_pose",
+    "auricular-layered-disc": "auricular:layered",
+    "auricular-perception": "auricular:perception",
     "microcircuit-rates": "microcircuit:microcircuit_rates",
+    "network-synapses": "network_synapses:network_synapses",
+    "columns-rates": "columns:columns_rates",
+    "columns-connectivity": "columns:columns_connectivity",
+    "columns-wave": "columns:columns_wave",
+    "sonata-roundtrip": "sonata:sonata_roundtrip",
+    "measures": "measures:measures",
+    "stn-gpe-healthy": "stn_gpe:healthy",
+    "stn-gpe-parkinson": "stn_gpe:parkinson",
+    "closed-loop-controllers": "closed_loop:controllers",
+    "lfp-dipole": "recordings:lfp_dipole",
+    "eeg-reciprocity": "recordings:eeg_reciprocity",
     "uncertainty-sphere": "uncertainty:sphere",
     "dbs-axisymmetric-impedance": "dbs:impedance",
     "dbs-axisymmetric-vta": "dbs:vta",
@@ -56,6 +69,9 @@ CASES: dict[str, str] = {  # id: "module:function" or "module:function:argument"
     "fus-plane-source": "acoustic_sources:plane",
     "fus-bone-thickness": "itrusst:thickness",
     "fus-small-bowl": "itrusst_wave:small_bowl",
+}
+CASES |= {
+    f"brain-{name}": f"brain:{name}" for name in ("bifurcations", "alpha", "network", "transfer")
 }
 SCENES = [f"bm{n}-sc{s}" for n in range(1, 7) for s in (1, 2)]
 CASES |= {f"itrusst-{scene}": f"itrusst:rows:{scene}" for scene in SCENES}

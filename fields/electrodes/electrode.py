@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError, check_option, check_positive
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc, Outline
-from rheobase.meshes.placing.scalp import OFF_HEAD, Frame, Scalp
+from rheobase.meshes.placing.scalp import NORMAL_RADIUS, OFF_HEAD, Frame, Scalp
 
 #: How the layers are modelled (see `Electrode.model`).
 Model = Literal["complete", "ideal", "meshed"]
@@ -133,6 +133,9 @@ class Electrode:
         How far off the scalp ``centre`` may be.
     connector
         Where the metal is on top of meshed layers, around the centre; everywhere if None.
+    normal_mm
+        The outline lies across the mean normal of the scalp over this distance; less than the
+        default where the scalp is thin or bends sharply, as on an ear.
 
     Raises
     ------
@@ -149,6 +152,7 @@ class Electrode:
     towards: NDArray[np.float64] | None = None
     limit_mm: float = OFF_HEAD * 1e3
     connector: Outline | None = None
+    normal_mm: float = NORMAL_RADIUS * 1e3
 
     def __post_init__(self) -> None:
         """Check every value, and that the model knows it."""
@@ -177,6 +181,7 @@ class Electrode:
         if not (isinstance(self.rotation_deg, Real) and np.isfinite(self.rotation_deg)):
             raise InputError(f"rotation_deg must be finite, got {self.rotation_deg!r}: {where}")
         check_positive(f"limit_mm of {where}", self.limit_mm)
+        check_positive(f"normal_mm of {where}", self.normal_mm)
         for one in self.layers:
             if one.shape is not None and one.shape.reach > (1 + 1e-9) * self.shape.reach:
                 raise InputError(f"layer {one.name!r} reaches beyond the outline: {where}")
@@ -202,7 +207,10 @@ class Electrode:
             If the electrode is off the head, or its place is the point to turn to.
         """
         frame = scalp.frame(
-            self.centre, where=f"electrode {self.name!r}", limit=self.limit_mm * 1e-3
+            self.centre,
+            where=f"electrode {self.name!r}",
+            radius=self.normal_mm * 1e-3,
+            limit=self.limit_mm * 1e-3,
         )
         return frame.turned(self.angle(frame))
 

@@ -19,6 +19,7 @@ import numpy as np
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase.meshes.head import Head
+from rheobase.meshes.heads.ear_shape import EAR_SITES
 from rheobase.meshes.heads.readers import check_reading, read_head
 from rheobase.meshes.placing.positions import TEN_TEN
 from rheobase.meshes.store import cached_head, meshes_key
@@ -87,6 +88,14 @@ BUILT_IN: dict[str, BuiltIn] = {
         module="sphere",
         fixed={},
         positions=TEN_TEN + _LANDMARKS,
+    ),
+    "ear": BuiltIn(
+        what="parametric human ear on a block of the head",
+        species="human",
+        space="ear",
+        module="ear",
+        fixed={},
+        positions=EAR_SITES,
     ),
     **{
         f"slab-{species}": BuiltIn(

@@ -88,7 +88,8 @@ class Scalp:
                 f"expected a place within {limit * 1e3:g} mm of the scalp, "
                 f"got one {distance * 1e3:.1f} mm off it: {where}"
             )
-        near = ((self.centroids - origin) ** 2).sum(1) < max(radius, self.edge) ** 2
+        away = ((self.centroids - origin) ** 2).sum(1)
+        near = away <= max(radius**2, away.min())
         normal = self.normals[near].sum(0)
         normal /= np.linalg.norm(normal)
         turn = _carry(normal)

@@ -83,7 +83,7 @@ def circuit(cell: Cell | Morphology, name: str | None = None) -> Circuit:
     kind[(kind == Kind.TERMINAL) & (kind[shape.parent] == Kind.INTERNODE)] = Kind.NODE
     axon = np.isin(shape.kind, _ACTIVE)
     dead = axon & ~shape.site
-    far = _path_from_root(shape)
+    far = path_from_root(shape)
     leak, reversal = np.zeros(len(shape)), np.zeros(len(shape))
     density: dict[str, Floats] = {}
     for k in np.unique(kind).tolist():
@@ -109,8 +109,8 @@ def circuit(cell: Cell | Morphology, name: str | None = None) -> Circuit:
     )
 
 
-def _path_from_root(shape: Morphology) -> Floats:
-    """Path from the middle of the root to the middle of each compartment (m), shape (n,)."""
+def path_from_root(shape: Morphology) -> Floats:
+    """Return the path from the root's middle to that of each compartment (m), shape (n,)."""
     far: Floats = 0.5 * (shape.length + shape.length[shape.parent])
     far[0] = 0.0
     ancestor = np.maximum(shape.parent, 0)

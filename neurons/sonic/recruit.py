@@ -178,8 +178,8 @@ def spike_times(
 ) -> Floats:
     """Return the spikes (s) of a cell type in a train at a peak pressure (Pa), shape (k,).
 
-    A network is driven by them as pulses: `rheobase.neurons.drive.Drive` with these ``times`` and
-    the probability of the recruitment at the drive in use.
+    A network is driven by them as pulses: `rheobase.neurons.network.drive.Drive` with these
+    ``times`` and the probability of the recruitment at the drive in use.
     """
     cell = cell_of_type(cell_type)
     table = (tables or {}).get(cell)

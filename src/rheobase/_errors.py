@@ -59,3 +59,9 @@ def check_positive(name: str, value: float) -> None:
     """Raise `InputError` unless ``value`` is a finite number > 0; ``name`` is what it is called."""
     if not (isinstance(value, Real) and isfinite(value) and value > 0):
         raise InputError(f"{name} must be > 0, got {value!r}")
+
+
+def check_seed(seed: int, *, where: str) -> None:
+    """Raise `InputError` unless ``seed`` is >= 0."""
+    if seed < 0:
+        raise InputError(f"seed must be >= 0, got {seed}: {where}")

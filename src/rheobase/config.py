@@ -14,6 +14,7 @@ from rheobase.tables.base import Coordinates, Positive, Table
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TES, TI
 from rheobase.tables.head import HeadTable
+from rheobase.tables.network import BrainTable, Columns, EEGTable, NetworkTable
 from rheobase.tables.parse import parse_table
 from rheobase.tables.results import ResultsTable
 from rheobase.tables.uncertainty import UncertaintyTable
@@ -34,17 +35,6 @@ class Cells(Table):
     frequency_Hz: Annotated[float, Field(ge=0, le=1e5)] = 0.0
 
 
-class NetworkTable(Table):
-    """``[network]``: the circuit that the activated cells are part of, and the pulses it gets."""
-
-    model: Literal["microcircuit"] = "microcircuit"
-    scale: Annotated[float, Field(ge=0.01, le=1)] = 0.1
-    intensity_A_per_us: Annotated[float, Field(gt=0, le=1e5)]
-    pulses: Annotated[int, Field(ge=1, le=10_000)] = 10
-    interval_ms: Annotated[float, Field(ge=200, allow_inf_nan=False)] = 250.0
-    latency_ms: Annotated[float, Field(ge=0, le=10)] = 1.0
-
-
 class Study(Table):
     """A whole study file."""
 
@@ -56,6 +46,8 @@ class Study(Table):
     results: ResultsTable = ResultsTable()
     cells: Cells | None = None
     network: NetworkTable | None = None
+    eeg: EEGTable | None = None
+    brain: BrainTable | None = None
     uncertainty: UncertaintyTable | None = None
 
     @model_validator(mode="after")
@@ -71,8 +63,7 @@ class Study(Table):
                 "cells.frequency_Hz is that of the current through electrodes ('tes'), got "
                 f"{self.cells.frequency_Hz:g} with {kind!r}"
             )
-        if self.network and not (self.cells and kind == "tms"):
-            raise ValueError("[network] needs [cells] and a pulsed device ('tms') to drive it")
+        self._check_network()
         if self.results.intensity_A_per_us is not None and self.device.kind != "tms":
             raise ValueError(
                 f"results.intensity_A_per_us belongs to a coil ('tms'), got {self.device.kind!r}"
@@ -83,6 +74,43 @@ class Study(Table):
         if unsure.electrodes and self.device.kind == "tms":
             raise ValueError("uncertainty.electrodes needs electrodes ('tes', 'ti'), got 'tms'")
         return self
+
+    def _check_network(self) -> None:
+        """Refuse a network that nothing drives, and electrodes that see none.
+
+        Raises
+        ------
+        ValueError
+            If a table is missing or the device does not fit it.
+        """
+        columns = isinstance(self.network, Columns)
+        if self.network and not self.cells:
+            raise ValueError("[network] needs [cells], whose activation or polarisation drives it")
+        if self.network and not columns and self.device.kind != "tms":
+            raise ValueError(
+                "[network] of model 'microcircuit' needs a pulsed device ('tms') to drive it, got "
+                f"{self.device.kind!r}: take model = 'columns'"
+            )
+        if isinstance(self.network, Columns):
+            pulsed = self.network.intensity_A_per_us is not None
+            if pulsed != (self.device.kind == "tms"):
+                raise ValueError(
+                    "network.intensity_A_per_us is that of the pulses of a coil ('tms'): "
+                    + ("set it" if not pulsed else f"leave it out with {self.device.kind!r}")
+                )
+            steady = self.device.kind == "tes" and not (self.cells and self.cells.frequency_Hz)
+            if steady:
+                raise ValueError(
+                    "[network] of model 'columns' under electrodes needs an alternating current: "
+                    "set cells.frequency_Hz"
+                )
+        if self.brain and not (self.cells and self.device.kind == "tms"):
+            raise ValueError("[brain] needs [cells] and a pulsed device ('tms') that fires them")
+        if self.eeg and not (self.device.kind == "tms" and (columns or self.brain)):
+            raise ValueError(
+                "[eeg] shows what pulses ('tms') evoke: it needs [network] of model 'columns' or "
+                "[brain], whose dipoles it sees"
+            )
 
     def positions(self) -> dict[str, str]:
         """Return the 10-10 names that the study uses, by the place in its file."""

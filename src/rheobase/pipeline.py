@@ -14,7 +14,10 @@ from rheobase.config import Study
 from rheobase.provenance import provenance, write_provenance
 from rheobase.report import Table, write_report
 from rheobase.stations.book import Book
+from rheobase.stations.brain import brain_station, check_brain
 from rheobase.stations.cells import cells_station, check_cortex
+from rheobase.stations.columns import check_columns, polarised_columns, pulsed_columns
+from rheobase.stations.eeg import brain_eeg, check_eeg, columns_eeg
 from rheobase.stations.field import field_station
 from rheobase.stations.head import head_station
 from rheobase.stations.inputs import open_inputs
@@ -22,6 +25,7 @@ from rheobase.stations.network import network_station
 from rheobase.stations.placing import place_device
 from rheobase.stations.polarised import polarisation_station
 from rheobase.tables.coil import TMS
+from rheobase.tables.network import Columns, Microcircuit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +88,32 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
     head = head_station(study.head, book)
     if study.cells:
         check_cortex(study.cells, head)
+    if isinstance(study.network, Columns):
+        check_columns(head.species)
+    if study.brain:
+        check_brain(head)
+    if study.eeg:
+        check_eeg(study.eeg, head)
     placed = place_device(study, head, inputs)
     device = field_station(study, placed, inputs, book)
     if study.cells and isinstance(study.device, TMS):
         assert inputs.waveform is not None  # open_inputs
         cells = cells_station(study, study.cells, study.device, inputs.waveform, device, book)
-        if study.network:
+        if isinstance(study.network, Microcircuit):
             network_station(study, study.network, cells, book)
+        elif study.network:
+            ran = pulsed_columns(study, study.network, cells, book, species=head.species)
+            if study.eeg:
+                centre = book.details["cells"]["centre_m"]
+                columns_eeg(study.eeg, ran, head, centre, book)
+        if study.brain:
+            answered = brain_station(study, study.brain, study.cells, inputs.waveform, device, book)
+            if study.eeg:
+                brain_eeg(study.eeg, answered, head, book)
     elif study.cells:
-        polarisation_station(study, study.cells, device, book)
+        shifts = polarisation_station(study, study.cells, device, book)
+        if isinstance(study.network, Columns):
+            polarised_columns(study, study.network, shifts, book, species=head.species)
     read = {place: path for place, path in inputs.files.items() if path.is_file()}
     return finish(
         book, title=study.title, question=study.question, text=text, seed=study.seed, read=read

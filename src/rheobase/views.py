@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rheobase.meshes.head import Head
-    from rheobase.neurons.readout import Evoked
 
 AXES = ("x, left to right (mm)", "y, back to front (mm)", "z, bottom to top (mm)")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -204,56 +203,4 @@ def depths(
     panel.set(xlabel=xlabel, ylabel="depth of the soma (0 pia, 1 white matter)", ylim=(1, 0))
     panel.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     panel.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def network_response(
-    spikes: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]],
-    *,
-    names: Sequence[str],
-    excitatory: Sequence[bool],
-    first: NDArray[np.int64],
-    rates: tuple[Evoked, Evoked],
-    wave: tuple[Evoked, Evoked],
-) -> Figure:
-    """Draw spikes, rates and the evoked wave of a network around a pulse.
-
-    Parameters
-    ----------
-    spikes
-        Times after the pulse (s), neurons and population of each, shape (n_spikes,) each.
-    names, excitatory
-        Name of each population and whether it excites.
-    first
-        First neuron of each population and the end, shape (n_populations + 1,).
-    rates, wave
-        Rate by population and synaptic current by layer, with and without the pulse.
-    """
-    figure = new_figure(13.5, 5.6)
-    dots, lines, currents = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-    times, ids, population = spikes
-    for k in range(len(names)):
-        of = population == k
-        colour = COLOURS[0] if excitatory[k] else COLOURS[1]
-        dots.plot(times[of] * 1e3, ids[of], ".", ms=1.0, color=colour)
-    middle = (first[:-1] + first[1:]) / 2
-    dots.set(yticks=middle, yticklabels=names, ylim=(first[-1], 0))
-    dots.set_title("spikes (blue excites, red inhibits)", fontsize=10)
-    step = float(rates[0].value.max())
-    for k in range(len(names)):
-        colour = COLOURS[0] if excitatory[k] else COLOURS[1]
-        lines.plot(rates[1].time * 1e3, rates[1].value[k] / step - k, color="0.65", lw=1)
-        lines.plot(rates[0].time * 1e3, rates[0].value[k] / step - k, color=colour, lw=1.2)
-    lines.set(yticks=-np.arange(len(names)), yticklabels=names)
-    lines.set_title(f"rate; distance between lines {step:.0f} Hz", fontsize=10)
-    for k, layer in enumerate(wave[0].names):
-        currents.plot(wave[1].time * 1e3, wave[1].value[k] * 1e9, color="0.75", lw=1)
-        currents.plot(wave[0].time * 1e3, wave[0].value[k] * 1e9, color=COLOURS[k], label=layer)
-    currents.set(ylabel="|I_E| + |I_I| of the excitatory cells (nA)")
-    currents.legend(frameon=False, fontsize=8)
-    currents.set_title("evoked wave by layer", fontsize=10)
-    for panel in (dots, lines, currents):
-        panel.set(xlabel="time after the pulse (ms)", xlim=(-20, 60))
-        panel.axvline(0, color="k", lw=0.5)
-        panel.spines[["top", "right"]].set_visible(False)
     return figure

@@ -273,7 +273,7 @@ def test_labels_of_a_read_cell_are_checked(tmp_path: Path) -> None:
         ({"thickness": 0.0}, "thickness > 0 m"),
         ({"layer": "L9"}, "unknown layer of the rat cortex 'L9'"),
         ({"layer": "L2"}, "unknown layer of the rat cortex 'L2'"),
-        ({"species": "cat"}, "unknown species with cortical layers 'cat'"),
+        ({"species": "dog"}, "unknown species with cortical layers 'dog'"),
     ]
     for change, message in wrong:
         with pytest.raises(InputError, match=message):

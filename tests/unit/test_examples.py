@@ -280,3 +280,22 @@ def test_fus_in_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     brain = found["depth"] > module.INNER
     assert (found["displacement"][brain] > 0).all()
     assert np.isnan(found["displacement"][~brain]).all()
+
+
+@pytest.mark.slow  # 25 CPU-seconds
+def test_whole_brain(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("tms_whole_brain")
+    some = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "Cz", "Oz")
+    for name, value in (("CELLS", 3), ("SCALP", some), ("SECONDS", 0.2), ("MAPS", (0.05,))):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "TYPES", ("L5_pyramidal", "L5_basket"))
+    found = module.main(head, out=str(tmp_path / "brain.png"))
+    assert is_a_picture(tmp_path / "brain.png")
+    assert is_a_picture(tmp_path / "brain_eeg.png")
+    spread, p = found["spread"], found["probability"]["pyramidal"]
+    assert spread.origin == "LH_SalVentAttn_PFCl_1"  # under the coil
+    assert p[spread.names.index(spread.origin)] > 0.3
+    assert np.isfinite(spread.onset).sum() > 50
+    largest = np.abs(found["eeg"]).max(axis=1)
+    assert found["names"][largest.argmax()] == "F3"  # nearest to the coil
+    assert found["eeg"].mean(axis=0) == pytest.approx(0.0, abs=1e-12)

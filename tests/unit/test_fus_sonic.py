@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase.fields.acoustics.sonication import Sonication
-from rheobase.neurons.drive import Drive, forced_spikes
-from rheobase.neurons.microcircuit import microcircuit_probabilities
-from rheobase.neurons.network import LIF, LIFPopulation, Network, Synapses
+from rheobase.neurons.network.drive import Drive, forced_spikes
+from rheobase.neurons.network.microcircuit import microcircuit_probabilities
+from rheobase.neurons.network.model import LIF, LIFPopulation, Network, Synapses
 from rheobase.neurons.placement import place_in_slab
 from rheobase.neurons.sonic import (
     EffectiveTable,

@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from rheobase._errors import InputError
-from rheobase.neurons.network import LIF, LIFPopulation, Network, Synapses, memory_bytes
-from rheobase.neurons.simulation import Spikes, poisson_thresholds, simulate
-from rheobase.neurons.wiring import Projection, wire
+from rheobase.neurons.network.blocks import poisson_thresholds
+from rheobase.neurons.network.model import LIF, LIFPopulation, Network, Synapses, memory_bytes
+from rheobase.neurons.network.simulation import Spikes, simulate
+from rheobase.neurons.network.wiring import Projection, wire
 
 DT = 1e-4
 CELL = LIF(

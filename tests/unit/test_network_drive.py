@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rheobase._errors import InputError
-from rheobase.neurons.drive import Drive, forced_spikes
-from rheobase.neurons.microcircuit import (
+from rheobase.neurons.network.drive import Drive, forced_spikes
+from rheobase.neurons.network.microcircuit import (
     microcircuit,
     microcircuit_facts,
     microcircuit_probabilities,
     microcircuit_synapses,
 )
-from rheobase.neurons.network import LIFPopulation, Network, Synapses
-from rheobase.neurons.readout import evoked_response, evoked_wave, raster, rates
-from rheobase.neurons.simulation import Spikes, simulate
+from rheobase.neurons.network.model import LIFPopulation, Network, Synapses
+from rheobase.neurons.network.readout import evoked_response, evoked_wave, raster, rates
+from rheobase.neurons.network.simulation import Spikes, simulate
 
 DT = 1e-4
 

@@ -63,12 +63,12 @@ def test_an_area_without_layer_4() -> None:
 def test_every_type_grows_in_every_area() -> None:
     text = files("rheobase.meshes").joinpath("data/cortex_layers.csv").read_text("utf-8")
     areas = {(r["species"], r["area"]) for r in csv.DictReader(text.splitlines())}
-    assert len(areas) == 11
+    assert len(areas) == 12
     for species, area in sorted(areas):
         there = layer_table(species, area).bounds
         for name in cell_types():
             if type_layer(name) in there:
-                sizes = "human" if species == "macaque" else None
+                sizes = {"macaque": "human", "cat": "rat"}.get(species)
                 cell = generate_cell(name, species, seed=1, area=area, sizes=sizes)
                 assert cell.morphology.site.any(), (species, area, name)
 

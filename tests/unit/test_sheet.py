@@ -143,7 +143,7 @@ def test_names_and_depths_of_layers(shell: CorticalSheet) -> None:
     with pytest.raises(InputError, match="no layer 'L4' in human FA"):
         layers.depth("L4")
     with pytest.raises(InputError, match="species"):
-        borders(shell, "cat")
+        borders(shell, "dog")
     assert layer_table("macaque").thickness == pytest.approx(1.985e-3)
 
 

@@ -10,26 +10,27 @@ from numpy.typing import NDArray
 
 from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.config import NetworkTable, Study
+from rheobase.config import Study
+from rheobase.network_views import network_response
 from rheobase.report import Section, Table
 from rheobase.stations.cells import MICRO
-from rheobase.views import network_response
+from rheobase.tables.network import Microcircuit
 
 if TYPE_CHECKING:
+    from rheobase.neurons.network.simulation import Spikes
     from rheobase.neurons.recruitment import Recruitment
-    from rheobase.neurons.simulation import Spikes
     from rheobase.stations.book import Book
 
 SETTLE = 0.5  # time that the network is given to forget its start (s)
 BEFORE, AFTER = 0.05, 0.1  # window around each pulse (s)
 
 
-def network_station(study: Study, table: NetworkTable, recruited: Recruitment, book: Book) -> None:
+def network_station(study: Study, table: Microcircuit, recruited: Recruitment, book: Book) -> None:
     """Drive the circuit with the activation probabilities and compare with no pulse."""
-    from rheobase.neurons.drive import Drive
-    from rheobase.neurons.microcircuit import microcircuit, microcircuit_probabilities
-    from rheobase.neurons.readout import evoked_response, evoked_wave, raster
-    from rheobase.neurons.simulation import simulate
+    from rheobase.neurons.network.drive import Drive
+    from rheobase.neurons.network.microcircuit import microcircuit, microcircuit_probabilities
+    from rheobase.neurons.network.readout import evoked_response, evoked_wave, raster
+    from rheobase.neurons.network.simulation import simulate
 
     chance = recruited.probability([table.intensity_A_per_us / MICRO], by=("type",))
     probability = microcircuit_probabilities(
@@ -50,7 +51,7 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
     window = {"before": BEFORE, "after": AFTER}
     response, quiet = (evoked_response(s, pulses, **window) for s in (driven, free))
     wave, rest = (evoked_wave(s, pulses, **window) for s in (driven, free))
-    _save(book.out / "network.nc", driven, free, pulses)
+    save_runs(book.out / "network.nc", driven, free, pulses)
     book.files.append(book.out / "network.nc")
     soon = (response.time > table.latency_ms * 1e-3 + 1e-3) & (response.time <= 0.02)
     change = response.value - quiet.value
@@ -121,7 +122,7 @@ def network_station(study: Study, table: NetworkTable, recruited: Recruitment, b
     }
 
 
-def _save(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.floating[Any]]) -> None:
+def save_runs(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.floating[Any]]) -> None:
     """Write the spikes of both runs as NetCDF."""
     import xarray as xr
 

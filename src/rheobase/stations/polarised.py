@@ -29,8 +29,14 @@ NAMES = {
 }
 
 
-def polarisation_station(study: Study, table: Cells, device: Device, book: Book) -> None:
-    """Place the cells, find what the current does to their membranes, draw and tabulate it."""
+def polarisation_station(study: Study, table: Cells, device: Device, book: Book) -> xr.Dataset:
+    """Place the cells, find what the current does to their membranes, draw and tabulate it.
+
+    Returns
+    -------
+    Dataset
+        As `rheobase.neurons.subthreshold.polarisation` gives it.
+    """
     from rheobase.neurons.subthreshold import polarisation
 
     population, centre = placed_cells(study, table, device, book)
@@ -84,6 +90,7 @@ def polarisation_station(study: Study, table: Cells, device: Device, book: Book)
         "count": len(population),
         "frequencies_Hz": frequency.tolist(),
     }
+    return found
 
 
 def _table(found: xr.Dataset) -> Table:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from rheobase._errors import InputError, check_option
 from rheobase.tables.base import Table
 
-#: What tells the kinds of a table apart, `kind` in ``[device]`` and ``[optimise]``.
-KINDS = ("tms", "tes", "ti", "dose")
+#: What tells the kinds of a table apart: `kind` in ``[device]`` and ``[optimise]``, `model` in
+#: ``[network]``.
+KINDS = ("tms", "tes", "ti", "dose", "microcircuit", "columns")
 
 
 def parse_table[T: Table](
@@ -47,17 +48,15 @@ def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
     place = [str(p) for p in first["loc"] if p not in KINDS]
     message = first["msg"].removeprefix("Value error, ")
     if first["type"].startswith("union_tag"):
-        came = first["input"].get("kind") if isinstance(first["input"], dict) else None
         spot = f"{where}, [{'.'.join(place)}]"
-        kinds = [
-            kind
-            for table in _at(model, first["loc"])
-            for kind in get_args(table.model_fields["kind"].annotation)
-        ]
+        tables = _at(model, first["loc"])
+        key = _telling(tables[0])
+        kinds = [kind for table in tables for kind in get_args(table.model_fields[key].annotation)]
+        came = first["input"].get(key) if isinstance(first["input"], dict) else None
         if came is None:
-            return f"expected kind = {', '.join(map(repr, kinds[:-1]))} or {kinds[-1]!r}: {spot}"
+            return f"expected {key} = {', '.join(map(repr, kinds[:-1]))} or {kinds[-1]!r}: {spot}"
         try:
-            check_option("kind", str(came), kinds, where=spot)
+            check_option(key, str(came), kinds, where=spot)
         except InputError as unknown:
             return str(unknown)
     if first["type"] in {"model_type", "dict_type", "model_attributes_type"}:
@@ -89,8 +88,13 @@ def _at(model: type[Table], location: tuple[int | str, ...]) -> list[type[Table]
         if fields:
             found = [table for annotation in fields for table in _tables(annotation)]
         elif part in KINDS:  # which one of several kinds of table
-            found = [m for m in found if part in get_args(m.model_fields["kind"].annotation)]
+            found = [m for m in found if part in get_args(m.model_fields[_telling(m)].annotation)]
     return found
+
+
+def _telling(table: type[Table]) -> str:
+    """Return the key whose value tells the kind of a table."""
+    return "kind" if "kind" in table.model_fields else "model"
 
 
 def _tables(annotation: Any) -> list[type[Table]]:

@@ -1,0 +1,1 @@
+"""Whole-brain propagation: neural masses on a structural connectome."""

@@ -1,0 +1,1 @@
+"""Seven columns of cortex, by layer and class of cell, for rat, mouse and human."""

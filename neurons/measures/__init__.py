@@ -1,0 +1,1 @@
+"""What is measured on spikes and signals: spectra, locking, connectivity, waves; and sweeps."""
