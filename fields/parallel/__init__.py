@@ -1,0 +1,1 @@
+"""Fields on several processes: each rank assembles and solves its part of the mesh."""

@@ -1,0 +1,1 @@
+"""What a picture shows, apart from how it is drawn: layers of a scene, and their drawing."""

@@ -1,0 +1,1 @@
+"""Parameter studies: one study over many settings, heads and species."""
