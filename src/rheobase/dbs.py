@@ -22,7 +22,7 @@ def check_study(study: DeepStudy) -> dict[str, Path]:
     return open_deep(study).files
 
 
-def run_dbs(study: DeepStudy, *, text: str, out: Path) -> Result:
+def run_dbs(study: DeepStudy, *, text: str, out: Path, folder: Path | None = None) -> Result:
     """Solve for the leads of a study, ask what they activate, write it into ``out``.
 
     Parameters
@@ -31,6 +31,8 @@ def run_dbs(study: DeepStudy, *, text: str, out: Path) -> Result:
         The checked study and the text of its file.
     out
         Folder of the results; made when absent. Every file in it is whole or absent.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Returns
     -------
@@ -53,4 +55,6 @@ def run_dbs(study: DeepStudy, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read={place: path for place, path in inputs.files.items() if path.is_file()},
+        kind="dbs",
+        folder=folder,
     )

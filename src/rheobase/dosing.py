@@ -30,7 +30,9 @@ def check_study(study: OptimiseStudy) -> dict[str, Path]:
     return check_dose(study) if isinstance(study.optimise, OptimiseDose) else check_inputs(study)
 
 
-def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
+def run_optimise(
+    study: OptimiseStudy, *, text: str, out: Path, folder: Path | None = None
+) -> Result:
     """Find the currents, the pose of a coil or the intensity for a target; write it into ``out``.
 
     Parameters
@@ -39,6 +41,8 @@ def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
         The checked study and the text of its file.
     out
         Folder of the results; made when absent. Every file in it is whole or absent.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Returns
     -------
@@ -66,10 +70,12 @@ def run_optimise(study: OptimiseStudy, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read={place: path for place, path in files.items() if path.is_file()},
+        kind="optimise",
+        folder=folder,
     )
 
 
-def run_uncertainty(study: Study, *, text: str, out: Path) -> Result:
+def run_uncertainty(study: Study, *, text: str, out: Path, folder: Path | None = None) -> Result:
     """Sample the field of a study over what is not known exactly and write it into ``out``.
 
     Parameters
@@ -79,6 +85,8 @@ def run_uncertainty(study: Study, *, text: str, out: Path) -> Result:
         table where it has no ``[uncertainty]``.
     out
         Folder of the results; a run that was interrupted goes on with the samples in it.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Returns
     -------
@@ -101,4 +109,6 @@ def run_uncertainty(study: Study, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read={place: path for place, path in inputs.files.items() if path.is_file()},
+        kind="uncertainty",
+        folder=folder,
     )

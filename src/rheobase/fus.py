@@ -26,7 +26,7 @@ def check_study(study: UltrasoundStudy) -> Estimate:
     return found
 
 
-def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
+def run_fus(study: UltrasoundStudy, *, text: str, out: Path, folder: Path | None = None) -> Result:
     """Solve for the sound of a study, its heat and what it activates, write it into ``out``.
 
     Parameters
@@ -35,6 +35,8 @@ def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
         The checked study and the text of its file.
     out
         Folder of the results; made when absent. Every file in it is whole or absent.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Returns
     -------
@@ -61,4 +63,6 @@ def run_fus(study: UltrasoundStudy, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read={place: path for place, path in inputs.files.items() if path.is_file()},
+        kind="fus",
+        folder=folder,
     )

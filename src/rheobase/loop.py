@@ -22,7 +22,7 @@ def check_loop(study: LoopStudy) -> None:
     open_parts(study)
 
 
-def run_loop_study(study: LoopStudy, *, text: str, out: Path) -> Result:
+def run_loop_study(study: LoopStudy, *, text: str, out: Path, folder: Path | None = None) -> Result:
     """Run a study with each of its controllers and write the results into ``out``.
 
     Parameters
@@ -31,6 +31,8 @@ def run_loop_study(study: LoopStudy, *, text: str, out: Path) -> Result:
         The checked study and the text of its file.
     out
         Folder of the results; made when absent. Every file in it is whole or absent.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Raises
     ------
@@ -49,4 +51,6 @@ def run_loop_study(study: LoopStudy, *, text: str, out: Path) -> Result:
         text=text,
         seed=study.seed,
         read=study.files(),
+        kind="loop",
+        folder=folder,
     )

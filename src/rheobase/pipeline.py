@@ -63,7 +63,7 @@ class Result:
         }
 
 
-def run_study(study: Study, *, text: str, out: Path) -> Result:
+def run_study(study: Study, *, text: str, out: Path, folder: Path | None = None) -> Result:
     """Run a study and write its results into ``out``.
 
     Parameters
@@ -72,6 +72,8 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
         The checked study and the text of its file.
     out
         Folder of the results; made when absent. Every file in it is whole or absent.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Returns
     -------
@@ -116,12 +118,27 @@ def run_study(study: Study, *, text: str, out: Path) -> Result:
             polarised_columns(study, study.network, shifts, book, species=head.species)
     read = {place: path for place, path in inputs.files.items() if path.is_file()}
     return finish(
-        book, title=study.title, question=study.question, text=text, seed=study.seed, read=read
+        book,
+        title=study.title,
+        question=study.question,
+        text=text,
+        seed=study.seed,
+        read=read,
+        kind="field",
+        folder=folder,
     )
 
 
 def finish(
-    book: Book, *, title: str, question: str, text: str, seed: int, read: Mapping[str, Path]
+    book: Book,
+    *,
+    title: str,
+    question: str,
+    text: str,
+    seed: int,
+    read: Mapping[str, Path],
+    kind: str | None = None,
+    folder: Path | None = None,
 ) -> Result:
     """Write provenance and report of what the stations have put together.
 
@@ -133,10 +150,18 @@ def finish(
         Of the study, the text being that of its file.
     read
         Files that were read, by the place in the study that names them.
+    kind, folder
+        Kind of the study (`rheobase.kinds`), None for what is no study; where its paths start.
     """
     out = book.out
     with stage("writing the report"):
-        record = provenance(study=text, inputs=read, details={"seed": seed, **book.details})
+        record = provenance(
+            study=text,
+            kind=kind,
+            folder=folder,
+            inputs=read,
+            details={"seed": seed, **book.details},
+        )
         write_provenance(out / "provenance.json", record)
         write_report(
             out / "report.html",

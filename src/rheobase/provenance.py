@@ -14,6 +14,8 @@ from typing import Any
 
 from rheobase._files import whole_file
 
+#: Its file in the folder of a result.
+PROVENANCE = "provenance.json"
 _PACKAGES = (
     "rheobase",
     "dolfinx-solver-real",
@@ -55,7 +57,12 @@ def _revision() -> str | None:
 
 
 def provenance(
-    *, study: str, inputs: Mapping[str, Path], details: Mapping[str, Any]
+    *,
+    study: str,
+    inputs: Mapping[str, Path],
+    details: Mapping[str, Any],
+    kind: str | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Return the record of one run.
 
@@ -67,6 +74,8 @@ def provenance(
         Files that were read, by role; their SHA-256 goes into the record.
     details
         What the stations report of themselves (head, mesh, solver, seeds, notes).
+    kind, folder
+        Kind of the study, and where its paths start: what a run from its results needs.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -78,8 +87,22 @@ def provenance(
             role: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             for role, path in inputs.items()
         },
-        "study": {"sha256": hashlib.sha256(study.encode()).hexdigest(), "text": study},
+        "study": {
+            "sha256": hashlib.sha256(study.encode()).hexdigest(),
+            "text": study,
+            "kind": kind,
+            "folder": None if folder is None else str(folder.absolute()),
+        },
         **details,
+    }
+
+
+def study_record(text: str, folder: Path | None) -> dict[str, Any]:
+    """Return the text of a study, its checksum, and the folder where its paths start."""
+    return {
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "folder": str((folder or Path()).resolve()),
+        "text": text,
     }
 
 

@@ -67,7 +67,9 @@ def check_cross_species(study: CrossSpeciesStudy) -> None:
         electrode_of(study, condition)
 
 
-def run_cross_species(study: CrossSpeciesStudy, *, text: str, out: Path) -> Result:
+def run_cross_species(
+    study: CrossSpeciesStudy, *, text: str, out: Path, folder: Path | None = None
+) -> Result:
     """Run the study and write its results into ``out``.
 
     Parameters
@@ -77,6 +79,8 @@ def run_cross_species(study: CrossSpeciesStudy, *, text: str, out: Path) -> Resu
     out
         Folder of the results. Thresholds of a condition and mode that are there already, of the
         same study and code, are not found again.
+    folder
+        Where the paths in the study start, for the record: a run is repeated from its results.
 
     Raises
     ------
@@ -91,7 +95,14 @@ def run_cross_species(study: CrossSpeciesStudy, *, text: str, out: Path) -> Resu
     _sections(study, found, book)
     _notes(study, found, book)
     return finish(
-        book, title=study.title, question=study.question, text=text, seed=study.seed, read={}
+        book,
+        title=study.title,
+        question=study.question,
+        text=text,
+        seed=study.seed,
+        read={},
+        kind="cross-species",
+        folder=folder,
     )
 
 
