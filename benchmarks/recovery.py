@@ -174,12 +174,12 @@ def linear(edge: float) -> TetMesh:
 
 def quadratic(mesh: TetMesh, edge: float) -> None:
     """Quadratic elements on the same mesh: assembled by DOLFINx, solved by CG with GAMG."""
-    import dolfinx_solver  # noqa: F401
-    from petsc4py import PETSc
     from scipy.spatial import cKDTree
 
+    from rheobase._dolfinx import petsc
     from rheobase.fields.operators import assemble_stiffness
 
+    PETSc = petsc()
     ends = poles(mesh)
     s = sample(mesh, ends)
     sigma = np.array(SIGMA)[np.searchsorted(LABELS, mesh.labels)]

@@ -66,7 +66,6 @@ def elements(window: AcousticWindow) -> Iterator[tuple[Any, ...]]:
 
     From one-dimensional Basix elements and quadrature, and the whole Jacobian of the nodes' places.
     """
-    import dolfinx_solver  # noqa: F401, I001
     import basix
 
     def line(order: int) -> tuple[Floats, Floats, Floats]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._dolfinx import petsc
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -24,8 +26,7 @@ class Factor:
 
     def solve(self, block: Floats) -> Floats:
         """Return the solutions for right-hand sides (n, k), shape (n, k)."""
-        from petsc4py import PETSc
-
+        PETSc = petsc()
         columns: Any = np.asfortranarray(block)
         found: Any = np.zeros(block.shape, order="F")
         rhs = PETSc.Mat().createDense(block.shape, array=columns, comm=PETSc.COMM_SELF)
@@ -46,9 +47,9 @@ def factorise(matrix: csr_array) -> Factor:
     matrix
         Shape (n, n); what is below the diagonal is not looked at.
     """
-    import dolfinx_solver  # noqa: F401  its wheel brings petsc4py
-    from petsc4py import PETSc
     from scipy.sparse import triu
+
+    PETSc = petsc()
 
     upper = triu(matrix, format="csr")
     del matrix  # each copy of it weighs as much as a tenth of the factor

@@ -1,0 +1,71 @@
+"""DOLFINx and PETSc, from the Linux wheel or from conda: whichever is installed.
+
+The wheel ``dolfinx-solver-real`` brings DOLFINx with a PETSc of its own and must be imported
+before both; ``fenics-dolfinx`` of conda-forge, and DOLFINx built from source, need nothing first.
+All other modules ask here, so none of them has to know which one there is.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from rheobase._errors import InputError
+
+#: The series of DOLFINx whose C interface the package's compiled forms follow.
+SERIES = "0.11"
+_MEND = (
+    "install the wheel dolfinx-solver-real (pip), or fenics-dolfinx with a real-valued PETSc "
+    "(conda-forge); 'rheobase doctor' says what is there"
+)
+
+
+@cache
+def petsc() -> Any:
+    """Return `petsc4py.PETSc` with real numbers.
+
+    Raises
+    ------
+    InputError
+        If there is no PETSc, it does not load, or its numbers are complex.
+    """
+    _order_libraries()
+    import numpy as np
+
+    try:
+        from petsc4py import PETSc
+    except ImportError as error:
+        raise InputError(f"PETSc does not load ({error}): {_MEND}") from error
+    if np.dtype(PETSc.ScalarType).kind != "f":
+        raise InputError(f"PETSc computes with complex numbers, real ones are needed: {_MEND}")
+    return PETSc
+
+
+@cache
+def dolfinx() -> Any:
+    """Return `dolfinx`.
+
+    Raises
+    ------
+    InputError
+        If there is no DOLFINx, it does not load, or it is of another series than `SERIES`.
+    """
+    petsc()
+    try:
+        import dolfinx
+    except ImportError as error:
+        raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
+    if dolfinx.__version__.split(".")[:2] != SERIES.split("."):
+        raise InputError(f"DOLFINx {SERIES} is needed, found {dolfinx.__version__}: {_MEND}")
+    return dolfinx
+
+
+def _order_libraries() -> None:
+    """Load the libraries of the wheel in its order, if it is the wheel that is installed."""
+    try:
+        import dolfinx_solver  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "dolfinx_solver":
+            raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
+    except ImportError as error:
+        raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
