@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from rheobase._cli_options import (
+    AsJson,
+    DryRun,
+    Out,
+    carry_out,
+    changes,
+    complete_head,
+    say_json,
+)
 from rheobase._errors import InputError, check_option
-from rheobase._heads_cli import AsJson, Resolution, parse_options, put
-from rheobase._optimise_cli import DryRun, Out, head_of, numbers, tell
+from rheobase._head_options import Resolution
+from rheobase._optimise_cli import head_of, numbers
 
 LISTING = "leads"
+
+
+def _complete(incomplete: str) -> list[str]:
+    from rheobase.kinds import KINDS
+
+    names = [LISTING, *KINDS["dbs"].studies()]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _complete_lead(incomplete: str) -> list[str]:
+    from rheobase.meshes.leads.catalogue import lead_names
+
+    return [name for name in lead_names() if name.startswith(incomplete)]
 
 
 def dbs(
     what: Annotated[
         str | None,
-        typer.Argument(help="A study file or the name of a shipped study; 'leads' lists models."),
+        typer.Argument(
+            help="A study file or the name of a shipped study; 'leads' lists models.",
+            autocompletion=_complete,
+        ),
     ] = None,
     lead: Annotated[
-        str | None, typer.Option("--lead", help="Model of the lead, without a study file.")
+        str | None,
+        typer.Option(
+            "--lead",
+            help="Model of the lead, without a study file.",
+            autocompletion=_complete_lead,
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,
@@ -41,7 +69,12 @@ def dbs(
         str | None, typer.Option("--steering", help="Every contact: '2:-2mA,3:-1mA,case'.")
     ] = None,
     head: Annotated[
-        str | None, typer.Option("--head", help="Built-in head (mni152), or a file or folder.")
+        str | None,
+        typer.Option(
+            "--head",
+            help="Built-in head (mni152), or a file or folder.",
+            autocompletion=complete_head,
+        ),
     ] = None,
     resolution: Resolution = None,
     pulse_us: Annotated[
@@ -59,11 +92,7 @@ def dbs(
     dry_run: DryRun = False,
 ) -> None:
     """Leads in the brain: field, activated volume, pathways, steering; report and files."""
-    from rheobase.config import read_toml
-    from rheobase.dbs import check_study, run_dbs
-    from rheobase.tables.dbs import DeepStudy
-    from rheobase.tables.parse import parse_table
-    from rheobase.tables.text import toml_text
+    from rheobase.study_file import load_study
 
     of_lead = {
         "--lead": lead,
@@ -84,14 +113,12 @@ def dbs(
         _list_leads(as_json=as_json)
         return
     if what is not None:
-        table, text, path = read_toml(what, folder="data/dbs")
-        study = parse_table(DeepStudy, table, where=path.name, folder=path.parent)
-        name = path.stem
+        study = load_study(what, kind="dbs")
     else:
         missing = [k for k in ("--lead", "--target", "--steering") if not of_lead[k]]
         if missing:
             raise InputError(f"expected a study file, or {', '.join(missing)}")
-        table = {"title": f"{lead}: {', '.join(target or ())}"}
+        table: dict[str, Any] = {"title": f"{lead}: {', '.join(target or ())}"}
         table["head"] = head_of(head or "mni152", resolution)
         table["leads"] = [
             {"model": lead, "steering": steering}
@@ -104,16 +131,8 @@ def dbs(
             table["pulse"] = {"width_us": pulse_us}
         if fibre_um is not None:
             table["volume"] = {"fibre_um": fibre_um}
-        for key, value in parse_options(other or [], where="--set").items():
-            put(table, key, value)
-        text = toml_text(table)
-        study = parse_table(DeepStudy, table, where="options", folder=None)
-        name = "dbs"
-    if dry_run:
-        check_study(study)
-        typer.echo(f"{name}: valid: {study.title}")
-        return
-    tell(run_dbs(study, text=text, out=out or Path("out") / name), as_json=as_json)
+        study = load_study(table, kind="dbs", change=changes(other), name="dbs")
+    carry_out(study, out=out, as_json=as_json, dry_run=dry_run)
 
 
 def place_of(target: str, entry: str | None) -> dict[str, Any]:
@@ -140,7 +159,7 @@ def _list_leads(*, as_json: bool) -> None:
 
     rows = [lead_row(name) for name in lead_names()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        say_json(rows)
         return
     width = max(len(row["model"]) for row in rows)
     typer.echo(f"{'model':<{width}}  {'mm':<5} {'contacts':<13}  status")

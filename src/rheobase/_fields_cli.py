@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rheobase._cli_options import AsJson, say_json
 from rheobase._errors import InputError, check_option
-from rheobase._heads_cli import (
-    AsJson,
+from rheobase._head_options import (
     Edge,
     Labels,
     Options,
@@ -52,7 +51,7 @@ def devices(as_json: AsJson = False) -> None:
         "waveforms": [{"name": p.name, "duration_us": p.duration * 1e6} for p in pulses],
     }
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        say_json(record)
         return
     from rheobase.report import Table
 
@@ -112,7 +111,7 @@ def leadfield(
     )
     record = _record(found)
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        say_json(record)
         return
     typer.echo(
         f"{len(found.names)} electrodes, reference {found.reference}, field at "

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rheobase._heads_cli import AsJson, parse_options, put
-from rheobase._optimise_cli import DryRun, Out, tell
+from rheobase._cli_options import (
+    AsJson,
+    Changes,
+    DryRun,
+    Out,
+    StudySource,
+    carry_out,
+    changes,
+    say_json,
+    tell,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,37 +28,17 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    study: Annotated[str, typer.Argument(help="A study file or the name of a shipped study.")],
-    other: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Another key, table.key=value: drive.source_pressure_kPa=80."),
-    ] = None,
+    study: StudySource,
+    other: Changes = None,
     out: Out = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
     """Sound through a head: pressure, focus, heat, levels, cells; report and files."""
-    from rheobase.config import read_toml
-    from rheobase.fus import check_study, run_fus
-    from rheobase.tables.fus import UltrasoundStudy
-    from rheobase.tables.parse import parse_table
-    from rheobase.tables.text import toml_text
+    from rheobase.study_file import load_study
 
-    table, text, path = read_toml(study, folder="data/fus")
-    if other:
-        for key, value in parse_options(other, where="--set").items():
-            put(table, key, value)
-        text = toml_text(table)
-    checked = parse_table(UltrasoundStudy, table, where=path.name, folder=path.parent)
-    if dry_run:
-        found = check_study(checked)
-        if as_json:
-            typer.echo(json.dumps(found.as_dict(), indent=2))
-        else:
-            typer.echo(f"{path.stem}: valid: {checked.title}\n{found}")
-        return
-    folder = out or Path("out") / path.stem
-    tell(run_fus(checked, text=text, out=folder), as_json=as_json)
+    found = load_study(study, kind="fus", change=changes(other))
+    carry_out(found, out=out, as_json=as_json, dry_run=dry_run)
 
 
 @app.command()
@@ -60,7 +48,7 @@ def devices(as_json: AsJson = False) -> None:
 
     rows = [device_row(name) for name in transducer_names()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        say_json(rows)
         return
     width = max(len(row["name"]) for row in rows)
     typer.echo(f"{'name':<{width}}  kHz   elements  aperture  radius (mm)  status")

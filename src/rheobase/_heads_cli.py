@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from rheobase._errors import InputError, check_option
-
-if TYPE_CHECKING:
-    from rheobase.meshes.head import Head
+from rheobase._cli_options import AsJson, say_json
+from rheobase._errors import InputError
+from rheobase._head_options import (
+    Edge,
+    Labels,
+    Options,
+    Resolution,
+    Source,
+    Species,
+    Tissues,
+    open_source,
+)
 
 app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="Built-in heads and your own: list, look, build, check, draw.",
 )
-
-Source = Annotated[str, typer.Argument(help="Name of a built-in head, or a file or folder.")]
-Resolution = Annotated[
-    str | None, typer.Option("--resolution", help="coarse, standard or fine (mni152).")
-]
-Edge = Annotated[
-    float | None,
-    typer.Option("--edge-length-mm", help="Mean edge of the (finest) tetrahedra (mm)."),
-]
-Labels = Annotated[
-    str | None, typer.Option("--labels", help="Label table of a file: a CSV file or a known name.")
-]
-Species = Annotated[
-    str | None, typer.Option("--species", help="human, macaque, rat or mouse, for a file.")
-]
-Tissues = Annotated[
-    Path | None, typer.Option("--tissues", help="Own tissues and values: CSV or TOML.")
-]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="Another option of the head or its reader: name=value."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -63,83 +45,11 @@ def listing(as_json: AsJson = False) -> None:
         for name, h in BUILT_IN.items()
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        say_json(rows)
         return
     width = max(len(r["name"]) for r in rows)
     for r in rows:
         typer.echo(f"{r['name']:<{width}}  {r['what']}; space {r['space']}")
-
-
-def open_source(
-    source: str,
-    *,
-    resolution: str | None,
-    edge_length_mm: float | None,
-    labels: str | None,
-    species: str | None,
-    tissues: Path | None,
-    option: list[str] | None,
-) -> Head:
-    """Return the head that the options of the command line mean.
-
-    Raises
-    ------
-    InputError
-        If there is no such head or file, or an option does not belong to it.
-    """
-    from rheobase.meshes.heads import BUILT_IN, build_head, read_head
-
-    given: dict[str, Any] = {
-        "resolution": resolution,
-        "edge_length_mm": edge_length_mm,
-        "labels": labels,
-        "species": species,
-        **parse_options(option or []),
-    }
-    given = {k: v for k, v in given.items() if v is not None}
-    if source in BUILT_IN:
-        return build_head(source, tissues=tissues, **given)
-    path = Path(source)
-    if not path.exists() and len(path.parts) == 1 and not path.suffix:
-        check_option("head", source, BUILT_IN)
-    return read_head(path, tissues=tissues, **given)
-
-
-def parse_options(pairs: list[str], *, where: str = "--option") -> dict[str, Any]:
-    """Return ``name=value`` texts as a mapping; a value is TOML where it can be, else text.
-
-    Parameters
-    ----------
-    pairs
-        The texts.
-    where
-        The option that they came with.
-
-    Examples
-    --------
-    >>> parse_options(["columns=2000", "area=V1", "radii_mm=[80.0, 90.0]"])
-    {'columns': 2000, 'area': 'V1', 'radii_mm': [80.0, 90.0]}
-    """
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (equals and name.strip()):
-            raise InputError(f"expected {where} name=value, got {pair!r}")
-        try:
-            found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value.strip()
-    return found
-
-
-def put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value at ``table.key`` (or ``key``) of a study."""
-    *above, last = key.split(".")
-    for name in above:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            raise InputError(f"expected a table before the dot, got {key!r}: --set")
-    table[last] = value
 
 
 @app.command()
@@ -163,100 +73,10 @@ def info(
         tissues=tissues,
         option=option,
     )
+    from rheobase._head_text import describe, head_text
+
     record = describe(head)
-    typer.echo(json.dumps(record, indent=2) if as_json else _text(record))
-
-
-def describe(head: Head) -> dict[str, Any]:
-    """Return what a head is, as plain values."""
-    import numpy as np
-
-    volumes = head.mesh.tissue_volumes()
-    sheet = head.cortex
-    return {
-        "name": head.name,
-        "species": head.species,
-        "space": head.space,
-        "nodes": len(head.mesh.nodes),
-        "tetrahedra": len(head.mesh.tets),
-        "size_mm": (np.ptp(head.mesh.nodes, axis=0) * 1e3).round(2).tolist(),
-        "tissues": [
-            {
-                "label": label,
-                "name": t.name,
-                "volume_cm3": volumes.get(label, 0.0) * 1e6,
-                "conductivity_S_per_m": q.value if q else None,
-                "source": q.source if q else "",
-                "status": q.status if q else "missing",
-            }
-            for label, t in head.tissues.items()
-            for q in [t.properties.get("conductivity")]
-        ],
-        "fiducials_mm": {k: (p * 1e3).round(2).tolist() for k, p in head.fiducials.items()},
-        "positions": list(head.positions),
-        "cortex": None
-        if sheet is None
-        else {
-            "columns": len(sheet.pial),
-            "area_cm2": float(sheet.area.sum() * 1e4),
-            "thickness_mm": [
-                float(x) for x in np.percentile(sheet.thickness, [5, 50, 95]).round(6) * 1e3
-            ],
-        },
-        "provenance": dict(head.provenance),
-    }
-
-
-def _text(record: dict[str, Any]) -> str:
-    """Return what `describe` found for people."""
-    lines = [
-        f"{record['name']} ({record['species']}), space {record['space']}: "
-        f"{record['tetrahedra']:,} tetrahedra, {record['nodes']:,} nodes, "
-        + " x ".join(f"{x:.4g}" for x in record["size_mm"])
-        + " mm",
-        "",
-    ]
-    rows = [("label", "tissue", "cm³", "S/m", "source of the conductivity")]
-    for t in record["tissues"]:
-        sigma = t["conductivity_S_per_m"]
-        rows.append(
-            (
-                str(t["label"]),
-                t["name"],
-                f"{t['volume_cm3']:.4g}",
-                "missing" if sigma is None else f"{sigma:g}",
-                f"{t['source']} ({t['status']})" if t["source"] else "",
-            )
-        )
-    widths = [max(len(r[k]) for r in rows) for k in range(4)]
-    lines += [
-        "  ".join(f"{c:<{w}}" for c, w in zip(r[:4], widths, strict=True)) + f"  {r[4]}"
-        for r in rows
-    ]
-    lines.append("")
-    for name, p in record["fiducials_mm"].items():
-        lines.append(f"{name}: {', '.join(f'{x:g}' for x in p)} mm")
-    if record["positions"]:
-        shown = record["positions"]
-        lines.append(f"{len(shown)} positions: {', '.join(shown)}")
-    sheet = record["cortex"]
-    if sheet is None:
-        lines.append("no cortical sheet")
-    else:
-        thickness = ", ".join(f"{x:.2f}" for x in sheet["thickness_mm"])
-        lines.append(
-            f"cortex: {sheet['columns']:,} columns, {sheet['area_cm2']:.5g} cm², "
-            f"thickness {thickness} mm (5, 50, 95 %)"
-        )
-    lines.append("")
-    for key, value in record["provenance"].items():
-        if key == "notes":
-            lines += [f"note: {note}" for note in value]
-        elif not isinstance(value, (dict, list)):
-            lines.append(f"{key}: {value}")
-    for role, checksum in record["provenance"].get("inputs", {}).items():
-        lines.append(f"input {role}: {checksum}")
-    return "\n".join(lines)
+    say_json(record) if as_json else typer.echo(head_text(record))
 
 
 @app.command()
@@ -275,7 +95,9 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a head, print what its mesh is worth, and write it where asked."""
-    writers = {path: _writer(path) for path in out or ()}
+    from rheobase._head_writers import head_writer
+
+    writers = {path: head_writer(path) for path in out or ()}
     head = open_source(
         source,
         resolution=resolution,
@@ -293,7 +115,7 @@ def build(
     if as_json:
         record = asdict(worth)
         record["volumes"] = {head.tissues[k].name: v for k, v in worth.volumes.items()}
-        typer.echo(json.dumps({"name": head.name, "quality": record}, indent=2))
+        say_json({"name": head.name, "quality": record})
     else:
         typer.echo(f"{head.name}, {head.species}, space {head.space}")
         lines = [line for line in str(worth).splitlines() if not line.startswith("volume of label")]
@@ -311,65 +133,6 @@ def build(
         write(path, head)
         if not as_json:
             typer.echo(path)
-
-
-def _writer(path: Path) -> Callable[[Path, Head], None]:
-    """Return what writes a head to a file of this name, before anything is built."""
-    writers: dict[str, Callable[[Path, Head], None]] = {
-        ".h5": _write_h5,
-        ".msh": _write_msh,
-        ".vtu": _write_vtu,
-    }
-    if path.suffix not in writers:
-        raise InputError(f"expected --out ending in {', '.join(writers)}, got {path}")
-    return writers[path.suffix]
-
-
-def _write_h5(path: Path, head: Head) -> None:
-    from rheobase.meshes.store import save_head
-
-    save_head(path, head)
-
-
-def _write_msh(path: Path, head: Head) -> None:
-    import numpy as np
-
-    from rheobase.meshes.files.msh import Msh, write_msh
-
-    mesh = head.mesh
-    labels = np.unique(mesh.labels).tolist()
-    surfaces = [mesh.boundary(label) for label in labels]
-    write_msh(
-        path,
-        Msh(
-            nodes_mm=mesh.nodes * 1e3,
-            triangles=np.concatenate(surfaces),
-            # SimNIBS tags the surface of tissue n with 1000 + n
-            triangle_tags=np.concatenate(
-                [np.full(len(s), 1000 + k, np.int32) for k, s in zip(labels, surfaces, strict=True)]
-            ),
-            tets=mesh.tets,
-            tet_tags=mesh.labels,
-            names={(3, k): head.tissues[k].name for k in labels},
-        ),
-    )
-
-
-def _write_vtu(path: Path, head: Head) -> None:
-    import numpy as np
-    import pyvista as pv
-
-    from rheobase._files import room_for, whole_file
-    from rheobase.meshes.files.foreign import LENGTH_UNIT
-
-    mesh = head.mesh
-    grid = pv.UnstructuredGrid({pv.CellType.TETRA: mesh.tets.astype(np.int64)}, mesh.nodes)
-    grid.cell_data["label"] = mesh.labels
-    grid.cell_data["conductivity (S/m)"] = head.sigma()
-    grid.field_data[LENGTH_UNIT] = ["m"]
-    with whole_file(path) as part:
-        room_for(part, mesh.nodes.nbytes + 2 * mesh.tets.nbytes + 12 * len(mesh.tets))
-        grid.save(part)
 
 
 @app.command()
@@ -399,7 +162,7 @@ def check(
 
     findings = check_up(head)
     if as_json:
-        typer.echo(json.dumps([asdict(f) for f in findings], indent=2))
+        say_json([asdict(f) for f in findings])
     else:
         width = max(len(f.topic) for f in findings)
         for f in findings:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from rheobase._cli_options import (
+    AsJson,
+    DryRun,
+    Out,
+    StudySource,
+    carry_out,
+    complete_head,
+    complete_study,
+    parse_options,
+)
 from rheobase._errors import InputError, check_option
-from rheobase._heads_cli import AsJson, Resolution, parse_options
-
-if TYPE_CHECKING:
-    from rheobase.pipeline import Result
-
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the study and stop.")]
+from rheobase._head_options import Resolution
 
 KINDS = ("tes", "ti", "tms", "dose")
 
 
 def optimise(
     what: Annotated[
-        str, typer.Argument(help="tes, ti, tms or dose with options, or a study file.")
+        str,
+        typer.Argument(
+            help="tes, ti, tms or dose with options, or a study file.",
+            autocompletion=_complete_kind,
+        ),
     ],
     head: Annotated[
-        str | None, typer.Option("--head", help="Built-in head, or a file or folder.")
+        str | None,
+        typer.Option(
+            "--head", help="Built-in head, or a file or folder.", autocompletion=complete_head
+        ),
     ] = None,
     resolution: Resolution = None,
     target: Annotated[
@@ -92,11 +103,8 @@ def optimise(
     dry_run: DryRun = False,
 ) -> None:
     """Find currents, a coil pose or an intensity for a target; report and export them."""
-    from rheobase.config import load_study, read_toml
-    from rheobase.dosing import check_study, run_optimise
-    from rheobase.tables.optimise import OptimiseStudy
-    from rheobase.tables.parse import parse_table
-    from rheobase.tables.text import plain, toml_text
+    from rheobase.study_file import load_study
+    from rheobase.tables.text import plain
 
     given = {
         "goal": goal,
@@ -115,9 +123,7 @@ def optimise(
         extra = [name for name, value in asked.items() if value is not None]
         if extra:
             raise InputError(f"a study file says it all, got {', '.join(extra)} too: {what}")
-        table, text, path = read_toml(what)
-        study = parse_table(OptimiseStudy, table, where=path.name, folder=path.parent)
-        name = path.stem
+        study = load_study(what, kind="optimise")
     else:
         if target is None or (head is None and device is None):
             raise InputError(f"expected --head and --target: rheobase optimise {what}")
@@ -131,24 +137,18 @@ def optimise(
         if cells is not None:
             table["target"]["cells"] = {"type": cells}
         if device is not None:
-            own = load_study(device)[0]
+            own: Any = load_study(device, kind="field").study
             table = {"head": plain(own.head), **table, "device": plain(own.device)}
         if what != "dose" and intensity is not None:
             table["optimise"]["intensity_A_per_us"], intensity = intensity, None
         if reference is not None or reference_target is not None or intensity is not None:
             table["reference"] = reference_of(reference, reference_target, radius_mm, intensity)
-        text = toml_text(table)
-        study = parse_table(OptimiseStudy, table, where="options", folder=None)
-        name = f"optimise_{what}"
-    if dry_run:
-        check_study(study)
-        typer.echo(f"{what}: valid: {study.title}")
-        return
-    tell(run_optimise(study, text=text, out=out or Path("out") / name), as_json=as_json)
+        study = load_study(table, kind="optimise", name=f"optimise_{what}")
+    carry_out(study, out=out, as_json=as_json, dry_run=dry_run)
 
 
 def uncertainty(
-    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped study.")],
+    study: StudySource,
     samples: Annotated[
         int | None, typer.Option("--samples", help="Samples, instead of the study's (200).")
     ] = None,
@@ -161,30 +161,22 @@ def uncertainty(
     dry_run: DryRun = False,
 ) -> None:
     """Sample the field of a study over what is not known exactly; spread and Sobol indices."""
-    from rheobase.config import parse_study, read_toml
-    from rheobase.stations.inputs import open_inputs
-    from rheobase.tables.text import toml_text
+    from rheobase.study_file import load_study
 
-    table, text, path = read_toml(study)
-    asked: dict[str, Any] = {"samples": samples}
+    asked: dict[str, Any] = {}
+    if samples is not None:
+        asked["uncertainty.samples"] = samples
     if tissues is not None:
-        asked["tissues"] = [name.strip() for name in tissues.split(",") if name.strip()]
-    given = {k: v for k, v in asked.items() if v is not None}
-    if given:
-        own = table.get("uncertainty", {})
-        if not isinstance(own, dict):
-            raise InputError(f"expected a table: {path.name}, [uncertainty]")
-        table["uncertainty"] = own | given
-        text += f"\n# options of the command line\n# {toml_text(given).strip()!r}\n"
-    checked = parse_study(table, where=path.name, folder=path.parent)
-    if dry_run:
-        open_inputs(checked)
-        typer.echo(f"{study}: valid: {checked.title}")
-        return
-    from rheobase.dosing import run_uncertainty
+        asked["uncertainty.tissues"] = [n.strip() for n in tissues.split(",") if n.strip()]
+    found = load_study(study, kind="uncertainty", change=asked)
+    if not Path(study).is_dir():
+        found = replace(found, out=Path("out") / f"{found.name}_uncertainty")
+    carry_out(found, out=out, as_json=as_json, dry_run=dry_run)
 
-    folder = out or Path("out") / f"{path.stem}_uncertainty"
-    tell(run_uncertainty(checked, text=text, out=folder), as_json=as_json)
+
+def _complete_kind(incomplete: str) -> list[tuple[str, str]]:
+    kinds = [(kind, "") for kind in KINDS if kind.startswith(incomplete)]
+    return kinds + [item for item in complete_study(incomplete) if item[1] == "study file"]
 
 
 def head_of(source: str, resolution: str | None) -> dict[str, Any]:
@@ -210,10 +202,10 @@ def reference_of(
     >>> reference_of("rat", None, None, None)
     {'head': {'name': 'rat'}}
     """
-    from rheobase.config import shipped_studies
+    from rheobase.kinds import KINDS as STUDIES
 
     found: dict[str, Any] = {}
-    if source in shipped_studies():
+    if source in STUDIES["field"].studies():
         found["study"] = source
     elif source is not None and source.endswith(".toml"):
         found["study"] = str(Path(source).absolute())
@@ -262,13 +254,3 @@ def numbers(text: str, where: str) -> list[float]:
     if len(found) != 3:
         raise InputError(f"expected three numbers x,y,z, got {text!r}: {where}")
     return found
-
-
-def tell(result: Result, *, as_json: bool) -> None:
-    """Print the tables of a run and its files, or all of it as JSON."""
-    if as_json:
-        typer.echo(json.dumps(result.as_dict(), indent=2, allow_nan=False))
-        return
-    typer.echo(result.table())
-    for path in result.files:
-        typer.echo(path)

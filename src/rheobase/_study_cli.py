@@ -1,47 +1,54 @@
-"""Command line: ``rheobase study``."""
+"""Command line: ``rheobase study | loop``: kinds of study that need no head."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rheobase._heads_cli import AsJson, parse_options, put
-from rheobase._optimise_cli import DryRun, Out, tell
+from rheobase._cli_options import AsJson, Changes, DryRun, Out, carry_out, changes
+from rheobase.kinds import KINDS
 
-FOLDER = "data/studies"
+
+def _shipped(kind: str) -> list[str]:
+    return list(KINDS[kind].studies())
 
 
 def study(
     what: Annotated[
-        str, typer.Argument(help="cross-species, or a study file like it with other settings.")
+        str,
+        typer.Argument(
+            help="cross-species, or a study file like it with other settings.",
+            autocompletion=lambda: _shipped("cross-species"),
+        ),
     ],
-    other: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Another value, table.key=value: cells.placements=100."),
-    ] = None,
+    other: Changes = None,
     out: Out = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
     """Run a study of the literature anew: surface stimulation of rat, mouse and human cortex."""
-    from rheobase.config import read_toml
-    from rheobase.studies.cross_species import check_cross_species, run_cross_species
-    from rheobase.tables.cross_species import CrossSpeciesStudy
-    from rheobase.tables.parse import parse_table
-    from rheobase.tables.text import toml_text
+    from rheobase.study_file import load_study
 
-    table, text, path = read_toml(what, folder=FOLDER)
-    where = path.name
-    if other:
-        for key, value in parse_options(other, where="--set").items():
-            put(table, key, value)
-        text, where = toml_text(table), f"{where} with --set"
-    checked = parse_table(CrossSpeciesStudy, table, where=where, folder=path.parent)
-    if dry_run:
-        check_cross_species(checked)
-        typer.echo(f"{what}: valid: {checked.title}")
-        return
-    result = run_cross_species(checked, text=text, out=out or Path("out") / path.stem)
-    tell(result, as_json=as_json)
+    found = load_study(what, kind="cross-species", change=changes(other))
+    carry_out(found, out=out, as_json=as_json, dry_run=dry_run)
+
+
+def loop(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="parkinson, phase_locked, breathing, or a study file like them.",
+            autocompletion=lambda: _shipped("loop"),
+        ),
+    ],
+    other: Changes = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Close the loop: a plant, a biomarker, controllers; report of effect, cost and stability."""
+    from rheobase.study_file import load_study
+
+    found = load_study(what, kind="loop", change=changes(other))
+    carry_out(found, out=out, as_json=as_json, dry_run=dry_run)

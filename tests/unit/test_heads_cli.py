@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from rheobase._cli_options import parse_options
 from rheobase._errors import InputError
-from rheobase._heads_cli import app, parse_options
+from rheobase._heads_cli import app
 from rheobase._render import render
 from rheobase.head_views import cut_scene, head_sections, middle
 from rheobase.meshes.files.msh import read_msh

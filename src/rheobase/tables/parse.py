@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 
 from rheobase._errors import InputError, check_option
 from rheobase.tables.base import Table
+from rheobase.tables.lines import key_lines, line_of
 
 #: What tells the kinds of a table apart: `kind` in ``[device]`` and ``[optimise]``, `model` in
 #: ``[network]``.
@@ -16,7 +19,12 @@ KINDS = ("tms", "tes", "ti", "dose", "microcircuit", "columns")
 
 
 def parse_table[T: Table](
-    model: type[T], table: dict[str, Any], *, where: str, folder: Path | None
+    model: type[T],
+    table: dict[str, Any],
+    *,
+    where: str,
+    folder: Path | None,
+    text: str | None = None,
 ) -> T:
     """Return the checked form of a table, or raise naming the place in ``where``.
 
@@ -30,6 +38,8 @@ def parse_table[T: Table](
         What errors call it.
     folder
         Where paths in it start from; the working folder if None.
+    text
+        The TOML text that the table was read from, if errors are to tell the line.
 
     Raises
     ------
@@ -39,14 +49,21 @@ def parse_table[T: Table](
     try:
         return model.model_validate(table, context={"folder": folder})
     except ValidationError as error:
-        raise InputError(_sentence(error, model, where)) from error
+        raise InputError(_sentence(error, model, where, text)) from error
 
 
-def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
+def at_line(where: str, text: str | None, place: Sequence[str | int]) -> str:
+    """Return a file's name with the line of a place in its text, where that is known."""
+    line = None if text is None else line_of(key_lines(text), place)
+    return where if line is None else f"{where}, line {line}"
+
+
+def _sentence(error: ValidationError, model: type[Table], where: str, text: str | None) -> str:
     """Tell the first thing wrong in one sentence."""
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    where = at_line(where, text, [p for p in first["loc"] if p not in KINDS])
     place = [str(p) for p in first["loc"] if p not in KINDS]
-    message = first["msg"].removeprefix("Value error, ")
+    message = _plain(first["msg"])
     if first["type"].startswith("union_tag"):
         spot = f"{where}, [{'.'.join(place)}]"
         tables = _at(model, first["loc"])
@@ -73,6 +90,16 @@ def _sentence(error: ValidationError, model: type[Table], where: str) -> str:
     if first["type"] in {"missing", "value_error"}:
         got = ""
     return f"{message}{got}: {where}" + (f", {'.'.join(place)}" if place else "")
+
+
+def _plain(message: str) -> str:
+    """Return what pydantic says in the words of this package."""
+    message = message.removeprefix("Value error, ").replace("Field required", "missing key")
+    return re.sub(r"^Input should be (?=(greater|less))?", _expected, message)
+
+
+def _expected(found: re.Match[str]) -> str:
+    return "expected a number " if found.group(1) else "expected "
 
 
 def _keys(model: type[Table], location: tuple[int | str, ...]) -> list[str]:
