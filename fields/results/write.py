@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
+from rheobase._files import Door, whole_file
 from rheobase._progress import stage
 from rheobase.fields.basis import FieldBasis
 from rheobase.fields.interference import Carriers
@@ -96,13 +98,19 @@ def write_results(
     potential = None
     if carriers is None:
         potential = np.tensordot(np.atleast_1d(amplitudes), basis.potential, axes=1)
-    files = write_fields(
+    files: list[Path] = []
+
+    def door(extension: str, **entities: str) -> AbstractContextManager[Path]:
+        shown = entities | ({"space": "MNI"} if "space" in entities else {})
+        files.append(Path(folder) / ("_".join([name, *shown.values()]) + extension))
+        return whole_file(files[-1])
+
+    write_fields(
         basis,
         quantities,
         head,
-        folder,
+        door,
         formats=[f for f in wanted if f != "csv"],
-        name=name,
         grid=grid,
         potential=potential,
     )
@@ -115,21 +123,22 @@ def write_fields(
     basis: FieldBasis,
     quantities: Quantities,
     head: Head,
-    folder: Path | str,
+    door: Door,
     *,
     formats: Sequence[str],
-    name: str = "field",
     grid: Grid | None = None,
     potential: Floats | None = None,
-) -> list[Path]:
+) -> None:
     """Write quantities that are there already; each file is whole or absent.
 
     Parameters
     ----------
     basis, quantities
         Values at the split nodes, by name; each vector X is followed by its length magnX.
-    head, folder, name, grid
+    head, grid
         As in `write_results`.
+    door
+        Gives the path of each file: ``desc`` is the quantity of an image, ``space`` that of MNI.
     formats
         Those of `write_results` but "csv".
     potential
@@ -141,30 +150,25 @@ def write_fields(
         As `write_results` does.
     """
     _check_formats(formats, FORMATS[:-1], basis, head)
-    folder = Path(folder)
     every = with_magnitudes(quantities)
-    files: list[Path] = []
-
-    def at(ending: str) -> Path:
-        files.append(folder / f"{name}{ending}")
-        return files[-1]
-
     with stage("results"):
         if "msh" in formats:
-            write_results_msh(at(".msh"), basis, quantities, head, potential=potential)
+            with door(".msh") as path:
+                write_results_msh(path, basis, quantities, head, potential=potential)
         for f in ("vtu", "vtkhdf"):
             if f in formats:
-                write_vtu(at(f".{f}"), basis, every)
-        for f, space, end in (("nifti", "head", ""), ("nifti_mni", "MNI", "_MNI")):
+                with door(f".{f}") as path:
+                    write_vtu(path, basis, every)
+        for f, space in (("nifti", "head"), ("nifti_mni", "MNI")):
             if f not in formats:
                 continue
             voxels = (grid or head_grid(head)) if space == "head" else mni_grid()
             located = locate_voxels(basis, head, voxels, space=space)
+            there = {"space": head.space if is_mni(head.space) else "MNI152"}
             for key, values in every.items():
                 if space == "head" or values.ndim == 1:
-                    path = at(f"_{key}{end}.nii.gz")
-                    write_nifti(path, basis, values, located, description=f"{key} (V/m)")
-    return files
+                    with door(".nii.gz", desc=key, **(there if space == "MNI" else {})) as path:
+                        write_nifti(path, basis, values, located, description=f"{key} (V/m)")
 
 
 def _check_formats(

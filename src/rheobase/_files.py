@@ -9,10 +9,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rheobase._errors import InputError
 
@@ -20,6 +20,16 @@ from rheobase._errors import InputError
 CHUNK = 32_768
 #: How the name of a file begins while it is written.
 PART = ".part-"
+
+
+class Door(Protocol):
+    """Gives a path to write a file to, by its extension and what tells it from others of a kind.
+
+    The file has its name when the block succeeds, as with `whole_file`.
+    """
+
+    def __call__(self, extension: str, **entities: str) -> AbstractContextManager[Path]:
+        """Give the path; ``desc`` says what is in the file, ``space`` in which coordinates."""
 
 
 @contextmanager
@@ -36,7 +46,8 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=PART, suffix=path.suffix, dir=path.parent)
+        ending = "".join(path.suffixes[-2:])  # .nii.gz too
+        handle, name = tempfile.mkstemp(prefix=PART, suffix=ending, dir=path.parent)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
     os.close(handle)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rheobase.pipeline import Result, finish, open_book
+from rheobase.results import Result, finish, open_book
 from rheobase.stations.dbs import dbs_station
 from rheobase.stations.dbs_inputs import open_deep
-from rheobase.stations.head import head_station
+from rheobase.stations.head import head_station, subject
 from rheobase.tables.dbs import DeepStudy
 
 
@@ -45,16 +45,15 @@ def run_dbs(study: DeepStudy, *, text: str, out: Path, folder: Path | None = Non
         leaves the head or its tissues are not there, before anything is solved.
     """
     inputs = open_deep(study)
-    book = open_book(text, out)
-    head = head_station(study.head, book)
-    dbs_station(study, inputs, head, book)
-    return finish(
-        book,
-        title=study.title,
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read={place: path for place, path in inputs.files.items() if path.is_file()},
-        kind="dbs",
-        folder=folder,
-    )
+    name = subject(study.head)
+    with open_book(text, out, head=name, kind="dbs", folder=folder) as book:
+        head = head_station(study.head, book)
+        dbs_station(study, inputs, head, book)
+        return finish(
+            book,
+            title=study.title,
+            question=study.question,
+            text=text,
+            seed=study.seed,
+            read={place: path for place, path in inputs.files.items() if path.is_file()},
+        )

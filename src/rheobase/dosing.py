@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rheobase.config import Study
-from rheobase.pipeline import Result, finish, open_book
+from rheobase.results import Result, finish, open_book
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.currents import currents_station
 from rheobase.stations.dose import check_dose
 from rheobase.stations.dose_book import write_dose
-from rheobase.stations.head import head_station
+from rheobase.stations.head import head_station, subject
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import place_device
 from rheobase.stations.poses import poses_station
@@ -55,24 +55,23 @@ def run_optimise(
         target holds nothing of its tissues or limits conflict, before anything is solved.
     """
     files = check_study(study)
-    book = open_book(text, out)
-    head = head_station(study.head, book)
-    if isinstance(study.optimise, OptimiseDose):
-        write_dose(study, head, book)
-    elif isinstance(study.optimise, OptimiseTMS):
-        poses_station(study, study.optimise, head, book)
-    else:
-        currents_station(study, study.optimise, head, book)
-    return finish(
-        book,
-        title=study.title,
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read={place: path for place, path in files.items() if path.is_file()},
-        kind="optimise",
-        folder=folder,
-    )
+    name = subject(study.head)
+    with open_book(text, out, head=name, kind="optimise", folder=folder) as book:
+        head = head_station(study.head, book)
+        if isinstance(study.optimise, OptimiseDose):
+            write_dose(study, head, book)
+        elif isinstance(study.optimise, OptimiseTMS):
+            poses_station(study, study.optimise, head, book)
+        else:
+            currents_station(study, study.optimise, head, book)
+        return finish(
+            book,
+            title=study.title,
+            question=study.question,
+            text=text,
+            seed=study.seed,
+            read={place: path for place, path in files.items() if path.is_file()},
+        )
 
 
 def run_uncertainty(study: Study, *, text: str, out: Path, folder: Path | None = None) -> Result:
@@ -99,16 +98,15 @@ def run_uncertainty(study: Study, *, text: str, out: Path, folder: Path | None =
         does not fit the head; before anything is solved.
     """
     inputs = open_inputs(study)
-    book = open_book(text, out)
-    head = head_station(study.head, book)
-    uncertainty_station(study, place_device(study, head, inputs), inputs, book)
-    return finish(
-        book,
-        title=f"{study.title}: how sure",
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read={place: path for place, path in inputs.files.items() if path.is_file()},
-        kind="uncertainty",
-        folder=folder,
-    )
+    name = subject(study.head)
+    with open_book(text, out, head=name, kind="uncertainty", folder=folder) as book:
+        head = head_station(study.head, book)
+        uncertainty_station(study, place_device(study, head, inputs), inputs, book)
+        return finish(
+            book,
+            title=f"{study.title}: how sure",
+            question=study.question,
+            text=text,
+            seed=study.seed,
+            read={place: path for place, path in inputs.files.items() if path.is_file()},
+        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rheobase._progress import announce
-from rheobase.pipeline import Result, finish, open_book
+from rheobase.results import Result, finish, open_book
 from rheobase.stations.fus import fus_station
 from rheobase.stations.fus_inputs import Estimate, check_estimate, estimate, open_sound
-from rheobase.stations.head import head_station
+from rheobase.stations.head import head_station, subject, subject_of
 from rheobase.tables.fus import UltrasoundStudy
 
 
@@ -53,16 +53,19 @@ def run_fus(study: UltrasoundStudy, *, text: str, out: Path, folder: Path | None
     expected = estimate(study, inputs)
     check_estimate(expected)
     announce(str(expected))
-    book = open_book(text, out)
-    head = None if study.head is None else head_station(study.head, book)
-    fus_station(study, inputs, head, book)
-    return finish(
-        book,
-        title=study.title,
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read={place: path for place, path in inputs.files.items() if path.is_file()},
-        kind="fus",
-        folder=folder,
-    )
+    if study.head is not None:
+        name = subject(study.head)
+    else:
+        assert study.ct is not None  # UltrasoundStudy
+        name = subject_of(study.ct.file)
+    with open_book(text, out, head=name, kind="fus", folder=folder) as book:
+        head = None if study.head is None else head_station(study.head, book)
+        fus_station(study, inputs, head, book)
+        return finish(
+            book,
+            title=study.title,
+            question=study.question,
+            text=text,
+            seed=study.seed,
+            read={place: path for place, path in inputs.files.items() if path.is_file()},
+        )

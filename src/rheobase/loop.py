@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rheobase._progress import stage
-from rheobase.pipeline import Result, finish, open_book
+from rheobase.results import Result, finish, open_book
 from rheobase.stations.loop import open_parts, run_controllers
 from rheobase.stations.loop_book import write_loop
 from rheobase.tables.loop import LoopStudy
@@ -40,17 +40,15 @@ def run_loop_study(study: LoopStudy, *, text: str, out: Path, folder: Path | Non
         As `check_loop`.
     """
     parts = open_parts(study)
-    book = open_book(text, out)
-    off, outcomes = run_controllers(study, parts)
-    with stage("writing results"):
-        write_loop(study, parts, off, outcomes, book)
-    return finish(
-        book,
-        title=study.title,
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read=study.files(),
-        kind="loop",
-        folder=folder,
-    )
+    with open_book(text, out, head=study.plant.kind, kind="loop", folder=folder) as book:
+        off, outcomes = run_controllers(study, parts)
+        with stage("writing results"):
+            write_loop(study, parts, off, outcomes, book)
+        return finish(
+            book,
+            title=study.title,
+            question=study.question,
+            text=text,
+            seed=study.seed,
+            read=study.files(),
+        )

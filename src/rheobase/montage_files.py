@@ -6,14 +6,13 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import whole_file
+from rheobase._files import Door
 
 FORMAT = "rheobase montage 1"
 STEP = 1e-6  # A, in which stimulators take currents
@@ -72,19 +71,19 @@ def rounded(currents: ArrayLike, *, step: float = STEP) -> NDArray[np.float64]:
 
 
 def write_montage(
-    out: Path,
+    door: Door,
     channels: Sequence[Channel],
     *,
     positions: Mapping[str, ArrayLike],
     facts: Mapping[str, Any],
     step: float = STEP,
-) -> list[Path]:
-    """Write ``montage.csv`` and ``montage.json``; electrodes without current are left out.
+) -> None:
+    """Write a montage as CSV and as JSON; electrodes without current are left out.
 
     Parameters
     ----------
-    out
-        Folder.
+    door
+        Gives the path of each file.
     channels
         Sources of current, one for a usual montage.
     positions
@@ -93,10 +92,6 @@ def write_montage(
         What else the JSON says of the montage, as plain values.
     step
         Of the stimulator (A); currents are written as `rounded` to it.
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------
@@ -117,12 +112,10 @@ def write_montage(
             rows.append(row | {"x_mm": x, "y_mm": y, "z_mm": z})
     if not rows:
         raise InputError(f"expected currents of {step * 1e3:g} mA or more, got none: montage")
-    table, record = out / "montage.csv", out / "montage.json"
-    with whole_file(table) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with door(".csv") as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    with whole_file(record) as part:
+    with door(".json") as part:
         whole = {"format": FORMAT, **facts, "step_mA": step * 1e3, "electrodes": rows}
         part.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    return [table, record]

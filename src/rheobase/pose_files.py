@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import whole_file
+from rheobase._files import Door
 from rheobase.fields.coils.coil import checked_pose
 from rheobase.fields.coils.frame import pose_to_simnibs
 
@@ -71,20 +71,20 @@ def in_mm(pose: ArrayLike) -> Matrix:
 
 
 def write_poses(
-    out: Path,
+    door: Door,
     poses: ArrayLike,
     *,
     names: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any],
     space: str = NATIVE,
-) -> list[Path]:
-    """Write ``pose.csv``, ``pose.json``, ``pose_brainsight.txt`` and ``pose_localite.xml``.
+) -> None:
+    """Write poses as CSV, JSON, a text for Brainsight and markers for Localite.
 
     Parameters
     ----------
-    out
-        Folder.
+    door
+        Gives the path of each file.
     poses
         From the coil's frame to the head's (m), the first the best, shape (n, 4, 4).
     names
@@ -95,10 +95,6 @@ def write_poses(
         What the JSON says of all, as plain values.
     space
         What Brainsight calls the space of the head: `NATIVE`, or `MNI` for a head that is one.
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------
@@ -114,9 +110,9 @@ def write_poses(
         )
     if any(set(name) & set("\t\r\n") for name in names):
         raise InputError("expected names without tabs and line ends: coil poses")
-    paths = [out / f"pose{end}" for end in (".csv", ".json", "_brainsight.txt", "_localite.xml")]
-    _write_csv(paths[0], every, names, rows)
-    with whole_file(paths[1]) as part:
+    with door(".csv") as part:
+        _write_csv(part, every, names, rows)
+    with door(".json") as part:
         record = {
             "format": FORMAT,
             **facts,
@@ -131,9 +127,10 @@ def write_poses(
             ],
         }
         part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    _write_brainsight(paths[2], every, names, space)
-    _write_localite(paths[3], every, names)
-    return paths
+    with door(".txt", desc="brainsight") as part:
+        _write_brainsight(part, every, names, space)
+    with door(".xml", desc="localite") as part:
+        _write_localite(part, every, names)
 
 
 def _write_csv(
@@ -141,7 +138,7 @@ def _write_csv(
 ) -> None:
     """Write the SimNIBS matrix (mm) of each, row by row, after what there is to say of it."""
     entries = [f"m{i}{j}" for i in range(4) for j in range(4)]
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", *rows[0], "frame", *entries])
         for name, row, pose in zip(names, rows, poses, strict=True):
@@ -168,8 +165,7 @@ def _write_brainsight(path: Path, poses: Matrix, names: Sequence[str], space: st
         matrix = pose_to_brainsight(pose)
         numbers = [*matrix[:3, 3], *matrix[:3, :3].T.ravel()]  # the place, then axis by axis
         lines.append("\t".join([name, *(f"{v:.4f}" for v in numbers)]))
-    with whole_file(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_localite(path: Path, poses: Matrix, names: Sequence[str]) -> None:
@@ -193,5 +189,4 @@ def _write_localite(path: Path, poses: Matrix, names: Sequence[str]) -> None:
         entries = {f"data{i}{j}": f"{matrix[i, j]:+.17f}" for i in range(4) for j in range(4)}
         ET.SubElement(inner, "Matrix4D", entries)
     ET.indent(root, "    ")
-    with whole_file(path) as part:
-        ET.ElementTree(root).write(part, encoding="UTF-8", xml_declaration=True)
+    ET.ElementTree(root).write(path, encoding="UTF-8", xml_declaration=True)

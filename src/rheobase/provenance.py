@@ -87,22 +87,18 @@ def provenance(
             role: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             for role, path in inputs.items()
         },
-        "study": {
-            "sha256": hashlib.sha256(study.encode()).hexdigest(),
-            "text": study,
-            "kind": kind,
-            "folder": None if folder is None else str(folder.absolute()),
-        },
+        "study": study_record(study, kind=kind, folder=folder),
         **details,
     }
 
 
-def study_record(text: str, folder: Path | None) -> dict[str, Any]:
-    """Return the text of a study, its checksum, and the folder where its paths start."""
+def study_record(text: str, *, kind: str | None, folder: Path | None) -> dict[str, Any]:
+    """Return the text of a study, its checksum and kind, and where its paths start."""
     return {
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "folder": str((folder or Path()).resolve()),
         "text": text,
+        "kind": kind,
+        "folder": None if folder is None else str(folder.absolute()),
     }
 
 

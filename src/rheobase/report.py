@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -58,32 +58,40 @@ def _cell(value: str | float | int) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def write_report(
-    path: Path,
-    *,
-    title: str,
-    question: str,
-    sections: Sequence[Section],
-    notes: Sequence[str],
-    study: str,
-    record: dict[str, Any],
-) -> None:
-    """Write the report.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a report says, apart from provenance.
 
     Parameters
     ----------
-    path
-        The HTML file.
     title, question
         What was studied.
     sections
         The parts in their order.
     notes
         What a reader must know before using the numbers.
-    study
-        Text of the study file.
+    tables
+        The tables that the command line prints, by title.
+    """
+
+    title: str
+    question: str
+    sections: Sequence[Section]
+    notes: Sequence[str]
+    tables: Mapping[str, Table]
+
+
+def write_report(path: Path, content: Content, *, record: Mapping[str, Any]) -> None:
+    """Write the report.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    content
+        What it says.
     record
-        Provenance; its own copy of the study text is left out.
+        Provenance, with the text of the study.
     """
     from jinja2 import Environment
 
@@ -92,13 +100,13 @@ def write_report(
     template = environment.from_string(
         files("rheobase").joinpath("data/report.html").read_text(encoding="utf-8")
     )
-    shown = {k: v for k, v in record.items() if k != "study"}
+    shown = {k: v for k, v in record.items() if k not in {"study", "outputs"}}
     html = template.render(
-        title=title,
-        question=question,
-        sections=sections,
-        notes=notes,
-        study=study,
+        title=content.title,
+        question=content.question,
+        sections=content.sections,
+        notes=content.notes,
+        study=record["study"]["text"],
         provenance=json.dumps(shown, indent=2, default=str),
         version=record["packages"]["rheobase"],
         created=record["created"],

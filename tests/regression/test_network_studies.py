@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rheobase.config import parse_study
-from rheobase.pipeline import Result, run_study
+from rheobase.pipeline import run_study
+from rheobase.results import Result
 
 pytestmark = [pytest.mark.regression, pytest.mark.slow]
 

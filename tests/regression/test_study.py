@@ -12,7 +12,8 @@ from rheobase._errors import InputError
 from rheobase.config import parse_study
 from rheobase.meshes.regions.region import ball
 from rheobase.meshes.regions.statistics import region_table
-from rheobase.pipeline import Result, run_study
+from rheobase.pipeline import run_study
+from rheobase.results import Result
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.head import open_head
 from rheobase.stations.inputs import open_inputs

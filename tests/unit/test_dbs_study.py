@@ -17,7 +17,7 @@ from rheobase.__main__ import main
 from rheobase._errors import InputError
 from rheobase.config import read_toml, shipped_studies
 from rheobase.dbs import check_study, run_dbs
-from rheobase.pipeline import Result
+from rheobase.results import Result
 from rheobase.stations import dbs_book, dbs_solve
 from rheobase.stations.head import open_head
 from rheobase.tables.dbs import DeepStudy

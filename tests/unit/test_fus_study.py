@@ -14,7 +14,7 @@ from rheobase.fields.acoustics.rayleigh import pressure
 from rheobase.fields.acoustics.steering import focus_at
 from rheobase.fields.acoustics.transducers.transducer import bowl, disc
 from rheobase.fus import run_fus
-from rheobase.pipeline import Result
+from rheobase.results import Result
 from rheobase.stations import fus_sound
 from rheobase.stations.fus_inputs import CROSSINGS, SETTLING, STEPS, estimate, open_sound
 from rheobase.stations.fus_scene import Scene, scene_station

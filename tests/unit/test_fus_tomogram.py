@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from rheobase.fus import run_fus
-from rheobase.pipeline import Result
+from rheobase.results import Result
 from rheobase.tables.fus import UltrasoundStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rheobase._files import whole_file
 from rheobase.montage_files import Channel, rounded
 from rheobase.tables.optimise import OptimiseStudy
 from rheobase.tables.text import plain, toml_text
 
+if TYPE_CHECKING:
+    from rheobase.stations.book import Book
+
 RADIUS_MM = 6.0  # of the discs of a lead field
 
 
-def write_study(out: Path, study: OptimiseStudy, what: Mapping[str, Any]) -> Path:
+def write_study(book: Book, study: OptimiseStudy, what: Mapping[str, Any]) -> None:
     """Write ``run.toml``: the head of a study, and the tables that say what was found."""
     whole = {"title": study.title, "seed": study.seed, "head": plain(study.head)}
-    path = out / "run.toml"
-    with whole_file(path) as part:
+    with book.own("run.toml", title="Study of what was found", role="study") as part:
         part.write_text(toml_text({**whole, **what}), encoding="utf-8")
-    return path
 
 
 def _pad(name: str) -> dict[str, Any]:

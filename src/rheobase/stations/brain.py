@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.brain_views import brain_by_region, brain_courses
 from rheobase.config import Cells, Study
@@ -185,7 +184,6 @@ def _save(book: Book, driven: Activity, rest: Activity) -> None:
             "time": ("time", driven.time - SETTLE, {"units": "s"}),
         },
     )
-    path = book.out / "brain.nc"
-    with whole_file(path) as part:
+    words = "Potential of each brain region"
+    with book.file("brain", ".nc", title=words, role="network") as part:
         data.to_netcdf(part, engine="h5netcdf")
-    book.files.append(path)

@@ -61,9 +61,8 @@ def cells_station(
     population, centre = placed_cells(study, table, device, book)
     with stage(f"thresholds of {len(population):,} cells"):
         recruited = thresholds(population, device.basis, waveform=pulse, mode=table.mode)
-    path = book.out / "recruitment.nc"
-    recruited.save(path)
-    book.files.append(path)
+    with book.file("recruitment", ".nc", title="Thresholds of cells", role="cells") as part:
+        recruited.save(part)
     amplitudes = tms.intensities_A_per_us.values()
     curves = recruited.probability(amplitudes / MICRO, by=("type",))
     mark = study.network.intensity_A_per_us if study.network else None

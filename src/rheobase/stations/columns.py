@@ -313,9 +313,8 @@ def _by_phase(
 
 def _keep(book: Book, ran: Ran) -> None:
     """Write the spikes of both runs."""
-    path = book.out / "network.nc"
-    save_runs(path, ran.driven, ran.free, ran.pulses)
-    book.files.append(path)
+    with book.file("network", ".nc", title="Spikes of the columns", role="network") as part:
+        save_runs(part, ran.driven, ran.free, ran.pulses)
 
 
 def _note(book: Book, ran: Ran, study: Study, stimulated: Collection[str]) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.dosing_views import (
     AT_LIMIT,
@@ -112,28 +111,26 @@ def write_found(
         Channel(currents=dict(zip(found.names, I.tolist(), strict=True)), carrier=carrier)
         for I, carrier in zip(found.currents, found.carriers, strict=True)  # noqa: E741
     ]
-    book.files.extend(
-        write_montage(
-            book.out,
-            channels,
-            positions=head.positions,
-            facts={
-                "title": study.title,
-                "head": head.name,
-                "target": study.target.title,
-                "goal": table.goal,
-                f"in_target_{_as_key(found.unit)}": found.value,
-            },
-        )
+    write_montage(
+        book.door("montage", title="Currents of the electrodes", role="montage"),
+        channels,
+        positions=head.positions,
+        facts={
+            "title": study.title,
+            "head": head.name,
+            "target": study.target.title,
+            "goal": table.goal,
+            f"in_target_{_as_key(found.unit)}": found.value,
+        },
     )
     device = device_of(channels)
     if device is not None:
         what = {"title": f"{study.title}: the currents that were found", "device": device}
-        book.files.append(write_study(book.out, study, what))
+        write_study(book, study, what)
     _write_fronts(found, book)
     if found.cells is not None:
-        found.cells.save(book.out / "recruitment.nc")
-        book.files.append(book.out / "recruitment.nc")
+        with book.file("recruitment", ".nc", title="Thresholds of cells", role="cells") as part:
+            found.cells.save(part)
     basis, strength, quantities = _fields(field, channels)
     region = study.target.region(head)
     within = tuple(dict.fromkeys([*table.spare, *study.target.tissues]))
@@ -379,22 +376,24 @@ def _figure(
 
 
 def write_field(head: Head, basis: FieldBasis, quantities: dict[str, Floats], book: Book) -> None:
-    """Write quantities of a field as ``field.vtu``."""
+    """Write quantities of a field for VTK."""
     from rheobase.fields.results.write import write_fields
 
-    book.files.extend(write_fields(basis, quantities, head, book.out, formats=("vtu",)))
+    door = book.door("field", title="Field", role="field")
+    write_fields(basis, quantities, head, door, formats=("vtu",))
 
 
 def _write_fronts(found: Found, book: Book) -> None:
     """Write the trade-offs as a table."""
     if not found.fronts:
         return
-    path = book.out / "tradeoff.csv"
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with (
+        book.file("tradeoff", ".csv", title="Field in and off the target") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["with", f"in_target_{_as_key(found.unit)}", "off_target_rms_V_per_m"])
         for name, (value, rms) in found.fronts.items():
             writer.writerows(
                 [name, v, r] for v, r in zip(value.tolist(), rms.tolist(), strict=True)
             )
-    book.files.append(path)

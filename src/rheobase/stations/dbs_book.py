@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase._render import CURE, render
 from rheobase.dbs_scene import deep_scene
@@ -33,23 +32,22 @@ Row = Mapping[str, Any]
 TOP, MOST = 5.0, 1000.0  # where the colours of |E| end: of its threshold, or in V/m without one
 
 
-def write_rows(book: Book, name: str, rows: Sequence[Row]) -> None:
-    """Write rows with the same keys as ``name.csv``."""
-    path = book.out / f"{name}.csv"
+def write_rows(book: Book, suffix: str, rows: Sequence[Row], *, title: str, desc: str = "") -> None:
+    """Write rows as CSV."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with (
+        book.file(suffix, ".csv", desc=desc, title=title, role="statistics") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, keys)
         writer.writeheader()
         writer.writerows(rows)
-    book.files.append(path)
 
 
-def write_record(book: Book, name: str, record: Mapping[str, Any]) -> None:
-    """Write plain values as ``name.json``."""
-    path = book.out / f"{name}.json"
-    with whole_file(path) as part:
+def write_record(book: Book, suffix: str, record: Mapping[str, Any], *, title: str) -> None:
+    """Write plain values as JSON."""
+    with book.file(suffix, ".json", title=title) as part:
         part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    book.files.append(path)
 
 
 def write_leads(
@@ -83,12 +81,12 @@ def write_leads(
             (a.lead.name, zone.name): overlap(a.volume, zone) for a in actives for zone in zones
         }
     contacts = [{"lead": a.lead.name, **row} for a in actives for row in a.steering.rows()]
-    write_rows(book, "contacts", contacts)
+    write_rows(book, "contacts", contacts, title="Contacts of the leads")
     volumes = [{"lead": a.lead.name, **_flat(a.volume.summary())} for a in actives]
-    write_rows(book, "volumes", volumes)
+    write_rows(book, "volumes", volumes, title="Activated volumes")
     if overlaps:
         rows = [{"lead": lead, **found.as_dict()} for (lead, _), found in overlaps.items()]
-        write_rows(book, "regions", rows)
+        write_rows(book, "regions", rows, title="Activated parts of regions")
     _write_voxels(study, actives, book)
     tables = {
         "Leads": _lead_table(study, actives),
@@ -282,14 +280,14 @@ def _write_voxels(study: DeepStudy, actives: Sequence[Active], book: Book) -> No
         with stage(f"voxels around {a.lead.name}"):
             size = np.linalg.norm(a.steering.field(points), axis=1)
             images = {
-                "E": (np.nan_to_num(size).reshape(grid.shape), "|E| (V/m), 0 in the lead"),
+                "field": (np.nan_to_num(size).reshape(grid.shape), "|E| (V/m), 0 in the lead"),
                 "volume": (on_grid(a.volume, grid), "part of the voxel that is activated"),
             }
-            for name, (values, words) in images.items():
-                path = book.out / f"{name}_{a.slug}.nii.gz"
+            for suffix, (values, words) in images.items():
+                title = f"{a.lead.name}: {words}"
                 whole = values.astype(np.float32)
-                write_image(path, partial(np.asarray, whole), grid, description=words)
-                book.files.append(path)
+                with book.file(suffix, ".nii.gz", desc=a.slug, title=title, role="field") as path:
+                    write_image(path, partial(np.asarray, whole), grid, description=words)
 
 
 def _pictures(
@@ -300,11 +298,10 @@ def _pictures(
     book: Book,
 ) -> list[Picture]:
     pictures = []
-    path = book.out / "pictures" / "scene.png"
+    path = book.figure_path("scene")
     if render(deep_scene(around.head, [a.volume for a in actives], zones, lines), path):
-        book.files.append(path)
         words = "The leads in the brain: activated volume (red), regions (green), pathways (lines)."
-        pictures.append(Picture(path=path, caption=words))
+        pictures.append(book.has_figure("scene", words))
     else:
         book.notes.append(CURE)
     for a in actives:

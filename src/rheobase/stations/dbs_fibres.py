@@ -186,6 +186,7 @@ def write_fibres(
             for r in found
             for x, y in zip(*(c.tolist() for c in curves[r.name]), strict=True)
         ],
+        title="Fibres activated by current",
     )
     rows: list[tuple[str | float, ...]] = []
     for r in found:

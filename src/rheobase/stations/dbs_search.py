@@ -117,7 +117,7 @@ def search_station(
             "what is to be spared."
         )
         figures.append(book.picture("window", figure, words))
-    write_record(book, "dosing", record)
+    write_record(book, "dosing", record, title="Currents that were found")
     book.details["dosing"] = record
     book.sections.append(
         Section(

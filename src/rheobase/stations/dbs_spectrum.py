@@ -45,7 +45,7 @@ def spectrum_station(study: DeepStudy, actives: Sequence[Active], book: Book) ->
                 | {"resistance_ohm": z.real, "reactance_ohm": z.imag}
                 for x, z in zip(f.tolist(), Z[:, k, k].tolist(), strict=True)
             ]
-    write_rows(book, "impedance", rows)
+    write_rows(book, "impedance", rows, title="Impedance of contacts by frequency")
     figure = new_figure(13.5, 4.2)
     size, phase, course = figure.subplots(1, 3)
     draw_spectrum((size, phase), f, impedance)

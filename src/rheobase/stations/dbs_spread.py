@@ -60,7 +60,7 @@ def spread_station(
             return _evaluate(sample, a, around, zones, criterion)
 
         mesh = around.head.mesh
-        path = book.out / f"samples_{a.slug}.h5"
+        path = book.path("samples", ".h5", desc=a.slug)
         samples = sample_quantities(
             evaluate,
             a.lead,
@@ -70,7 +70,7 @@ def spread_station(
             seed=study.seed,
             key=content_key(mesh.nodes.tobytes(), mesh.labels.tobytes(), study.model_dump_json()),
         )
-        book.files.append(path)
+        book.has(path, title=f"{a.lead.name}: all samples", role="samples")
         found = samples.rows()
         rows += [{"lead": a.lead.name, **row} for row in found]
         of_volume = next(row for row in found if row["quantity"] == VOLUME)
@@ -90,7 +90,7 @@ def spread_station(
     names = ("lead", "quantity", "mean", "sd", "5 %", "median", "95 %", "leave-one-out error")
     result = Table(columns=names, rows=[tuple(row[k] for k in keys) for row in rows])
     book.tables["Uncertainty"] = result
-    write_record(book, "uncertainty", {"rows": rows})
+    write_record(book, "uncertainty", {"rows": rows}, title="Uncertainty of the leads")
     book.sections.append(
         Section(
             title="Uncertainty",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.dosing_views import draw_shares
 from rheobase.field_views import draw_cortex, target_scene
@@ -37,8 +36,6 @@ from rheobase.tables.text import plain
 from rheobase.views import COLOURS, new_figure
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.figure import Figure
 
     from rheobase.fields.dose import Dose
@@ -67,11 +64,9 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
     }
     book.tables.update(tables)
     facts = facts_of(study, table, felts, dose)
-    path = book.out / "dose.json"
-    with whole_file(path) as part:
+    with book.file("dose", ".json", title="The dose") as part:
         part.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    book.files.append(path)
-    book.files.extend(_exports(study, here, dose, book))
+    _exports(study, here, dose, book)
     factor = dose.amplitude / here.own
     with stage("pictures"):
         pictures = [
@@ -108,9 +103,10 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
     for felt, _ in felts:
         book.notes.extend(felt.placed.notes)
         if felt.cells is not None:
-            of_cells = book.out / f"recruitment_{felt.case.name}.nc"
-            felt.cells.save(of_cells)
-            book.files.append(of_cells)
+            name = felt.case.name
+            words = f"Thresholds of cells, {name}"
+            with book.file("recruitment", ".nc", desc=name, title=words, role="cells") as part:
+                felt.cells.save(part)
             book.notes.extend(felt.cells.notes)
     coil = here.placed.coil
     if coil is not None and coil.dIdt_max is not None and dose.amplitude > coil.dIdt_max:
@@ -125,7 +121,7 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
     book.details["optimise"] = facts
 
 
-def _exports(study: OptimiseStudy, here: Felt, dose: Dose, book: Book) -> list[Path]:
+def _exports(study: OptimiseStudy, here: Felt, dose: Dose, book: Book) -> None:
     """Write the device with its intensity, and a study of it."""
     step = UNITS[dose.unit][1]
     facts = {"title": study.title, "head": here.head.name, "target": study.target.title}
@@ -134,8 +130,8 @@ def _exports(study: OptimiseStudy, here: Felt, dose: Dose, book: Book) -> list[P
     coil = here.placed.coil
     if coil is not None:
         rate = dose.amplitude * step
-        files = write_poses(
-            book.out,
+        write_poses(
+            book.door("pose", title="Pose of the coil", role="montage"),
             coil.pose[None],
             names=["dose"],
             rows=[{"dIdt_A_per_us": rate}],
@@ -143,7 +139,8 @@ def _exports(study: OptimiseStudy, here: Felt, dose: Dose, book: Book) -> list[P
             space=MNI if is_mni(here.head.space) else NATIVE,
         )
         what = {"device": device, "results": {"intensity_A_per_us": rate}}
-        return [*files, write_study(book.out, study, {"title": title, **what})]
+        write_study(book, study, {"title": title, **what})
+        return
     factor = dose.amplitude / here.own
     montages = here.placed.montages
     carriers = [0.0] * len(montages)
@@ -157,16 +154,17 @@ def _exports(study: OptimiseStudy, here: Felt, dose: Dose, book: Book) -> list[P
         for m, I, c in zip(montages, currents, carriers, strict=True)  # noqa: E741
     ]
     places = {e.name: e.centre for m in montages for e in m.electrodes}
-    files = write_montage(book.out, channels, positions=places, facts=facts)
+    door = book.door("montage", title="Currents of the electrodes", role="montage")
+    write_montage(door, channels, positions=places, facts=facts)
     largest = max(float(np.abs(I).max()) for I in currents) * 1e3  # noqa: E741
     if largest > MOST_mA:
         book.notes.append(
             f"{largest:.4g} mA through an electrode are more than a study file takes "
             f"({MOST_mA:g} mA): there is no run.toml."
         )
-        return files
+        return
     _set_currents(device, currents)
-    return [*files, write_study(book.out, study, {"title": title, "device": device})]
+    write_study(book, study, {"title": title, "device": device})
 
 
 def _set_currents(device: dict[str, Any], currents: list[Any]) -> None:

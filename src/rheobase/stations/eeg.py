@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import check_option
-from rheobase._files import cache_dir, content_key, package_key, whole_file
+from rheobase._files import cache_dir, content_key, package_key
 from rheobase._progress import stage
 from rheobase.report import Section, Table
 from rheobase.stations.network import AFTER, BEFORE
@@ -174,8 +174,9 @@ def _show(
         rows=[(evoked.names[k], float(value[k] * MICRO), float(latency[k] * 1e3)) for k in order],
     )
     book.tables[TITLES[name]] = numbers
-    _save(book.out / f"{name}.nc", evoked)
-    book.files.append(book.out / f"{name}.nc")
+    desc = {"eeg": "columns", "brain_eeg": "brain"}[name]
+    with book.file("evoked", ".nc", desc=desc, title=TITLES[name], role="network") as part:
+        _save(part, evoked)
     after = evoked.time > 0
     top = evoked.time[after][np.argsort(-evoked.global_field_power[after])[:1]]
     figure = butterfly(evoked, {n: head.position(n) for n in evoked.names}, times=top)
@@ -210,5 +211,4 @@ def _save(path: Path, evoked: EvokedPotential) -> None:
             "time": ("time", evoked.time, {"units": "s"}),
         },
     )
-    with whole_file(path) as part:
-        data.to_netcdf(part, engine="h5netcdf")
+    data.to_netcdf(path, engine="h5netcdf")

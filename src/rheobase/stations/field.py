@@ -42,10 +42,12 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
     unit = f"V/m at {device.at}" if device.at else "V/m"
     with stage("statistics of the field"):
         rows, errors = statistics(study, device, inputs)
-    for name, found in (("field_statistics", rows), ("field_errors", errors)):
-        path = book.out / f"{name}.csv"
-        write_table(path, found)
-        book.files.append(path)
+    words = {"statistics": "Statistics of tissues and regions", "errors": "Estimated errors"}
+    for suffix, found in (("statistics", rows), ("errors", errors)):
+        with book.file(
+            suffix, ".csv", desc="field", title=words[suffix], role="statistics"
+        ) as part:
+            write_table(part, found)
     hot = hot_spot(device.head, device, strength)
     limit = float(basis.percentiles(strength, grey_label(device.head), (99.9,))[0])
     with stage("pictures of the field"):
@@ -108,16 +110,15 @@ def _write_fields(study: Study, device: Device, book: Book) -> None:
     potential = None
     if len(device.basis.names) == 1:
         potential = device.amplitudes @ device.basis.potential
-    written = write_fields(
+    write_fields(
         device.basis,
         device.quantities,
         device.head,
-        book.out,
+        book.door("field", title=f"{device.name}", role="field"),
         formats=formats,
         grid=head_grid(device.head, wanted.voxel_mm) if "nifti" in formats else None,
         potential=potential,
     )
-    book.files.extend(written)
 
 
 def grey_label(head: Head) -> int:
@@ -173,7 +174,7 @@ def field_pictures(
     if head.cortex is not None:
         surface, triangles = head.cortex.points(0.0), head.cortex.triangles
         values, _ = basis.interpolate(strength, head.cortex.points(0.5))
-        path = book.out / "pictures" / "scene.png"
+        path = book.figure_path("scene")
         drawn: Scene = {
             "points": surface,
             "triangles": triangles,
@@ -186,10 +187,8 @@ def field_pictures(
             **scene,
         }
         if render(drawn, path):
-            book.files.append(path)
-            pictures.append(
-                Picture(path=path, caption=f"{title} at mid-depth, drawn on the pial surface.")
-            )
+            words = f"{title} at mid-depth, drawn on the pial surface."
+            pictures.append(book.has_figure("scene", words))
         else:
             book.notes.append(CURE)
     figure = slices(

@@ -192,24 +192,23 @@ def write_images(study: UltrasoundStudy, scene: Scene, heard: Heard, warmed: War
     points = grid.points(0, int(np.prod(grid.shape)))
     there = scene.to_beam(points)
     with stage("voxels"):
-        images: dict[str, tuple[Floats, str]] = {}
+        images: dict[tuple[str, str], tuple[Floats, str]] = {}
         for sound in heard.sounds:
-            part = "" if sound is heard.chosen else "_uncorrected"
+            desc = "" if sound is heard.chosen else "uncorrected"
             A = np.nan_to_num(scene.amplitude(sound.field, there))
-            images[f"pressure{part}"] = (A, f"pressure amplitude (Pa), {sound.name}")
+            images["pressure", desc] = (A, f"pressure amplitude (Pa), {sound.name}")
         inside = A > 0
         z = np.full(len(A), np.inf)
         c, rho, _ = scene.material.materials(there[inside], scene.frequency)
         z[inside] = rho * c
-        images["intensity"] = (A**2 / (2 * z), "p2/(2 rho c) at full output (W/m2)")
+        images["intensity", ""] = (A**2 / (2 * z), "p2/(2 rho c) at full output (W/m2)")
         if warmed is not None:
             rise = on_mesh(warmed, warmed.heating.peak_rise, points)
-            images["temperature_rise"] = (np.nan_to_num(rise), "largest temperature rise (K)")
-        for name, (values, words) in images.items():
-            path = book.out / f"{name}.nii.gz"
+            images["temperature", "rise"] = (np.nan_to_num(rise), "largest temperature rise (K)")
+        for (suffix, desc), (values, words) in images.items():
             whole = values.reshape(grid.shape).astype(np.float32)
-            write_image(path, partial(np.asarray, whole), grid, description=words)
-            book.files.append(path)
+            with book.file(suffix, ".nii.gz", desc=desc, title=words, role="field") as path:
+                write_image(path, partial(np.asarray, whole), grid, description=words)
 
 
 def _grid(study: UltrasoundStudy, scene: Scene) -> Grid:
@@ -259,4 +258,4 @@ def write_summary(study: UltrasoundStudy, scene: Scene, found: list[Focused], bo
     for key in ("steering_in_water", "heat", "safety"):
         if key in book.details:
             kept[key] = book.details[key]
-    write_record(book, "summary", kept)
+    write_record(book, "summary", kept, title="Foci, heat and safety")

@@ -44,9 +44,9 @@ def cells_station(study: UltrasoundStudy, scene: Scene, heard: Heard, focused: F
     if table.types:
         found["cortex"] = _in_cortex(study, table, scene, heard)
     for name, recruited in found.items():
-        path = book.out / f"recruitment_{name}.nc"
-        recruited.save(path)
-        book.files.append(path)
+        words = f"Thresholds of cells, {name}"
+        with book.file("recruitment", ".nc", desc=name, title=words, role="cells") as part:
+            recruited.save(part)
         book.notes.extend(recruited.notes)
     _write(study, found, scene, heard, focused, book)
 
@@ -222,7 +222,7 @@ def _write(
                 }
                 for f, v in zip(FACTORS, p, strict=True)
             ]
-    write_rows(book, "activation", lines)
+    write_rows(book, "activation", lines, title="Share of cells that fire by drive")
     table = Table(
         columns=(
             *("where", "type", "layer", "species", "cells", "fire (%)"),

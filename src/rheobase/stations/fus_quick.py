@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rheobase.fields.acoustics.media import LayeredMedium
     from rheobase.fields.acoustics.transducers.transducer import Transducer
-    from rheobase.pipeline import Result
+    from rheobase.results import Result
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -113,7 +113,7 @@ def quick_look(
     from rheobase.fields.acoustics.axisymmetric.source import axial_source
     from rheobase.fields.acoustics.media import WATER
     from rheobase.fields.acoustics.transducers.catalogue import transducer
-    from rheobase.pipeline import finish, open_book
+    from rheobase.results import finish, open_book
     from rheobase.stations.fus_inputs import positive
 
     one = transducer(name)
@@ -135,34 +135,38 @@ def quick_look(
         "pressure_kPa": pressure_kPa,
     }
     text = "".join(f"{k} = {v!r}\n".replace("'", '"') for k, v in lines.items())
-    book = open_book(text, out)
-    with stage(f"sound through {len(medium.surfaces)} layers"):
-        solved = solve_axisymmetric(medium, source, one.frequency, depth=(0.0, deep), radius=wide)
-    fields: dict[str, Field] = {"in water": partial(_in_water, one, velocity)}
-    if layers:
-        fields["through the layers"] = solved.sample
-    last = float(medium.surfaces[-1](0.0, 0.0)) if layers else 0.0
-    table = _table(fields, one.frequency, deep, wide, last)
-    book.tables["Focus"] = table
-    picture = book.picture(
-        "quick", _picture(fields, medium, deep, wide), "Pressure in a half plane and on the axis."
-    )
-    power = solved.power()
-    book.sections.append(
-        Section(
-            title="Sound",
-            paragraphs=[
-                f"{name} at {one.frequency / 1e3:g} kHz, {pressure_kPa:g} kPa at its face: "
-                f"{power.radiated:.3g} W leave it."
-            ],
-            figures=[picture],
-            tables=[table],
+    with open_book(text, out, head="layers") as book:
+        with stage(f"sound through {len(medium.surfaces)} layers"):
+            solved = solve_axisymmetric(
+                medium, source, one.frequency, depth=(0.0, deep), radius=wide
+            )
+        fields: dict[str, Field] = {"in water": partial(_in_water, one, velocity)}
+        if layers:
+            fields["through the layers"] = solved.sample
+        last = float(medium.surfaces[-1](0.0, 0.0)) if layers else 0.0
+        table = _table(fields, one.frequency, deep, wide, last)
+        book.tables["Focus"] = table
+        picture = book.picture(
+            "quick",
+            _picture(fields, medium, deep, wide),
+            "Pressure in a half plane and on the axis.",
         )
-    )
-    book.notes.extend([*one.notes, *medium.notes])
-    if one.status:
-        book.notes.append(f"{one.name}: {one.status} ({one.reference})")
-    return finish(book, title=str(lines["title"]), question="", text=text, seed=0, read={})
+        power = solved.power()
+        book.sections.append(
+            Section(
+                title="Sound",
+                paragraphs=[
+                    f"{name} at {one.frequency / 1e3:g} kHz, {pressure_kPa:g} kPa at its face: "
+                    f"{power.radiated:.3g} W leave it."
+                ],
+                figures=[picture],
+                tables=[table],
+            )
+        )
+        book.notes.extend([*one.notes, *medium.notes])
+        if one.status:
+            book.notes.append(f"{one.name}: {one.status} ({one.reference})")
+        return finish(book, title=str(lines["title"]), question="", text=text, seed=0, read={})
 
 
 def _in_water(one: Transducer, velocity: float, r: ArrayLike, z: ArrayLike) -> Complexes:

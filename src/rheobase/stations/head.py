@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase._errors import check_option
@@ -58,6 +59,30 @@ def check_head(table: HeadTable, used: Mapping[str, str]) -> None:
         known = (*TEN_TEN, *table.fiducials_mm)
     for place, position in used.items():
         check_option("electrode position", position, known, where=place)
+
+
+def subject(table: HeadTable) -> str:
+    """Return what the results call a head: its name, or that of its file.
+
+    A file named by the rules of BIDS or in a folder of SimNIBS gives the subject's own label.
+    """
+    if table.file is None:
+        return table.name or ""
+    return subject_of(table.file)
+
+
+def subject_of(file: Path) -> str:
+    """Return the subject that a file's name tells, else the name itself.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> subject_of(Path("sub-07_T1w.nii.gz")), subject_of(Path("m2m_ernie"))
+    ('07', 'ernie')
+    """
+    stem = file.name.split(".")[0]
+    first = stem.split("_")[0]
+    return first.removeprefix("sub-") if first.startswith("sub-") else stem.removeprefix("m2m_")
 
 
 def head_station(table: HeadTable, book: Book) -> Head:

@@ -106,7 +106,7 @@ def write_loop(
         )
     for o in outcomes:
         _write_course(o, book)
-    _rows(f"course_{OFF}", off, book)
+    _rows(OFF, off, book)
     _notes(study, book)
 
 
@@ -251,10 +251,10 @@ def _breath_table(outcomes: Sequence[Outcome], breaths: Breaths) -> Table:
 
 
 def _write_course(o: Outcome, book: Book) -> None:
-    _rows(f"course_{o.table.label}", o.run, book)
+    _rows(o.table.label, o.run, book)
     write_rows(
         book,
-        f"pulses_{o.table.label}",
+        "pulses",
         [
             {"time_s": round(t - o.run.settle, 7), "current_mA": 1e3 * i, "fraction": f}
             for t, i, f in zip(
@@ -264,19 +264,23 @@ def _write_course(o: Outcome, book: Book) -> None:
                 strict=True,
             )
         ],
+        title=f"Pulses of {o.table.name}",
+        desc=o.table.label,
     )
 
 
 def _rows(name: str, run: LoopRun, book: Book) -> None:
     write_rows(
         book,
-        name,
+        "course",
         [
             {"time_s": round(t, 6), "reading": y, "amplitude_mA": 1e3 * a, "rate_Hz": f}
             for t, y, a, f in np.stack(
                 [run.time - run.settle, run.reading, run.amplitude, run.frequency], axis=1
             ).tolist()
         ],
+        title=f"Biomarker and stimulation, {name}",
+        desc=name,
     )
 
 

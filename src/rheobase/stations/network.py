@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.config import Study
 from rheobase.network_views import network_response
@@ -51,8 +50,8 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
     window = {"before": BEFORE, "after": AFTER}
     response, quiet = (evoked_response(s, pulses, **window) for s in (driven, free))
     wave, rest = (evoked_wave(s, pulses, **window) for s in (driven, free))
-    save_runs(book.out / "network.nc", driven, free, pulses)
-    book.files.append(book.out / "network.nc")
+    with book.file("network", ".nc", title="Spikes of the network", role="network") as part:
+        save_runs(part, driven, free, pulses)
     soon = (response.time > table.latency_ms * 1e-3 + 1e-3) & (response.time <= 0.02)
     change = response.value - quiet.value
     rows = [
@@ -139,5 +138,4 @@ def save_runs(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.float
         },
         attrs={"pulses_s": pulses, "duration_s": driven.duration, "seed": driven.seed},
     )
-    with whole_file(path) as part:
-        data.to_netcdf(part, engine="h5netcdf")
+    data.to_netcdf(path, engine="h5netcdf")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
@@ -47,10 +46,8 @@ def polarisation_station(study: Study, table: Cells, device: Device, book: Book)
         frequency, weights = np.array([table.frequency_Hz]), device.amplitudes
     with stage(f"polarisation of {len(population):,} cells"):
         found = polarisation(population, device.basis, frequency=frequency, weights=weights)
-    path = book.out / "polarisation.nc"
-    with whole_file(path) as part:
+    with book.file("polarisation", ".nc", title="Polarisation of cells", role="cells") as part:
         found.to_netcdf(part, engine="h5netcdf")
-    book.files.append(path)
     where = "the strongest field" if table.centre is None else table.centre
     soma = found.amplitude.sel(site="soma", statistic="mean").isel(frequency=0)
     picture = book.picture(

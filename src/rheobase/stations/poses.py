@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import whole_file
 from rheobase._progress import stage
 from rheobase.dosing_views import draw_angles, draw_poses, draw_shares
 from rheobase.field_views import coil_scene
@@ -108,7 +107,7 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
     strength = basis.magnitude([rate * 1e6])
     region = study.target.region(head)
     spread = tissue_focality(basis, strength, head, tissues=study.target.tissues, target=region)
-    book.files.extend(_write(study, table, head, ranked, rate, book))
+    _write(study, table, head, ranked, rate, book)
     reached = [
         ("in the target, solved for (V/m at 1 A/µs)", value),
         ("dI/dt (A/µs)", rate),
@@ -121,8 +120,8 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
         solved = fired_by(table, coil, basis, cells)
         curve = solved.threshold[0] * 1e-6
         reached += fired.rows(curve, rate)
-        solved.save(book.out / "recruitment.nc")
-        book.files.append(book.out / "recruitment.nc")
+        with book.file("recruitment", ".nc", title="Thresholds of cells", role="cells") as part:
+            solved.save(part)
         book.notes.extend(solved.notes)
         if not fired.share[fired.best]:
             book.notes.append(
@@ -272,11 +271,11 @@ def _write(
     ranked: Ranked,
     rate: float,
     book: Book,
-) -> list[Any]:
+) -> None:
     """Write the best poses, the map of all, and a study of the best."""
     found, first = ranked.poses, ranked.first(table.poses)
-    files = write_poses(
-        book.out,
+    write_poses(
+        book.door("pose", title="Best poses of the coil", role="montage"),
         np.stack([found.poses[at] for at in first]),
         names=[f"pose {k}" for k in range(1, len(first) + 1)],
         rows=[
@@ -297,8 +296,7 @@ def _write(
         },
         space=MNI if is_mni(head.space) else NATIVE,
     )
-    whole = book.out / "poses.npz"
-    with whole_file(whole) as part:
+    with book.file("pose", ".npz", desc="map", title="The map of all poses") as part:
         np.savez_compressed(
             part,
             allow_pickle=False,
@@ -324,7 +322,7 @@ def _write(
         "device": device,
         "results": {"intensity_A_per_us": rate},
     }
-    return [*files, whole, write_study(book.out, study, what)]
+    write_study(book, study, what)
 
 
 def _figure(

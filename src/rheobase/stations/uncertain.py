@@ -55,11 +55,12 @@ def uncertainty_station(study: Study, placed: Placed, inputs: Inputs, book: Book
     conductor = None
     if placed.tensors is not None:
         conductor = Conductor(placed.head, tensors=placed.tensors)
+    kept = book.path("samples", ".h5", desc="field")
     samples = sample_fields(
         placed.head,
         sources,
         random,
-        book.out / "samples.h5",
+        kept,
         n=table.samples,
         seed=study.seed,
         tissues=table.field_in,
@@ -78,9 +79,10 @@ def uncertainty_station(study: Study, placed: Placed, inputs: Inputs, book: Book
         names, _, values = region_values(samples, quantity, placed.head, regions[:1])
     with stage("maps"):
         maps = uncertainty_maps(samples, quantity, quantiles=levels)
-    path = book.out / "uncertainty.csv"
-    write_table(path, rows)
-    book.files.extend([book.out / "samples.h5", path])
+    book.has(kept, title="Fields of all samples", role="samples")
+    words = "Uncertainty of tissues and regions"
+    with book.file("uncertainty", ".csv", desc="field", title=words, role="statistics") as part:
+        write_table(part, rows)
     unit = f"V/m at {device.at}" if device.at else "V/m"
     tables = _tables(rows, random, levels, f"{device.name} ({unit})")
     book.tables.update(tables)
@@ -275,8 +277,5 @@ def _write_maps(samples: FieldSamples, device: Device, maps: UncertaintyMaps, bo
     values |= {f"q{100 * q:g}": v for q, v in zip(maps.levels, maps.quantiles, strict=True)}
     values |= {f"total_{n}": v for n, v in zip(maps.names, maps.total, strict=True)}
     on_split = {k: np.nan_to_num(samples.on_split(v)) for k, v in values.items()}
-    book.files.extend(
-        write_fields(
-            device.basis, on_split, device.head, book.out, formats=("vtu",), name="uncertainty"
-        )
-    )
+    door = book.door("uncertainty", title="Mean, spread and Sobol indices", role="field")
+    write_fields(device.basis, on_split, device.head, door, formats=("vtu",))

@@ -9,14 +9,15 @@ cell fires is one of three: the activating function as there, the linear cable, 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase._errors import InputError
-from rheobase._files import whole_file
 from rheobase._progress import stage
-from rheobase.pipeline import Result, finish, open_book
+from rheobase.naming import label
 from rheobase.report import Section, Table
+from rheobase.results import Result, finish, open_book
 from rheobase.studies import figures
 from rheobase.studies.findings import findings, findings_table, summary
 from rheobase.studies.results import (
@@ -28,11 +29,11 @@ from rheobase.studies.results import (
     mode_table,
     threshold_table,
 )
-from rheobase.studies.thresholds import electrode_of, file_name, parts
+from rheobase.studies.thresholds import electrode_of, parts
 
 if TYPE_CHECKING:
     from rheobase.stations.book import Book
-    from rheobase.tables.cross_species import CrossSpeciesStudy
+    from rheobase.tables.cross_species import ConditionTable, CrossSpeciesStudy
 
 
 def check_cross_species(study: CrossSpeciesStudy) -> None:
@@ -50,7 +51,7 @@ def check_cross_species(study: CrossSpeciesStudy) -> None:
 
     for name in study.cells.types:
         check_option("cell type", name, cell_types(), where="cells.types")
-    files = [file_name(c, "") for c in study.conditions]
+    files = [label(c.name) for c in study.conditions]
     for condition, file in zip(study.conditions, files, strict=True):
         where = f"condition {condition.name!r}"
         if files.count(file) > 1:
@@ -88,43 +89,38 @@ def run_cross_species(
         As `check_cross_species`, and if ``out`` cannot be written to.
     """
     check_cross_species(study)
-    book = open_book(text, out)
-    found = collect(study, list(parts(study, out)))
-    with stage("writing results"):
-        _write(study, found, book)
-    _sections(study, found, book)
-    _notes(study, found, book)
-    return finish(
-        book,
-        title=study.title,
-        question=study.question,
-        text=text,
-        seed=study.seed,
-        read={},
-        kind="cross-species",
-        folder=folder,
-    )
+    with open_book(text, out, kind="cross-species", folder=folder) as book:
+        found = collect(study, list(parts(study, partial(_part, book))))
+        with stage("writing results"):
+            _write(study, found, book)
+        _sections(study, found, book)
+        _notes(study, found, book)
+        return finish(
+            book, title=study.title, question=study.question, text=text, seed=study.seed, read={}
+        )
+
+
+def _part(book: Book, condition: ConditionTable, mode: str) -> Path:
+    """Return the file of a condition's thresholds in a mode."""
+    return book.path("thresholds", ".nc", desc=f"{condition.name} {mode}")
 
 
 def _write(study: CrossSpeciesStudy, results: Results, book: Book) -> None:
     """Write the labelled arrays, and both tables of numbers as text."""
     for condition in study.conditions:
         for mode in study.cells.modes:
-            book.files.append(book.out / "thresholds" / file_name(condition, mode))
+            words = f"Thresholds: {condition.name}, {mode}"
+            book.has(_part(book, condition, mode), title=words, role="cells")
     data = results.data
     probability = data["probability"].to_dataframe().dropna(subset="probability")
     for name, frame in (
         ("probability", probability[["probability"]]),
         ("thresholds", data["threshold"].to_dataframe()[["threshold"]].dropna()),
     ):
-        path = book.out / f"{name}.csv"
-        with whole_file(path) as part:
-            frame.to_csv(part, float_format="%.6g")
-        book.files.append(path)
-    path = book.out / "results.nc"
-    with whole_file(path) as part:
-        data.to_netcdf(part, engine="h5netcdf")
-    book.files.append(path)
+        with book.file(name, ".csv", title=name.capitalize(), role="statistics") as file:
+            frame.to_csv(file, float_format="%.6g")
+    with book.file("results", ".nc", title="Thresholds and probabilities", role="cells") as file:
+        data.to_netcdf(file, engine="h5netcdf")
 
 
 def _sections(study: CrossSpeciesStudy, results: Results, book: Book) -> None:

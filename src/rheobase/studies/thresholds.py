@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -49,21 +48,23 @@ class Part:
     data: xr.Dataset
 
 
-def parts(study: CrossSpeciesStudy, out: Path) -> Iterator[Part]:
+def parts(
+    study: CrossSpeciesStudy, where: Callable[[ConditionTable, Mode], Path]
+) -> Iterator[Part]:
     """Find the thresholds of each condition in each mode, or read those that are there already.
 
     Parameters
     ----------
     study
         The study.
-    out
-        Folder of the results; parts go to ``thresholds`` in it, each as soon as it is found.
+    where
+        Gives the file of each part, which is written as soon as it is found.
     """
     fields: dict[str, FieldBasis] = {}
     for condition in study.conditions:
         scene = Scene(study, condition, fields)
         for mode in study.cells.modes:
-            path = out / "thresholds" / file_name(condition, mode)
+            path = where(condition, mode)
             key = key_of(study, condition, mode)
             found = _read(path, key)
             if found is None:
@@ -158,11 +159,6 @@ def key_of(study: CrossSpeciesStudy, condition: ConditionTable, mode: str) -> st
         mode,
         _code(),
     )
-
-
-def file_name(condition: ConditionTable, mode: str) -> str:
-    """Return the name of the file of a part."""
-    return f"{re.sub(r'[^a-z0-9]+', '-', condition.name.lower()).strip('-')}-{mode}.nc"
 
 
 @cache
