@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rheobase.scenes.drawing import draw, point_camera
 from rheobase.scenes.file import load_scene
-from rheobase.scenes.plot import draw
 from rheobase.scenes.scene import Scene
 
 
@@ -41,13 +42,31 @@ def frames(scene: Scene, job: dict[str, Any], folder: Path) -> None:
     plotter.close()
 
 
+def page(scene: Scene, job: dict[str, Any], folder: Path) -> None:
+    """Encode a scene for a browser as ``index.json``; nothing is rendered."""
+    import pyvista as pv
+
+    from rheobase.scenes.html import encode
+
+    pv.OFF_SCREEN = True
+    plotter = pv.Plotter(off_screen=True, window_size=[900, 640])
+    every = replace(scene, layers=tuple(layer.but(visible=True) for layer in scene.layers))
+    draw(every, plotter, time=job["time"], bars=False, axes=False)
+    point_camera(scene, plotter, job["view"])
+    (folder / "index.json").write_text(json.dumps(encode(plotter)), encoding="utf-8")
+
+
 def main(arguments: list[str]) -> None:
     """Draw what the command line asks for."""
     file = Path(arguments[0])
     if len(arguments) == 1:
         window(load_scene(file))
+        return
+    job = json.loads(arguments[1])
+    if job.get("page"):
+        page(load_scene(file), job, file.parent)
     else:
-        frames(load_scene(file), json.loads(arguments[1]), file.parent)
+        frames(load_scene(file), job, file.parent)
 
 
 if __name__ == "__main__":

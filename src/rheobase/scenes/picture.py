@@ -1,4 +1,4 @@
-"""Pictures off screen and windows, drawn in a process of their own.
+"""Pictures off screen, drawn in a process of their own.
 
 VTK without a usable OpenGL library ends in a segmentation fault rather than an exception, so the
 scene travels in a file and a crash costs the caller one picture, not the run.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -117,24 +118,23 @@ def picture(
 
 def run_child(scene: Scene, job: Mapping[str, Any], folder: Path) -> Sequence[Path]:
     """Draw a scene at each of the times of a job; return the pictures, none without OpenGL."""
-    file = save_scene(folder / "scene.h5", scene, compress=False)
     out = [folder / f"{k:04d}.png" for k in range(len(job["times"]))]
+    if not call_child(replace(scene, layers=scene.visible()), job, folder):
+        return []
+    return out if all(p.is_file() and p.stat().st_size for p in out) else []
+
+
+def call_child(scene: Scene, job: Mapping[str, Any], folder: Path) -> bool:
+    """Do a job with a scene in a process of its own, without a GPU where it fails with one."""
+    file = save_scene(folder / "scene.h5", scene, compress=False)
     for extra in ({}, SOFTWARE):
         run = subprocess.run(
             [sys.executable, "-m", "rheobase.scenes.child", str(file), json.dumps(job)],
             env={**os.environ, **extra},
             capture_output=True,
-            timeout=PATIENCE + 10.0 * len(out),
+            timeout=PATIENCE + 10.0 * len(job.get("times", ())),
             check=False,
         )
-        if run.returncode == 0 and all(p.is_file() and p.stat().st_size for p in out):
-            return out
-    return []
-
-
-def show(source: Scene | HasScene | Path | str) -> bool:
-    """Show a scene in a window until it is closed; return False where none can be opened."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = save_scene(Path(folder) / "scene.h5", as_scene(source), compress=False)
-        command = [sys.executable, "-m", "rheobase.scenes.child", str(file)]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        if run.returncode == 0:
+            return True
+    return False

@@ -152,9 +152,9 @@ class Layer:
     name: str
     kind: Kind
     group: Group
-    points: Floats = field(default_factory=lambda: np.empty((0, 3), np.float32))
-    cells: NDArray[np.int32] | None = None
-    vectors: Floats | None = None
+    points: NDArray[Any] = field(default_factory=lambda: np.empty((0, 3), np.float32))
+    cells: NDArray[Any] | None = None
+    vectors: NDArray[Any] | None = None
     shape: tuple[int, int, int] | None = None
     affine: NDArray[np.float64] | None = None
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class Layer:
     visible: bool = True
     edges: bool = False
     radius: float = 1e-3
-    times: NDArray[np.float64] | None = None
+    times: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together."""

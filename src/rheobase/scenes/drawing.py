@@ -18,6 +18,7 @@ FAINT = 0.999  # opacity from which a surface hides its own back
 ANGLE = 30.0  # of the camera (degrees)
 LOOSE = 1.8125  # distance of the camera over the diagonal of what is looked at
 TUBE_SIDES = 10
+BALLS = 5_000  # points up to which they are drawn as balls of their radius
 TUBES = 200_000  # points of lines up to which they are drawn as tubes
 
 
@@ -151,7 +152,7 @@ def dataset(layer: Layer, *, time: float | None = None) -> Any:
         vectors = layer.vectors[layer.frame(time)] if moves else layer.vectors
         made["vectors"] = vectors * np.float32(MM)
         made = made.glyph(orient="vectors", scale="vectors", factor=1.0, geom=pv.Arrow())
-    elif layer.kind == "points":
+    elif layer.kind == "points" and len(points) <= BALLS:
         ball = pv.Icosphere(radius=layer.radius * MM, nsub=1)
         made = made.glyph(orient=False, scale=False, geom=ball)
     return made
