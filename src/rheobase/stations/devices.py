@@ -57,7 +57,11 @@ class Device:
 
 def solve_device(study: Study, placed: Placed) -> Device:
     """Solve for the unit sources of a placed device, unless the cache has them."""
-    basis = _cached(placed, lambda: _solve(placed))
+    return device_of(study, placed, _cached(placed, lambda: _solve(placed)))
+
+
+def device_of(study: Study, placed: Placed, basis: FieldBasis) -> Device:
+    """Return a placed device with the field of its unit sources, at the amplitudes of a study."""
     amplitudes, quantities, name, at = _quantities(study, placed, basis)
     first = next(iter(quantities.values()))
     return Device(
@@ -126,7 +130,8 @@ def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
     if placed.coil is not None:
         parts += _coil_parts(placed.coil)
     for montage, pads in zip(placed.montages, placed.pads, strict=True):
-        parts += [montage.name, list(montage.currents), *_pad_parts(pads)]
+        split = [round(current / montage.amplitude, 12) for current in montage.currents]
+        parts += [montage.name, split, *_pad_parts(pads)]  # solved for 1 A in all
     kind = "electrodes" if placed.coil is None else "coil"
     key = content_key(package_key("rheobase.fields"), *parts)
     path = cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"

@@ -1,0 +1,167 @@
+"""A parameter study: a file that names a study, its axes, and the numbers that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rheobase._errors import InputError
+from rheobase._files import content_key
+from rheobase.sweeps.design import Design, Point
+from rheobase.sweeps.settings import Base, open_base
+from rheobase.sweeps.sweep import gather, work_out
+from rheobase.tables.sweep import OutputsTable, SweepStudy
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BLOCK = 8  # geometries that a process takes at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """A parameter study that was read and checked.
+
+    Parameters
+    ----------
+    table, text, name
+        The file: its tables, its text, and its stem.
+    base
+        The study that is varied.
+    design
+        The points.
+    """
+
+    table: SweepStudy
+    text: str
+    name: str
+    base: Base
+    design: Design
+
+    @property
+    def shares(self) -> bool:
+        """Whether points share heads and fields: those of field studies."""
+        return self.base.kind.name == "field"
+
+    def share(self, point: Point) -> str:
+        """Return the key of what a point shares with others: its head and device."""
+        from rheobase.sweeps.solved import geometry_key
+
+        try:
+            return geometry_key(self.base.study(point))  # type: ignore[arg-type]
+        except InputError:
+            return content_key(point)  # its error comes when it is worked out
+
+    def what(self) -> dict[str, Any]:
+        """Return what the points are results of; axes may grow."""
+        return {
+            "study": self.base.name,
+            "tables": content_key(_plain(self.base.table)),
+            "outputs": self.table.outputs.model_dump(mode="json"),
+        }
+
+    def work_out(
+        self,
+        out: Path,
+        *,
+        jobs: int = 1,
+        dask: str | None = None,
+        chosen: Iterable[int] | None = None,
+        retry_failed: bool = False,
+    ) -> xr.Dataset:
+        """Work out the points that are not finished and return all of them.
+
+        Parameters
+        ----------
+        out, jobs, dask, chosen, retry_failed
+            As in `rheobase.sweeps.sweep.sweep`.
+
+        Raises
+        ------
+        InputError
+            As there.
+        """
+        self._build_heads()
+        work_out(
+            partial(maker, self.base, self.table.outputs, out.absolute()),
+            self.design,
+            out,
+            self.what(),
+            share=self.share if self.shares else None,
+            most=BLOCK,
+            jobs=jobs,
+            dask=dask,
+            chosen=chosen,
+            retry_failed=retry_failed,
+        )
+        if self.shares:
+            from rheobase.sweeps.solved import let_go
+
+            let_go()
+        return gather(self.design, out)
+
+    def _build_heads(self) -> None:
+        """Build each built-in head once, before processes would each build their own."""
+
+
+def maker(
+    base: Base, outputs: OutputsTable, out: Path, points: Sequence[Point]
+) -> Callable[[Point], Any]:
+    """Return what works out points of a study."""
+    from rheobase.sweeps.run_points import run_point
+
+    runs = bool(outputs.values) or outputs.keep
+    if base.kind.name != "field":
+        return lambda point: run_point(base, outputs, out, point)
+    from rheobase.sweeps.field_points import FieldPoints
+
+    shared = FieldPoints(base, outputs, out, points)
+    if not runs:
+        return shared
+    return lambda point: shared(point).assign(run_point(base, outputs, out, point))
+
+
+def load_sweep(source: Path | str) -> Sweep:
+    """Read and check a parameter study.
+
+    Parameters
+    ----------
+    source
+        Its file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it or its study is none, an axis is not in the study, or a value
+        is of the wrong type or out of range: with the axis and the value.
+    """
+    from rheobase.study_file import read_toml
+    from rheobase.tables.parse import parse_table
+
+    path = Path(source)
+    table, text = read_toml(path)
+    found = parse_table(SweepStudy, table, where=path.name, folder=path.parent)
+    base = open_base(found.study)
+    design = found.design()
+    base.check(design)
+    outputs = found.outputs
+    if base.kind.name != "field" and not outputs.values:
+        raise InputError(
+            f"expected [[outputs.values]], the numbers that a study of kind {base.kind.name!r} is "
+            f"asked for: {path.name}"
+        )
+    if base.kind.name != "field" and outputs.maps:
+        raise InputError(
+            f"outputs.maps is for field studies, got kind {base.kind.name!r}: {path.name}"
+        )
+    return Sweep(table=found, text=text, name=path.stem, base=base, design=design)
+
+
+def _plain(value: Any) -> Any:
+    """Return tables of TOML as JSON has them: dates as text."""
+    import json
+
+    return json.loads(json.dumps(value, default=str))
