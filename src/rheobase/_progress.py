@@ -9,11 +9,32 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 _live: list[Any] = []  # what draws now: the last one, those around it wait
+_watcher: ContextVar[Callable[[str, float | None], None] | None] = ContextVar("_watcher")
+
+
+@contextmanager
+def watched(tell: Callable[[str, float | None], None]) -> Iterator[None]:
+    """Tell a function too what is at work in this thread: the text, and the part that is done.
+
+    The part is None where it is not known.
+    """
+    token = _watcher.set(tell)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def _tell(text: str, part: float | None = None) -> None:
+    watcher = _watcher.get(None)
+    if watcher is not None:
+        watcher(text, part)
 
 
 def _mode() -> str:
@@ -49,6 +70,7 @@ def _alone(display: Any) -> Iterator[None]:
 def stage(text: str) -> Iterator[None]:
     """Show that the stage ``text`` is at work, then how long it took."""
     mode = _mode()
+    _tell(text)
     start = time.perf_counter()
     if mode == "live":
         from rich.console import Console
@@ -63,6 +85,8 @@ def stage(text: str) -> Iterator[None]:
 
 def track[T](items: Iterable[T], text: str, *, total: int | None = None) -> Iterator[T]:
     """Yield from ``items`` with a bar named ``text``."""
+    if _watcher.get(None) is not None:
+        items = _counted(items, text, total)
     if _mode() != "live":
         yield from items
         return
@@ -72,3 +96,10 @@ def track[T](items: Iterable[T], text: str, *, total: int | None = None) -> Iter
     bar = Progress(console=Console(stderr=True), transient=True)
     with _alone(bar):
         yield from bar.track(items, total=total, description=text)
+
+
+def _counted[T](items: Iterable[T], text: str, total: int | None) -> Iterator[T]:
+    """Yield from ``items``, telling the watcher before each how much is done."""
+    for k, item in enumerate(items):
+        _tell(text, k / total if total else None)
+        yield item

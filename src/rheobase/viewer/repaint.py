@@ -1,0 +1,113 @@
+"""A scene with the field of a moved device in the place of the old one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.scenes.device import coil_layers, electrode_layers
+from rheobase.scenes.scene import Layer, Quantity, Scene
+from rheobase.viewer.facts import field_volume
+
+if TYPE_CHECKING:
+    from rheobase.viewer.bench import Bench, Moved
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Canvas:
+    """Where the values of a scene's layers come from in the mesh, found once.
+
+    Parameters
+    ----------
+    bench
+        The head.
+    scene
+        The scene of its result.
+    """
+
+    bench: Bench
+    scene: Scene
+
+    def repaint(self, moved: Moved) -> Scene:
+        """Return the scene of a moved device.
+
+        The quantities that the layers of the field show are replaced; other ones and layers that
+        the old field made (cells, network, isosurfaces) are left out, as they do not belong to the
+        new one.
+        """
+        painted = [self._painted(layer, moved) for layer in self.scene.group("field")]
+        layers = [*self.scene.group("head"), *self._device(moved), *(x for x in painted if x)]
+        return replace(self.scene, layers=tuple(layers))
+
+    def _painted(self, layer: Layer, moved: Moved) -> Layer | None:
+        of = layer.quantity
+        if layer.name not in self._places or of is None or layer.shown is None:
+            return None
+        tet, weight = self._places[layer.name]
+        corners = self.bench.split.of_tet[np.maximum(tet, 0)]
+
+        def here(values: Floats) -> Floats:
+            found: Floats = np.einsum("nk...,nk->n...", values[corners], weight)
+            found[tet < 0] = np.nan
+            return found
+
+        values = here(moved.strength)
+        shape = layer.shape or values.shape
+        kept = {n: q for n, q in layer.quantities.items() if q.categories}
+        new = Quantity(
+            values=values.reshape(shape),
+            label=of.label,
+            unit=of.unit,
+            colours=of.colours,
+            limits=(0.0, self._limit(moved)),
+        )
+        vectors = None
+        if layer.vectors is not None:
+            vectors = np.nan_to_num(here(moved.E.sum(axis=0))).reshape(*shape, 3)
+        return layer.but(quantities={**kept, layer.shown: new}, vectors=vectors)
+
+    def _limit(self, moved: Moved) -> float:
+        """Return the 99.9th percentile of the grey matter, where colours end."""
+        inside = np.isin(self.bench.split.label, self._labels)
+        strength = moved.strength[inside]
+        strength = strength[np.isfinite(strength)]
+        return float(np.percentile(strength, 99.9)) if len(strength) else 1.0
+
+    def _device(self, moved: Moved) -> list[Layer]:
+        if moved.rig.coil is not None:
+            return coil_layers(moved.rig.coil)
+        return electrode_layers(self.bench.head, moved.rig.montages)
+
+    @cached_property
+    def _labels(self) -> list[int]:
+        from rheobase.stations.field import grey_label
+
+        return [grey_label(self.bench.head)]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[NDArray[np.int32], Floats]]:
+        """Tetrahedron and weights of each place of the layers that can be painted, by name."""
+        from rheobase.meshes.locate import Locator
+
+        locator = Locator(self.bench.head.mesh)
+        cortex = self.bench.head.cortex
+        found = {}
+        for layer in self.scene.group("field"):
+            if layer is field_volume(self.scene):
+                found[layer.name] = locator.locate(voxel_middles(layer))
+            elif layer.kind == "surface" and cortex is not None and layer.name == "cortex":
+                found[layer.name] = locator.locate(cortex.points(0.5))
+        return found
+
+
+def voxel_middles(volume: Layer) -> Floats:
+    """Return the middles of the voxels of a volume (m), shape (n_voxels, 3)."""
+    from rheobase.scenes.field import grid_points, volume_of
+
+    return grid_points(*volume_of(volume)).reshape(-1, 3)
