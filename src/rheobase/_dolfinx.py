@@ -34,7 +34,7 @@ def petsc() -> Any:
 
     try:
         from petsc4py import PETSc
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # mpi4py raises the latter where MPI is missing
         raise InputError(f"PETSc does not load ({error}): {_MEND}") from error
     if np.dtype(PETSc.ScalarType).kind != "f":
         raise InputError(f"PETSc computes with complex numbers, real ones are needed: {_MEND}")
@@ -53,7 +53,7 @@ def dolfinx() -> Any:
     petsc()
     try:
         import dolfinx
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
         raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
     if dolfinx.__version__.split(".")[:2] != SERIES.split("."):
         raise InputError(f"DOLFINx {SERIES} is needed, found {dolfinx.__version__}: {_MEND}")
@@ -67,5 +67,5 @@ def _order_libraries() -> None:
     except ModuleNotFoundError as error:
         if error.name != "dolfinx_solver":
             raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
         raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error

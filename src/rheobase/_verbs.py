@@ -27,6 +27,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Results": {
         "report": ("_run_cli:report", "Write a report again without computing."),
+        "view": ("_view_cli:view", "Look at a result in 3-D; pick, place and re-solve."),
     },
     "Dosing": {
         "optimise": ("_optimise_cli:optimise", "Currents, a coil pose or a dose for a target."),
@@ -39,6 +40,7 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
         "schema": ("_schema_cli:schema", "JSON Schema of study files, for editors."),
         "validate": ("_validate_cli:validate", "Compare with exact and published numbers."),
         "cache": ("_cache_cli:app", "What was kept: list, size, clear."),
+        "doctor": ("_doctor_cli:doctor", "What is installed, what is missing, how to mend it."),
     },
 }
 VERBS = {name: verb for topic in TOPICS.values() for name, verb in topic.items()}
