@@ -137,7 +137,7 @@ def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:
 
     A damaged file in the cache is built anew.
     """
-    path = cache_dir() / "heads" / f"{name}-{key}.h5"
+    path = kept_head(key, name)
     if path.is_file():
         try:
             return load_head(path)
@@ -146,6 +146,28 @@ def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:
     head = build()
     keep(path, lambda p: save_head(p, head))
     return head
+
+
+def kept_head(key: str, name: str) -> Path:
+    """Return where the cache has, or would have, a head."""
+    return cache_dir() / "heads" / f"{name}-{key}.h5"
+
+
+def head_size(path: Path) -> tuple[int, int]:
+    """Return the numbers of nodes and tetrahedra of a head that `save_head` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is no such file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return len(file["mesh/nodes"]), len(file["mesh/tets"])
+    except (OSError, KeyError) as error:
+        raise InputError(f"expected a head file, got another: {path}: {error}") from None
 
 
 def meshes_key() -> str:

@@ -22,13 +22,14 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.heads.ear_shape import EAR_SITES
 from rheobase.meshes.heads.readers import check_reading, read_head
 from rheobase.meshes.placing.positions import TEN_TEN
-from rheobase.meshes.store import cached_head, meshes_key
+from rheobase.meshes.store import cached_head, kept_head, meshes_key
 from rheobase.meshes.tissue_table import Source, tissue_table, with_tissues
 
 __all__ = [
     "BUILT_IN",
     "BuiltIn",
     "build_head",
+    "built_file",
     "check_building",
     "check_reading",
     "head_from_image",
@@ -182,12 +183,25 @@ def build_head(name: str, *, tissues: Source = None, **options: Any) -> Head:
     given = {k: v for k, v in options.items() if v is not None}
     check_building(name, given)
     table = tissue_table(tissues)
-    if "edge_length_mm" in given:
-        given["edge_length_mm"] = float(given["edge_length_mm"])
+    given = _exact(given)
     head = BUILT_IN[name]
-    key = content_key(name, given, meshes_key(), *_inputs(head.module))
-    made = cached_head(key, name, lambda: head.build()(**head.fixed, **given))
+    made = cached_head(_key(name, given), name, lambda: head.build()(**head.fixed, **given))
     return with_tissues(made, table)
+
+
+def built_file(name: str, **options: Any) -> Path:
+    """Return where the cache has, or would have, a head by name; parameters as in `build_head`."""
+    given = {k: v for k, v in options.items() if v is not None}
+    return kept_head(_key(name, _exact(given)), name)
+
+
+def _exact(given: dict[str, Any]) -> dict[str, Any]:
+    """Return options as they count: 4 mm are 4.0 mm."""
+    return {k: float(v) if k == "edge_length_mm" else v for k, v in given.items()}
+
+
+def _key(name: str, given: dict[str, Any]) -> str:
+    return content_key(name, given, meshes_key(), *_inputs(BUILT_IN[name].module))
 
 
 def _inputs(module: str) -> list[Path]:

@@ -21,8 +21,8 @@ from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads.sizes import check_size, sizes
-from rheobase.meshes.store import cached_head, load_head, meshes_key
-from rheobase.meshes.tissue_table import Source, tissue_table, with_tissues
+from rheobase.meshes.store import cached_head, kept_head, load_head, meshes_key
+from rheobase.meshes.tissue_table import Source, TissueTable, tissue_table, with_tissues
 
 #: What a head is read from: a path, or (for some readers) several, by tissue or in order.
 Origin = Path | str | Sequence[Path | str] | Mapping[str, Path | str | Sequence[Path | str]]
@@ -226,13 +226,32 @@ def read_head(origin: Origin, *, tissues: Source = None, **options: Any) -> Head
             return read(origin, **given, tissues=table.tissues)
 
     if reader.cached:
-        own = {name: table.tissues[name].as_dict() for name in table.changed}
-        key = content_key(meshes_key(), reader.function, _plain(origin), _plain(given), own)
-        head = cached_head(key, _name(origin), build)
+        head = cached_head(_key(reader, origin, given, table), _name(origin), build)
     else:
         head = build()
     check_size(np.ptp(head.mesh.nodes, axis=0), head.species, str(origin))
     return with_tissues(head, table)
+
+
+def read_file(origin: Origin, *, tissues: Source = None, **options: Any) -> Path | None:
+    """Return the file that a head is or would be read from again, None where it is not kept.
+
+    Parameters as in `read_head`: a head that rheobase wrote is its own file, one that is meshed
+    goes into the cache.
+    """
+    given = {k: v for k, v in options.items() if v is not None}
+    reader = reader_of(origin)
+    if reader is None:
+        return Path(str(origin))
+    if not reader.cached:
+        return None
+    given = {**reader.preset, **given}
+    return kept_head(_key(reader, origin, given, tissue_table(tissues)), _name(origin))
+
+
+def _key(reader: Reader, origin: Origin, given: Mapping[str, Any], table: TissueTable) -> str:
+    own = {name: table.tissues[name].as_dict() for name in table.changed}
+    return content_key(meshes_key(), reader.function, _plain(origin), _plain(given), own)
 
 
 def _name(origin: Origin) -> str:
