@@ -151,7 +151,9 @@ class WaveformTable(Table):
         )
 
 
-Pulse = Annotated[WaveformTable, BeforeValidator(_file_or_pulse)]
+Pulse = Annotated[
+    WaveformTable, BeforeValidator(_file_or_pulse, json_schema_input_type=str | WaveformTable)
+]
 
 
 class TMS(Place):

@@ -49,7 +49,7 @@ class LayerTable(Table):
         return layer(self.name, sigma=self.sigma_S_per_m, thickness_mm=self.thickness_mm)
 
 
-OneLayer = Annotated[LayerTable, BeforeValidator(_named)]
+OneLayer = Annotated[LayerTable, BeforeValidator(_named, json_schema_input_type=str | LayerTable)]
 
 
 class PadTable(Table):
@@ -110,6 +110,9 @@ class Turned(Place):
         self.one_of("position", "position_mm", "mni_mm")
         self.one_of("towards", "towards_mm", at_most=True)
         return self
+
+
+End = Annotated[Turned, BeforeValidator(_placed, json_schema_input_type=str | Turned)]
 
 
 class Electrode(PadTable, Turned):
@@ -177,8 +180,8 @@ class TES(Table):
 class Pair(PadTable):
     """``[[device.pairs]]``: two like electrodes and the carrier between them."""
 
-    anode: Annotated[Turned, BeforeValidator(_placed)]
-    cathode: Annotated[Turned, BeforeValidator(_placed)]
+    anode: End
+    cathode: End
     current_mA: Annotated[float, Field(gt=0, le=1000)]
     carrier_Hz: Positive
     phase_deg: Finite = 0.0

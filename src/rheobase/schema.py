@@ -1,0 +1,224 @@
+"""JSON Schema of study files, for editors: which keys there are, their units, values, defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rheobase._errors import check_option
+from rheobase.kinds import KINDS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+#: Units as key names write them, longest first where one ends another.
+UNITS = {
+    "W_per_m2K": "W/(m² K)",
+    "W_per_cm2": "W/cm²",
+    "V_per_m2": "V/m²",
+    "V_per_m": "V/m",
+    "S_per_m": "S/m",
+    "A_per_us": "A/µs",
+    **{u: u for u in ("mm", "nm", "mA", "mV", "kPa", "kHz", "Hz", "ms", "s", "HU")},
+    "um": "µm",
+    "uA": "µA",
+    "uV": "µV",
+    "us": "µs",
+    "uF": "µF",
+    "uH": "µH",
+    "mOhm": "mΩ",
+    "ohm": "Ω",
+    "deg": "°",
+    "C": "°C",
+    "percent": "%",
+}
+_UNIT = re.compile(rf"^(.+?)_({'|'.join(UNITS)})$")
+
+
+def split_unit(key: str) -> tuple[str, str]:
+    """Return what a key says in words, and its unit ("" without one).
+
+    Examples
+    --------
+    >>> split_unit("intensity_A_per_us"), split_unit("field_in")
+    (('intensity', 'A/µs'), ('field in', ''))
+    """
+    found = _UNIT.match(key)
+    words, unit = (found.group(1), UNITS[found.group(2)]) if found else (key, "")
+    return words.replace("_", " "), unit
+
+
+def study_schema(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of the files of a kind of study.
+
+    Tables are told by their docstrings, keys by their names and units; names that come with the
+    package are listed.
+
+    Parameters
+    ----------
+    kind
+        One of `rheobase.kinds.KINDS`.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> study_schema("field")["properties"]["title"]["type"]
+    'string'
+    """
+    found = KINDS[check_option("kind of study", kind, KINDS)]
+    schema = found.table().model_json_schema()
+    definitions = schema.get("$defs", {})
+    for name, table in {"": schema, **definitions}.items():
+        if "properties" not in table:
+            continue
+        table["description"] = _plain(table.get("description", ""))
+        for key, what in table["properties"].items():
+            _tell(key, what)
+            names = KNOWN.get((name, key))
+            if names is not None:
+                _list(what, names())
+    return {
+        "$schema": DIALECT,
+        **schema,
+        "title": f"rheobase {found.name} study",
+        "description": f"A study file of rheobase: {found.what}.",
+    }
+
+
+def every_schema() -> dict[str, Any]:
+    """Return one JSON Schema for all kinds: which one a file is, its telling table says."""
+    kinds = [kind for kind in KINDS.values() if kind.key]
+    definitions: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    for kind in reversed(kinds):  # a file is of the first kind whose table it has
+        schema = study_schema(kind.name)
+        own = schema.pop("$defs", {})
+        del schema["$schema"]
+        prefix = f"{kind.name}."
+        definitions |= {prefix + name: _prefixed(table, prefix) for name, table in own.items()}
+        definitions[kind.name] = _prefixed(schema, prefix)
+        one = {"$ref": f"#/$defs/{kind.name}"}
+        choice = {"if": {"required": [kind.key]}, "then": one} | (
+            {"else": choice} if choice else {"else": {"required": [kind.key]}}
+        )
+    return {"$schema": DIALECT, "title": "rheobase study", "$defs": definitions, **choice}
+
+
+def _prefixed(value: Any, prefix: str) -> Any:
+    """Return a schema whose references go to definitions with a prefix."""
+    if isinstance(value, list):
+        return [_prefixed(v, prefix) for v in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        k: v.replace("#/$defs/", f"#/$defs/{prefix}")
+        if k == "$ref" or (isinstance(v, str) and v.startswith("#/$defs/"))
+        else _prefixed(v, prefix)
+        for k, v in value.items()
+    }
+
+
+def _plain(docstring: str) -> str:
+    """Return a docstring as a paragraph without marks."""
+    return " ".join(docstring.replace("``", "").split())
+
+
+def _tell(key: str, what: dict[str, Any]) -> None:
+    """Put words and unit of a key into its schema."""
+    words, unit = split_unit(key)
+    what["title"] = key
+    if "description" not in what:
+        what["description"] = words.capitalize() + (f" ({unit})" if unit else "")
+    if what.get("default", ...) is None:  # TOML has no null: the key is left out
+        del what["default"]
+        others = [one for one in what.pop("anyOf", []) if one != {"type": "null"}]
+        what.update(others[0] if len(others) == 1 else {"anyOf": others} if others else {})
+
+
+def _list(what: dict[str, Any], names: Iterable[str]) -> None:
+    """Offer names where a text may stand, beside what else may stand there."""
+    listed = {"type": "string", "enum": list(names)}
+    if "items" in what:
+        what["items"] = listed
+        return
+    others = what.pop("anyOf", [{"type": what.pop("type", "string")}])
+    what["anyOf"] = [listed, *others]
+
+
+def _heads() -> Iterable[str]:
+    from rheobase.meshes.heads import BUILT_IN
+
+    return BUILT_IN
+
+
+def _coils() -> Iterable[str]:
+    from rheobase.fields.coils.windings import load_windings
+
+    return load_windings()
+
+
+def _pulses() -> Iterable[str]:
+    from rheobase.fields.waveforms.pulses import load_pulses
+
+    return load_pulses()
+
+
+def _layers() -> Iterable[str]:
+    from rheobase.fields.electrodes.electrode import layer_names
+
+    return layer_names()
+
+
+def _cells() -> Iterable[str]:
+    from rheobase.neurons.generate import cell_types
+
+    return cell_types()
+
+
+def _leads() -> Iterable[str]:
+    from rheobase.meshes.leads.catalogue import lead_names
+
+    return lead_names()
+
+
+def _targets() -> Iterable[str]:
+    from rheobase.tables.target import known_targets
+
+    return known_targets()
+
+
+def _transducers() -> Iterable[str]:
+    from rheobase.fields.acoustics.transducers.catalogue import transducer_names
+
+    return transducer_names()
+
+
+def _positions() -> Iterable[str]:
+    from rheobase.meshes.placing.positions import TEN_TEN
+
+    return TEN_TEN
+
+
+#: Names that come with the package, by table and key; other texts (files) stay allowed.
+KNOWN: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
+    ("HeadTable", "name"): _heads,
+    ("TMS", "coil"): _coils,
+    ("OptimiseTMS", "coil"): _coils,
+    ("WaveformTable", "name"): _pulses,
+    ("LayerTable", "name"): _layers,
+    ("Cells", "types"): _cells,
+    ("PlacedTable", "types"): _cells,
+    ("LeadTable", "model"): _leads,
+    ("LeadTable", "target"): _targets,
+    ("DeepRegionTable", "target"): _targets,
+    ("TargetTable", "name"): _targets,
+    ("TransducerTable", "name"): _transducers,
+    **{
+        (table, key): _positions
+        for table in ("TMS", "Turned", "Electrode", "TargetTable")
+        for key in ("position", "towards", "handle_towards")
+    },
+}
