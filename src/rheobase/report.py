@@ -1,16 +1,12 @@
-"""The report of a study: one HTML file that needs nothing beside it."""
+"""What the report of a study says: sections of words, pictures and tables."""
 
 from __future__ import annotations
 
 import base64
-import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from rheobase._files import whole_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +21,13 @@ class Picture:
         """The file in base64."""
         return base64.b64encode(self.path.read_bytes()).decode()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height (pixels), from the file's header."""
+        with self.path.open("rb") as file:
+            width, height = struct.unpack(">II", file.read(24)[16:])
+        return width, height
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -34,9 +37,18 @@ class Table:
     rows: Sequence[Sequence[str | float | int]]
     title: str = ""
 
+    @property
+    def numeric(self) -> set[int]:
+        """Columns of numbers alone."""
+        return {
+            k
+            for k in range(len(self.columns))
+            if self.rows and all(isinstance(row[k], int | float) for row in self.rows)
+        }
+
     def text(self) -> str:
         """Return the table as aligned text."""
-        cells = [list(self.columns)] + [[_cell(c) for c in row] for row in self.rows]
+        cells = [list(self.columns)] + [[cell(c) for c in row] for row in self.rows]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
         return "\n".join(
             "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
@@ -54,7 +66,8 @@ class Section:
     tables: Sequence[Table] = ()
 
 
-def _cell(value: str | float | int) -> str:
+def cell(value: str | float | int) -> str:
+    """Return what stands in a cell: four digits of a number that is not whole."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -66,6 +79,8 @@ class Content:
     ----------
     title, question
         What was studied.
+    facts
+        What a reader wants first, by name: head, device, the largest field …
     sections
         The parts in their order.
     notes
@@ -76,40 +91,7 @@ class Content:
 
     title: str
     question: str
+    facts: Mapping[str, str]
     sections: Sequence[Section]
     notes: Sequence[str]
     tables: Mapping[str, Table]
-
-
-def write_report(path: Path, content: Content, *, record: Mapping[str, Any]) -> None:
-    """Write the report.
-
-    Parameters
-    ----------
-    path
-        The HTML file.
-    content
-        What it says.
-    record
-        Provenance, with the text of the study.
-    """
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True)
-    environment.filters["cell"] = _cell
-    template = environment.from_string(
-        files("rheobase").joinpath("data/report.html").read_text(encoding="utf-8")
-    )
-    shown = {k: v for k, v in record.items() if k not in {"study", "outputs"}}
-    html = template.render(
-        title=content.title,
-        question=content.question,
-        sections=content.sections,
-        notes=content.notes,
-        study=record["study"]["text"],
-        provenance=json.dumps(shown, indent=2, default=str),
-        version=record["packages"]["rheobase"],
-        created=record["created"],
-    )
-    with whole_file(path) as part:
-        part.write_text(html, encoding="utf-8")

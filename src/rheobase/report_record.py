@@ -18,6 +18,7 @@ def write_content(path: Path, content: Content, out: Path) -> None:
     record = {
         "title": content.title,
         "question": content.question,
+        "facts": dict(content.facts),
         "sections": [
             {
                 "title": s.title,
@@ -53,6 +54,7 @@ def read_content(path: Path, out: Path) -> Content:
         return Content(
             title=record["title"],
             question=record["question"],
+            facts=record["facts"],
             sections=[
                 Section(
                     title=s["title"],

@@ -15,7 +15,8 @@ from rheobase._errors import InputError, check_option
 from rheobase._progress import announce, stage
 from rheobase.naming import label
 from rheobase.provenance import PROVENANCE, provenance, study_record, write_provenance
-from rheobase.report import Content, Table, write_report
+from rheobase.report import Content, Table
+from rheobase.report_page import write_report
 from rheobase.report_record import read_content, read_json, write_content
 from rheobase.stations.book import Book, Output
 
@@ -200,7 +201,7 @@ def rewrite_report(folder: Path | str) -> Path:
 
 def _report(out: Path, content: Content, record: dict[str, Any]) -> None:
     """Write the report, and the provenance with it."""
-    write_report(out / REPORT, content, record=record)
+    write_report(out / REPORT, content, record=record, scene=out / SCENE)
     report = Output(path=REPORT, role="report", title="Report")
     record["outputs"] = [*record["outputs"], report.record(out)]
     write_provenance(out / PROVENANCE, record)
@@ -271,6 +272,7 @@ def finish(
         content = Content(
             title=title,
             question=question,
+            facts=book.facts,
             sections=tuple(book.sections),
             notes=tuple(dict.fromkeys(book.notes)),
             tables=book.tables,
@@ -288,10 +290,9 @@ def finish(
         record["finished"] = True
         record["outputs"] = [o.record(out) for o in book.outputs]
         _report(out, content, record)
-    _remove(out, set(book.begun["former"]) - {o.path for o in book.outputs})
-    return Result(
-        title=title, out=out, tables=book.tables, files=_files(out, [o.path for o in book.outputs])
-    )
+    paths = [str(o["path"]) for o in record["outputs"]]
+    _remove(out, set(book.begun["former"]) - set(paths))
+    return Result(title=title, out=out, tables=book.tables, files=_files(out, paths))
 
 
 def _files(out: Path, paths: Iterable[str]) -> tuple[Path, ...]:

@@ -67,6 +67,8 @@ class Book:
         Folder of the results.
     subject
         Label of the head or animal; "" for results of several, which stand in ``group/``.
+    facts
+        What a reader of the report wants first, by name.
     sections
         Parts of the report.
     tables
@@ -86,6 +88,7 @@ class Book:
     out: Path
     subject: str = ""
     begun: Mapping[str, Any] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
     scene: list[Layer] = field(default_factory=list)

@@ -89,7 +89,7 @@ def region_tables(rows: list[Row], name: str, unit: str) -> dict[str, Table]:
                     (
                         row["region"],
                         *(row[k] for k in ("p50", "p95", "p99", "p99.9", "max")),
-                        ", ".join(f"{float(row[f'peak_{c}_mm']):.0f}" for c in "xyz"),
+                        ", ".join(str(round(float(row[f"peak_{c}_mm"]))) for c in "xyz"),
                         row["mean"],
                         *(float(row[k]) * 1e-3 for k in ("volume_mm3", *above)),
                     )
@@ -115,6 +115,24 @@ def error_table_of(rows: list[Row]) -> Table:
             if "E_rms" in row
         ],
     )
+
+
+def error_facts(device: Device, rows: list[Row], label: int) -> dict[str, str]:
+    """Return what a reader wants first of the errors: of the field, and of the currents."""
+    name = device.head.tissues[label].name
+    facts = {}
+    for row in rows:
+        if row["region"] == name and "relative_error" in row:
+            relative = 100 * float(row["relative_error"])
+            facts["Estimated error"] = f"{relative:.2g} % of the field, rms, {name}"
+    off = [
+        abs(delivered - asked) / max(map(abs, report.asked))
+        for report in device.basis.report
+        for asked, delivered in zip(report.asked, report.delivered, strict=True)
+    ]
+    if off:
+        facts["Currents"] = f"delivered within {100 * max(off):.2g} % of those asked for"
+    return facts
 
 
 def solver_table(basis: FieldBasis) -> Table:
