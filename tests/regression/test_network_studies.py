@@ -61,14 +61,18 @@ def test_pulses_reach_the_columns_and_the_scalp(tmp_path: Path) -> None:
     import xarray as xr
 
     result = run(PULSED, tmp_path)
-    with xr.open_dataset(tmp_path / "recruitment.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        tmp_path / "sub-sphere/sub-sphere_recruitment.nc", engine="h5netcdf"
+    ) as data:
         threshold, kind = data["threshold"].values, data["type"].values
     columns = table(result, "Columns at")
     for name, population in (("L5_pyramidal", "L5_PYR"), ("L5_basket", "L5_PV")):
         share = (threshold[0, kind == name] <= 150e6).mean()
         assert columns[population][1] == pytest.approx(share)
     assert columns["L4_PYR"][1] == 0.0, "no placed cell, no direct spikes"
-    with xr.open_dataset(tmp_path / "eeg.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        tmp_path / "sub-sphere/sub-sphere_desc-columns_evoked.nc", engine="h5netcdf"
+    ) as data:
         mean, names = data["mean"].values, data["electrode"].values.tolist()
     assert mean.shape[0] == len(names) == 7
     assert np.abs(mean.mean(axis=0)).max() < 1e-6 * np.abs(mean).max(), "average reference"
@@ -125,11 +129,13 @@ def test_a_pulse_spreads_over_the_brain(tmp_path: Path) -> None:
     assert float(regions[first][2]) < 5.0, "ms"
     onset = [float(row[2]) for row in regions.values()]
     assert onset == sorted(onset)
-    with xr.open_dataset(tmp_path / "brain.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(tmp_path / "sub-mni152/sub-mni152_brain.nc", engine="h5netcdf") as data:
         change = (data["driven"] - data["rest"]).transpose("region", "time")
         before = change.values[:, data["time"].values < 0]
         assert np.abs(before).max() < 1e-12
         assert np.abs(change.values).max() > 1e-3
-    with xr.open_dataset(tmp_path / "brain_eeg.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        tmp_path / "sub-mni152/sub-mni152_desc-brain_evoked.nc", engine="h5netcdf"
+    ) as data:
         assert data["mean"].shape[0] == 8
         assert np.abs(data["mean"].values.mean(axis=0)).max() < 1e-6 * np.abs(data["mean"]).max()

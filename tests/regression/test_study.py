@@ -38,7 +38,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 def test_files_are_whole_and_listed(result: Result) -> None:
-    out = result.files[0].parent
+    out = result.out
     assert all(f.stat().st_size > 0 for f in result.files)
     written = {p for p in out.rglob("*") if p.is_file()}
     assert written == set(result.files), "nothing half-written, nothing unlisted"
@@ -51,7 +51,7 @@ def test_files_are_whole_and_listed(result: Result) -> None:
 
 def test_field_is_that_of_the_coil_over_a_sphere(result: Result) -> None:
     """The strongest column lies under the coil's middle; V/m per A/µs as at 15 mm (Deng 2013)."""
-    record = json.loads((result.files[0].parent / "provenance.json").read_text(encoding="utf-8"))
+    record = json.loads((result.out / "provenance.json").read_text(encoding="utf-8"))
     hot = np.array(record["field"]["hot_spot_m"])
     assert np.linalg.norm(hot[:2]) < 0.012
     (rows,) = [t.rows for name, t in result.tables.items() if name.startswith("E magnitude")]
@@ -62,7 +62,9 @@ def test_field_is_that_of_the_coil_over_a_sphere(result: Result) -> None:
 def test_recruitment_drives_the_network(result: Result) -> None:
     import xarray as xr
 
-    with xr.open_dataset(result.files[0].parent / "recruitment.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        result.out / "sub-sphere/sub-sphere_recruitment.nc", engine="h5netcdf"
+    ) as data:
         threshold = data["threshold"].values
         tissue = data["tissue"].values
     assert threshold.shape == (2, 40)
@@ -72,7 +74,9 @@ def test_recruitment_drives_the_network(result: Result) -> None:
     share = {row[0]: float(row[1]) for row in rows}
     assert share["L5E"] == pytest.approx((threshold[0] <= 200e6).mean())
     assert share["L23E"] == 0.0
-    with xr.open_dataset(result.files[0].parent / "network.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        result.out / "sub-sphere/sub-sphere_network.nc", engine="h5netcdf"
+    ) as data:
         first = dict(zip(data["population"].values, data["first_neuron"].values, strict=True))
         time, neuron = data["time_driven"].values, data["neuron_driven"].values
         pulse = data.attrs["pulses_s"][0]
@@ -139,7 +143,9 @@ def test_temporal_interference_of_three_pairs(tmp_path: Path) -> None:
         assert report["delivered"] == pytest.approx(report["asked"], rel=1e-3)
     along = solved({"head": BALL, "device": device | {"direction": [0, 1, 0]}})
     assert along.name.endswith("along 0, 1, 0")
-    strongest = rows(tmp_path / "max" / "field_statistics.csv")["grey_matter"]
+    strongest = rows(tmp_path / "max" / "sub-sphere/sub-sphere_desc-field_statistics.csv")[
+        "grey_matter"
+    ]
     front = along.basis.percentiles(along.strength, along.head.label_of("grey_matter"), (50.0,))[0]
     assert 0.5 * float(strongest["p50"]) < front < float(strongest["p50"])
 
@@ -159,7 +165,9 @@ def test_electrodes_polarise_cells(tmp_path: Path) -> None:
     assert record["cells"]["frequencies_Hz"] == [2000.0, 2010.0]
     html = (tmp_path / "ti" / "report.html").read_text(encoding="utf-8")
     assert "nothing at the beat of 10 Hz" in html
-    with xr.open_dataset(tmp_path / "ti" / "polarisation.nc", engine="h5netcdf") as data:
+    with xr.open_dataset(
+        tmp_path / "ti" / "sub-sphere/sub-sphere_polarisation.nc", engine="h5netcdf"
+    ) as data:
         ends = data["amplitude"].sel(site="terminal", statistic="largest")
         assert ends.shape == (2, 12)
         assert ends.attrs["units"] == "V"
@@ -206,12 +214,13 @@ def test_results_where_labs_look_for_them(tmp_path: Path) -> None:
     }
     done, record = run(table, tmp_path / "plain", tmp_path)
     names = {f.name for f in done.files}
-    assert {"field.vtu", "field.msh", "field_magnE.nii.gz", "field_errors.csv"} <= names
-    found = rows(tmp_path / "plain" / "field_statistics.csv")
+    ours = ("field.vtu", "field.msh", "desc-magnE_field.nii.gz", "desc-field_errors.csv")
+    assert {f"sub-sphere_{name}" for name in ours} <= names
+    found = rows(tmp_path / "plain" / "sub-sphere/sub-sphere_desc-field_statistics.csv")
     assert list(found) == ["grey_matter", "scalp", "middle", "left", "right"]
     assert float(found["left"]["mean"]) == pytest.approx(float(found["right"]["mean"]), rel=0.05)
     assert float(found["grey_matter"]["volume_mm3_above_0.1"]) > 0
-    errors = rows(tmp_path / "plain" / "field_errors.csv")
+    errors = rows(tmp_path / "plain" / "sub-sphere/sub-sphere_desc-field_errors.csv")
     assert list(errors) == list(found)
     assert found["left"]["relative_error"] == errors["left"]["relative"]
     assert 0 < float(errors["middle"]["relative"]) < 0.05

@@ -252,7 +252,7 @@ def test_lead_and_volume(result: Result, folder: Path) -> None:
     assert np.allclose(frame[:3, 3] + 4.25e-3 * frame[:3, 2], [-0.012, 0, 0], atol=1e-9)
     way = np.array([-0.030, 0.020, 0.060]) - [-0.012, 0, 0]
     assert np.allclose(np.cross(way, frame[:3, 2]), 0, atol=1e-12)
-    contacts = {r["contact"]: r for r in rows_of(out / "contacts.csv")}
+    contacts = {r["contact"]: r for r in rows_of(out / "sub-sphere/sub-sphere_contacts.csv")}
     assert float(contacts["2"]["current_mA"]) == pytest.approx(-2)
     assert float(contacts["case"]["current_mA"]) == pytest.approx(2)
     assert abs(float(contacts["1"]["current_mA"])) < 1e-9
@@ -267,18 +267,18 @@ def test_lead_and_volume(result: Result, folder: Path) -> None:
     field: Any = nib.load(out / "E_left.nii.gz")
     E = np.asarray(field.dataobj)
     assert np.all(E[part >= 1] > 0.95 * record["threshold"]["threshold_V_per_m"])
-    assert imread(out / "pictures" / "lead_left.png")[..., :3].std() > 0.1
+    assert imread(out / "figures/sub-sphere_desc-leadLeft_figure.png")[..., :3].std() > 0.1
 
 
 def test_regions_and_pathways(result: Result, folder: Path) -> None:
-    (region,) = rows_of(folder / "out" / "regions.csv")
+    (region,) = rows_of(folder / "out" / "sub-sphere/sub-sphere_regions.csv")
     assert 0 < float(region["share"]) < 1
     assert float(region["zone_mm3"]) == pytest.approx(4 / 3 * np.pi * 27, rel=0.02)
     table = result.tables["Pathways"]
     (row,) = (dict(zip(table.columns, r, strict=True)) for r in table.rows)
     assert row["fibres"] == 80 == sum(int(row[k]) for k in table.columns[6:])
     assert int(row["damaged"]) > 0  # the bundle runs through the lead's shaft or its layer
-    curve = rows_of(folder / "out" / "recruitment.csv")
+    curve = rows_of(folder / "out" / "sub-sphere/sub-sphere_recruitment.csv")
     x, y = (np.array([float(r[k]) for r in curve]) for k in ("amplitude_mA", "activated_percent"))
     assert np.all(np.diff(y) >= 0)
     assert y[0] == 0
@@ -286,7 +286,9 @@ def test_regions_and_pathways(result: Result, folder: Path) -> None:
 
 
 def test_steering_is_found(result: Result, folder: Path) -> None:
-    found = json.loads((folder / "out" / "dosing.json").read_text(encoding="utf-8"))["found"]
+    found = json.loads(
+        (folder / "out" / "sub-sphere/sub-sphere_dosing.json").read_text(encoding="utf-8")
+    )["found"]
     scores = [row["score"] for row in found]
     assert scores == sorted(scores, reverse=True)
     best = found[0]
@@ -329,7 +331,7 @@ def test_dispersive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     result = run_dbs(parsed(table), text=toml_text(table), out=tmp_path)
     assert all(f.is_file() for f in result.files)
-    rows = rows_of(tmp_path / "impedance.csv")
+    rows = rows_of(tmp_path / "sub-sphere/sub-sphere_impedance.csv")
     f, R, X = (
         np.array([float(r[k]) for r in rows])
         for k in ("frequency_Hz", "resistance_ohm", "reactance_ohm")
@@ -350,7 +352,9 @@ def test_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     result = run_dbs(parsed(table), text=toml_text(table), out=tmp_path)
     assert all(f.is_file() for f in result.files)
-    rows = json.loads((tmp_path / "uncertainty.json").read_text(encoding="utf-8"))["rows"]
+    rows = json.loads(
+        (tmp_path / "sub-sphere/sub-sphere_uncertainty.json").read_text(encoding="utf-8")
+    )["rows"]
     volume = next(row for row in rows if "volume" in row["quantity"])
     assert volume["sd"] > 0
     assert max(volume["total"], key=volume["total"].get) == "white_matter"

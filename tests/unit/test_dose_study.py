@@ -77,7 +77,7 @@ def flat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "dose.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((next(out.glob("*/*dose.json"))).read_text(encoding="utf-8"))
     return found
 
 
@@ -94,9 +94,11 @@ def test_same_field_in_another_head(tmp_path: Path) -> None:
     assert there == pytest.approx(here, rel=1e-6)
     assert there == pytest.approx(found["value"])
     assert compared["intensity (mA)"] == pytest.approx((1.0, 0.5), rel=1e-6)
-    montage = json.loads((tmp_path / "montage.json").read_text(encoding="utf-8"))
+    montage = json.loads(
+        (tmp_path / "sub-sphere/sub-sphere_montage.json").read_text(encoding="utf-8")
+    )
     assert "0.5" in json.dumps(montage)
-    assert imread(tmp_path / "pictures" / "dose.png")[..., :3].std() > 0.05
+    assert imread(tmp_path / "figures/sub-sphere_desc-dose_figure.png")[..., :3].std() > 0.05
     again, _ = load_study(tmp_path / "run.toml")
     assert again.device.kind == "tes"
     assert [e.current_mA for e in again.device.electrodes or []] == [0.5, -0.5]
@@ -133,7 +135,7 @@ def test_motor_threshold(tmp_path: Path) -> None:
     assert dose["rule of 3 % a millimetre instead (Stokes 2005)"] == pytest.approx(60, abs=3)
     again, _ = load_study(tmp_path / "run.toml")
     assert again.results.intensity_A_per_us == pytest.approx(dose["intensity"])
-    poses = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))
+    poses = json.loads((tmp_path / "sub-sphere/sub-sphere_pose.json").read_text(encoding="utf-8"))
     assert poses["poses"][0]["dIdt_A_per_us"] == pytest.approx(dose["intensity"])
 
 

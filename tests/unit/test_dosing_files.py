@@ -12,6 +12,7 @@ from rheobase._errors import InputError
 from rheobase.fields.coils.frame import pose_from_simnibs, pose_to_simnibs
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.pose_files import MNI, write_poses
+from rheobase.stations.book import Book
 
 
 def some_poses(n: int) -> np.ndarray:
@@ -53,7 +54,9 @@ def test_montage(tmp_path: Path) -> None:
         Channel(currents={"A": 1e-3, "B": -1e-3, "C": 0.0}, carrier=2000.0),
         Channel(currents={"C": 5e-4, "D": -5e-4}, carrier=2010.0),
     ]
-    table, record = write_montage(tmp_path, two, positions=positions, facts={"head": "ball"})
+    door = Book(out=tmp_path, subject="ball").door("montage", title="Montage")
+    write_montage(door, two, positions=positions, facts={"head": "ball"})
+    table, record = (tmp_path / f"sub-ball/sub-ball_montage.{end}" for end in ("csv", "json"))
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(r["electrode"], r["current_mA"], r["carrier_Hz"]) for r in rows] == [
@@ -69,15 +72,18 @@ def test_montage(tmp_path: Path) -> None:
     assert sum(e["current_mA"] for e in whole["electrodes"]) == 0
     with pytest.raises(InputError, match=r"0\.001 mA or more, got none"):
         write_montage(
-            tmp_path, [Channel(currents={"A": 1e-9, "B": -1e-9})], positions=positions, facts={}
+            door, [Channel(currents={"A": 1e-9, "B": -1e-9})], positions=positions, facts={}
         )
 
 
 def test_poses_as_other_programs_read_them(tmp_path: Path) -> None:
     poses, names = some_poses(3), ["best", "second", "third"]
     rows = [{"E_V_per_m": 1.0 - 0.1 * k} for k in range(3)]
-    table, record, brainsight, localite = write_poses(
-        tmp_path, poses, names=names, rows=rows, facts={"coil": "eight"}, space=MNI
+    door = Book(out=tmp_path).door("pose", title="Poses")
+    write_poses(door, poses, names=names, rows=rows, facts={"coil": "eight"}, space=MNI)
+    table, record, brainsight, localite = (
+        tmp_path / "group" / name
+        for name in ("pose.csv", "pose.json", "desc-brainsight_pose.txt", "desc-localite_pose.xml")
     )
     with table.open(encoding="utf-8") as file:
         for k, row in enumerate(csv.DictReader(file)):
@@ -121,11 +127,12 @@ def test_poses_as_other_programs_read_them(tmp_path: Path) -> None:
 
 
 def test_bad_poses(tmp_path: Path) -> None:
+    door = Book(out=tmp_path).door("pose", title="Poses")
     poses = some_poses(1)
     with pytest.raises(InputError, match="with n names and rows"):
-        write_poses(tmp_path, poses, names=["a", "b"], rows=[{}], facts={})
+        write_poses(door, poses, names=["a", "b"], rows=[{}], facts={})
     with pytest.raises(InputError, match="without tabs"):
-        write_poses(tmp_path, poses, names=["a\tb"], rows=[{}], facts={})
+        write_poses(door, poses, names=["a\tb"], rows=[{}], facts={})
     poses[0, :3, 0] *= 2
     with pytest.raises(InputError, match="a rotation and a shift"):
-        write_poses(tmp_path, poses, names=["a"], rows=[{}], facts={})
+        write_poses(door, poses, names=["a"], rows=[{}], facts={})

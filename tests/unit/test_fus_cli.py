@@ -190,7 +190,7 @@ def test_quick_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     piston = 120 * abs(np.sin(0.5 * k * (np.hypot(z, 0.01) - z)))
     assert water["peak behind the layers (kPa)"] == pytest.approx(piston, rel=1e-3)
     assert behind["at (mm)"] >= 20
-    assert (tmp_path / "pictures" / "quick.png").is_file()
+    assert (tmp_path / "figures/sub-layers_desc-quick_figure.png").is_file()
     assert main_with(["fus", "quick", "--pressure-kPa", "-1"]) == 2
     assert main_with(["fus", "quick", "--transducer", "igt64-500"]) == 2
     assert "ring" in capsys.readouterr().err

@@ -155,7 +155,9 @@ def test_focus_in_numbers(result: Result, folder: Path, scene: Scene) -> None:
         assert focus["intensity_W_per_m2"] == pytest.approx(told, rel=1e-6)
     for focus in behind:
         assert focus["transmission"] == pytest.approx(focus["peak_Pa"] / water["peak_Pa"])
-    focus = json.loads((folder / "out" / "summary.json").read_text("utf-8"))["foci"][2]
+    focus = json.loads((folder / "out" / "sub-sphere/sub-sphere_summary.json").read_text("utf-8"))[
+        "foci"
+    ][2]
     in_beam = np.append(focus["peak_at_beam_mm"], 1e3)
     peak = 1e-3 * np.array(focus["peak_at_head_mm"])
     assert 1e3 * peak == pytest.approx((scene.frame @ in_beam)[:3])
@@ -233,7 +235,7 @@ def test_cells(result: Result, folder: Path) -> None:
     focus = record(folder)["sound"]["foci"][2]
     near = 1e-3 * THRESHOLDS["RS"] * focus["peak_Pa"] / focus["at_target_Pa"]
     assert float(rows["RS"][7]) == pytest.approx(near, rel=0.3)
-    assert (folder / "out" / "recruitment_target.nc").is_file()
+    assert (folder / "out" / "sub-sphere/sub-sphere_desc-target_recruitment.nc").is_file()
 
 
 def test_peak_in_water_is_the_transducers_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,12 +85,14 @@ def test_with_a_head_and_alone(
 
     # cells in the shell where it is sounded most; half of them fire where the pressure at the
     # median cell is the threshold
-    with xr.open_dataset(tmp_path / "whole" / "recruitment_cortex.nc") as cells:
+    with xr.open_dataset(
+        tmp_path / "whole" / "sub-sphere/sub-sphere_desc-cortex_recruitment.nc"
+    ) as cells:
         position, kind = cells["position"].values, cells["type"].values
     depth = np.linalg.norm(position, axis=1)
     assert ((depth > 0.0138) & (depth < 0.0170)).all()
     assert np.linalg.norm(position - [0, 0, 0.0155], axis=1).max() < 6.5e-3
-    image: Any = nib.load(tmp_path / "whole" / "pressure.nii.gz")
+    image: Any = nib.load(tmp_path / "whole" / "sub-sphere/sub-sphere_pressure.nii.gz")
     pyramids = position[kind == "L5_pyramidal"]
     at = np.linalg.inv(image.affine) @ np.column_stack([1e3 * pyramids, np.ones(len(pyramids))]).T
     amplitude = np.asarray(image.dataobj)[tuple(np.rint(at[:3]).astype(int))]

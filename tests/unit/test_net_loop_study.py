@@ -303,7 +303,8 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert first["biomarker (% of off)"] < second["biomarker (% of off)"] < 100
     assert second["power (µW)"] < first["power (µW)"]
     names = {Path(p).name for p in said["files"]}
-    assert {"report.html", "course_PI.csv", "pulses_PI.csv", "courses.png"} <= names
+    ours = ("desc-PI_course.csv", "desc-PI_pulses.csv", "desc-courses_figure.png")
+    assert {"report.html", *(f"sub-stnGpe_{name}" for name in ours)} <= names
     assert all(Path(p).is_file() for p in said["files"])
     assert json.loads((out / "provenance.json").read_text())["seed"] == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from rheobase.config import shipped_studies
 from rheobase.fields.electrodes.cortical import CorticalElectrode
 from rheobase.meshes.cortex.layers import layer_table
 from rheobase.meshes.grid import mesh_grid
-from rheobase.studies.cross_species import check_cross_species, run_cross_species
+from rheobase.stations.book import Book
+from rheobase.studies.cross_species import check_cross_species, part_file, run_cross_species
 from rheobase.studies.findings import findings
 from rheobase.studies.placing import distance, place, spread
 from rheobase.studies.results import Results, collect
@@ -115,14 +117,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[CrossSpeciesStudy, Pa
 
 
 def found_by(study: CrossSpeciesStudy, out: Path) -> Results:
-    return collect(study, list(parts(study, out)))
+    return collect(study, list(parts(study, partial(part_file, Book(out=out)))))
 
 
 def test_results_are_labelled_and_follow_from_the_thresholds(
     ran: tuple[CrossSpeciesStudy, Path],
 ) -> None:
     _, out = ran
-    with xr.open_dataset(out / "results.nc") as data:
+    with xr.open_dataset(out / "group/results.nc") as data:
         shape = {"mode": 3, "condition": 1, "cell_class": 2, "layer": 2, "polarity": 2}
         assert dict(data["probability"].sizes) == {**shape, "distance": 3, "amplitude": 18}
         steps = data["probability"].diff("amplitude")
@@ -138,7 +140,7 @@ def test_results_are_labelled_and_follow_from_the_thresholds(
         median = data["threshold"].sel(
             mode="cable", quantile=0.5, cell_class="PYR", layer="L2/3", condition="rat"
         )
-    with xr.open_dataset(out / "thresholds" / "rat-cable.nc") as part:
+    with xr.open_dataset(out / "group/desc-ratCable_thresholds.nc") as part:
         near = (part["distance"] <= 1e-3) & (part["type"] == "L23_pyramidal")
         values = part["threshold"].values[1, near.values]
     assert float(share) == pytest.approx(np.mean(values <= 2e-4))
@@ -147,8 +149,8 @@ def test_results_are_labelled_and_follow_from_the_thresholds(
     assert median.sel(polarity="cathodal") < median.sel(polarity="anodal")
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "cathode stronger than anode" in report
-    for name in ("field", "distance-cable", "distance-af", "order", "species", "modes"):
-        assert (out / "pictures" / f"{name}.png").stat().st_size > 5_000
+    for name in ("field", "distanceCable", "distanceAf", "order", "species", "modes"):
+        assert (out / "figures" / f"desc-{name}_figure.png").stat().st_size > 5_000
 
 
 def test_finished_parts_are_kept_and_others_found_anew(

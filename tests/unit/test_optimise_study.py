@@ -74,7 +74,7 @@ def flat(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_currents(tmp_path: Path) -> None:
     result = run_optimise(parsed(TES), text=toml_text(TES), out=tmp_path)
     assert all(f.is_file() for f in result.files)
-    with (tmp_path / "montage.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "sub-sphere/sub-sphere_montage.csv").open(encoding="utf-8") as file:
         currents = {r["electrode"]: float(r["current_mA"]) for r in csv.DictReader(file)}
     assert abs(sum(currents.values())) < 1e-9
     assert 2 <= len(currents) <= 4
@@ -89,7 +89,7 @@ def test_currents(tmp_path: Path) -> None:
     assert limits["electrodes"][1:] == (len(currents), 4.0, "yes" if len(currents) == 4 else "no")
     front = np.array([row[1:] for row in result.tables["Trade-off"].rows], dtype=float)
     assert np.all(np.diff(front, axis=0) > 0)
-    assert imread(tmp_path / "pictures" / "currents.png")[..., :3].std() > 0.05
+    assert imread(tmp_path / "figures/sub-sphere_desc-currents_figure.png")[..., :3].std() > 0.05
 
     # the study that is written is one that `rheobase run` takes, with the same currents
     again, _ = load_study(tmp_path / "run.toml")
@@ -105,14 +105,16 @@ def test_pose(tmp_path: Path) -> None:
     solved = record["solved_V_per_m_at_1_A_per_us"]
     assert record["by_reciprocity_V_per_m_at_1_A_per_us"] == pytest.approx(solved, rel=0.005)
     assert record["dIdt_A_per_us"] * solved == pytest.approx(50.0)
-    poses = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))["poses"]
+    poses = json.loads((tmp_path / "sub-sphere/sub-sphere_pose.json").read_text(encoding="utf-8"))[
+        "poses"
+    ]
     assert len(poses) == 3
     values = [p["in_target_V_per_m_at_1_A_per_us"] for p in poses]
     assert values == sorted(values, reverse=True)
     best = pose_from_simnibs(poses[0]["simnibs_mm"])
     assert np.allclose(best, record["pose_m"], atol=1e-9)
     assert best[1, 1] < -0.9  # the handle to the back drives current to the front
-    with np.load(tmp_path / "poses.npz") as every:
+    with np.load(tmp_path / "sub-sphere/sub-sphere_desc-map_pose.npz") as every:
         assert every["poses_m"].shape[:2] == every["lift_m"].shape == every["clearance_m"].shape
         assert every["clearance_m"].min() > 0
         assert every["field_V_per_m"].max() == pytest.approx(values[0])
@@ -121,7 +123,7 @@ def test_pose(tmp_path: Path) -> None:
     pose = again.device.pose()
     assert pose is not None
     assert np.allclose(pose, best, atol=1e-9)
-    assert imread(tmp_path / "pictures" / "poses.png")[..., :3].std() > 0.05
+    assert imread(tmp_path / "figures/sub-sphere_desc-poses_figure.png")[..., :3].std() > 0.05
     assert result.tables["Best poses"].rows[0][4] == 0.0
 
 
@@ -129,7 +131,7 @@ def test_pose(tmp_path: Path) -> None:
 def test_carriers(tmp_path: Path) -> None:
     table = changed(TES, "optimise", kind="ti", goal="intensity", electrodes=None, front=0)
     result = run_optimise(parsed(table), text=toml_text(table), out=tmp_path)
-    with (tmp_path / "montage.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "sub-sphere/sub-sphere_montage.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [r["channel"] for r in rows] == ["1", "1", "2", "2"]
     assert len({r["electrode"] for r in rows}) == 4
@@ -193,7 +195,9 @@ def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> 
     assert 50 < found["value"] <= 100
     assert "local optimum" in found["proved"]
     assert ("fires more than" in found["proved"]) == every_pair
-    record = json.loads((tmp_path / "montage.json").read_text(encoding="utf-8"))
+    record = json.loads(
+        (tmp_path / "sub-sphere/sub-sphere_montage.json").read_text(encoding="utf-8")
+    )
     assert record["in_target_percent"] == found["value"]
 
 
@@ -218,16 +222,18 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
     poses_station(study, study.optimise, ball, book)
     found = book.details["optimise"]
     assert 0 < found["share_solved"] < 1
-    with xr.open_dataset(tmp_path / "recruitment.nc") as cells_solved:
+    with xr.open_dataset(tmp_path / "sub-sphere/sub-sphere_recruitment.nc") as cells_solved:
         curve = cells_solved.threshold.sel(polarity="plus").values * 1e-6
     assert found["share_solved"] == pytest.approx(float(np.mean(curve <= 220)))
     # few modes: the field that they lack moves the thresholds, and with them the share
     low, high = (float(np.mean(curve * (1 + k * found["modes_missing"]) <= 220)) for k in (1, -1))
     assert low <= found["share_by_modes"] <= high
-    with np.load(tmp_path / "poses.npz") as every:
+    with np.load(tmp_path / "sub-sphere/sub-sphere_desc-map_pose.npz") as every:
         share = every["cells_that_fire_percent"]
     assert share.max() >= 100 * found["share_by_modes"] - 1e-9
-    poses = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))["poses"]
+    poses = json.loads((tmp_path / "sub-sphere/sub-sphere_pose.json").read_text(encoding="utf-8"))[
+        "poses"
+    ]
     assert poses[0]["cells_that_fire_percent"] == pytest.approx(100 * found["share_by_modes"])
     again, _ = load_study(tmp_path / "run.toml")
     assert again.results.intensity_A_per_us == 220

@@ -54,7 +54,9 @@ def test_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = toml_text(STUDY)
     result = run_uncertainty(parse_study(STUDY), text=text, out=tmp_path)
     assert all(f.is_file() for f in result.files)
-    with (tmp_path / "uncertainty.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "sub-sphere/sub-sphere_desc-field_uncertainty.csv").open(
+        encoding="utf-8"
+    ) as file:
         rows = list(csv.DictReader(file))
     assert [r["region"] for r in rows] == ["below C3", "grey_matter"]
     below = {k: float(v) for k, v in rows[0].items() if k != "region"}
@@ -65,7 +67,7 @@ def test_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))["uncertainty"]
     assert record["samples"] == 12
     assert [i["tissue"] for i in record["inputs"]] == ["skull", "grey_matter"]
-    assert imread(tmp_path / "pictures" / "spread.png")[..., :3].std() > 0.05
+    assert imread(tmp_path / "figures/sub-sphere_desc-spread_figure.png")[..., :3].std() > 0.05
 
 
 SKULL = {"tissue": "skull", "low_S_per_m": 0.006, "high_S_per_m": 0.02}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,6 +117,11 @@ def cells_station(
         rows=rows,
     )
     book.tables["Recruitment"] = recruitment_table
+    first = min(rows, key=lambda row: inf if isnan(float(row[5])) else float(row[5]))
+    book.facts["Cells"] = (
+        f"{len(population):,}; {first[0]} fire first, half of them at {float(first[5]):.3g} A/µs "
+        f"({first[3]})"
+    )
     book.sections.append(
         Section(
             title="Cells",

@@ -49,7 +49,8 @@ def write_scene(study: UltrasoundStudy, scene: Scene, book: Book) -> None:
             f"{between:g} s, {whole:g} s in all; duty cycle {s.duty_cycle:.3g}",
         ),
     ]
-    table = Table(columns=("", ""), rows=rows)
+    table = Table(columns=("part", "what"), rows=rows)
+    book.facts["Transducer"] = f"{one.name}, {one.frequency / 1e3:g} kHz"
     report = scene.material.report
     size = 1e3 * (scene.window.high - scene.window.low)
     shape = scene.window.grid.shape
@@ -107,6 +108,11 @@ def write_sound(scene: Scene, heard: Heard, found: list[Focused], book: Book) ->
         Section(title="Sound", paragraphs=[words, *_compared(found)], figures=pictures,
                 tables=[table])
     )  # fmt: skip
+    best = found[-1]
+    book.facts["Focus"] = (
+        f"{1e-3 * best.focus.peak:.3g} kPa ({best.name}), {1e3 * best.off_target:.1f} mm from the "
+        f"target, where there are {1e-3 * best.at_target:.3g} kPa"
+    )
     book.details["sound"] = {
         "element_velocity_m_per_s": heard.velocity,
         "missed_power": heard.missed,
@@ -168,6 +174,7 @@ def write_safety(table: SafetyTable, book: Book) -> None:
     """Tabulate the exposure beside the levels."""
     rows = safety_rows(table)
     book.tables["Safety"] = rows
+    book.facts["Safety"] = f"Mechanical: {table.mechanical}. Thermal: {table.thermal}."
     book.sections.append(
         Section(
             title="Levels of the ITRUSST consensus",

@@ -103,6 +103,7 @@ def head_station(table: HeadTable, book: Book) -> Head:
         for label, volume in worth.volumes.items()
     ]
     tissues = Table(columns=("tissue", "volume (cm³)", "conductivity (S/m)", "source"), rows=rows)
+    book.facts["Head"] = f"{head.name}, {head.species}, {len(head.mesh.tets):,} tetrahedra"
     text = (
         f"{head.name} ({head.species}, space {head.space}): {len(head.mesh.nodes):,} nodes, "
         f"{len(head.mesh.tets):,} tetrahedra, smallest dihedral angle "

@@ -107,6 +107,14 @@ def write_loop(
     for o in outcomes:
         _write_course(o, book)
     _rows(OFF, off, book)
+    helped = [o for o in outcomes if o.efficacy is not None]
+    if helped:
+        best = min(helped, key=lambda o: o.efficacy.of_off if o.efficacy else 1.0)
+        assert best.efficacy is not None
+        book.facts["Best controller"] = (
+            f"{best.table.name} leaves {100 * best.efficacy.of_off:.3g} % of the biomarker with "
+            f"{1e6 * best.energy.power:.3g} µW"
+        )
     _notes(study, book)
 
 
@@ -143,6 +151,8 @@ def _setting(study: LoopStudy, parts: Parts, book: Book) -> None:
         rows.append(("biomarker", f"{b.kind} of {b.signal}{band}{late}"))
     if study.body.gate is not None:
         rows.append(("gate", f"pulses pass in {study.body.gate}"))
+    book.facts["Plant"] = plant
+    book.facts["Recruitment"] = parts.curve.source
     book.sections.append(
         Section(
             title="Setting",

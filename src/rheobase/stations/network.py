@@ -78,6 +78,11 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
         ),
         rows=rows,
     )
+    most = int(np.argmax([row[3] for row in rows]))
+    book.facts["Network"] = (
+        f"{rows[most][0]} answers most: {rows[most][3]:.3g} Hz above baseline "
+        f"{rows[most][4]:.3g} ms after the pulse"
+    )
     book.tables[f"Network at {table.intensity_A_per_us:g} A/µs"] = result
     times, ids, population = raster(driven, start=pulses[0] - BEFORE, stop=pulses[0] + AFTER)
     figure = network_response(

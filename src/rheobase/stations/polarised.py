@@ -63,6 +63,10 @@ def polarisation_station(study: Study, table: Cells, device: Device, book: Book)
         "a depolarisation.",
     )
     numbers = _table(found)
+    book.facts["Cells"] = (
+        f"{len(population):,}; somata polarised by up to {1e3 * float(np.abs(soma).max()):.3g} mV "
+        f"at {frequency[0]:g} Hz"
+    )
     book.tables["Polarisation"] = numbers
     book.sections.append(
         Section(

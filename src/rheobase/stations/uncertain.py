@@ -13,6 +13,7 @@ from rheobase.config import Study
 from rheobase.dosing_views import draw_sobol, draw_spread
 from rheobase.field_views import draw_cortex, on_sheet
 from rheobase.report import Picture, Section, Table
+from rheobase.stations.device_book import write_device
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.field import hot_spot
 from rheobase.tables.electrodes import TI
@@ -66,6 +67,7 @@ def uncertainty_station(study: Study, placed: Placed, inputs: Inputs, book: Book
         tissues=table.field_in,
         conductor=conductor,
     )
+    write_device(placed, book)
     device = solve_device(study, placed)
     quantity = device_quantity(study, device.amplitudes)
     regions = [*inputs.regions, *map(tissue_region, table.field_in)]

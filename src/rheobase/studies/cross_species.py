@@ -90,7 +90,7 @@ def run_cross_species(
     """
     check_cross_species(study)
     with open_book(text, out, kind="cross-species", folder=folder) as book:
-        found = collect(study, list(parts(study, partial(_part, book))))
+        found = collect(study, list(parts(study, partial(part_file, book))))
         with stage("writing results"):
             _write(study, found, book)
         _sections(study, found, book)
@@ -100,7 +100,7 @@ def run_cross_species(
         )
 
 
-def _part(book: Book, condition: ConditionTable, mode: str) -> Path:
+def part_file(book: Book, condition: ConditionTable, mode: str) -> Path:
     """Return the file of a condition's thresholds in a mode."""
     return book.path("thresholds", ".nc", desc=f"{condition.name} {mode}")
 
@@ -110,7 +110,7 @@ def _write(study: CrossSpeciesStudy, results: Results, book: Book) -> None:
     for condition in study.conditions:
         for mode in study.cells.modes:
             words = f"Thresholds: {condition.name}, {mode}"
-            book.has(_part(book, condition, mode), title=words, role="cells")
+            book.has(part_file(book, condition, mode), title=words, role="cells")
     data = results.data
     probability = data["probability"].to_dataframe().dropna(subset="probability")
     for name, frame in (
@@ -128,6 +128,9 @@ def _sections(study: CrossSpeciesStudy, results: Results, book: Book) -> None:
     said = findings(results)
     verdicts, thresholds = findings_table(said), threshold_table(results)
     book.tables["Published and here"] = verdicts
+    agree = sum(f.verdict == "agrees" for f in said)
+    book.facts["Species"] = ", ".join(c.name for c in study.conditions)
+    book.facts["Findings"] = f"{agree} of {len(said)} published statements agree"
     book.sections.append(
         Section(
             title="What agrees with the published summary",
