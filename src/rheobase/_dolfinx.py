@@ -35,7 +35,7 @@ def petsc() -> Any:
     try:
         from petsc4py import PETSc
     except (ImportError, RuntimeError) as error:  # mpi4py raises the latter where MPI is missing
-        raise InputError(f"PETSc does not load ({error}): {_MEND}") from error
+        raise _broken("PETSc", error) from error
     if np.dtype(PETSc.ScalarType).kind != "f":
         raise InputError(f"PETSc computes with complex numbers, real ones are needed: {_MEND}")
     return PETSc
@@ -54,7 +54,7 @@ def dolfinx() -> Any:
     try:
         import dolfinx
     except (ImportError, RuntimeError) as error:
-        raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
+        raise _broken("DOLFINx", error) from error
     if dolfinx.__version__.split(".")[:2] != SERIES.split("."):
         raise InputError(f"DOLFINx {SERIES} is needed, found {dolfinx.__version__}: {_MEND}")
     return dolfinx
@@ -66,6 +66,11 @@ def _order_libraries() -> None:
         import dolfinx_solver  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name != "dolfinx_solver":
-            raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
+            raise _broken("DOLFINx", error) from error
     except (ImportError, RuntimeError) as error:
-        raise InputError(f"DOLFINx does not load ({error}): {_MEND}") from error
+        raise _broken("DOLFINx", error) from error
+
+
+def _broken(what: str, error: Exception) -> InputError:
+    """Return the error of a library that does not load; reasons of several lines give the first."""
+    return InputError(f"{what} does not load ({str(error).partition('\n')[0]}): {_MEND}")

@@ -61,8 +61,9 @@ def test_what_is_wrong_is_said(before: str, call: str, sentence: str) -> None:
     assert "rheobase doctor" in said
 
 
-def test_a_wheel_that_refuses_its_surroundings_is_quoted(tmp_path: Path) -> None:
-    (tmp_path / "dolfinx_solver.py").write_text("raise ImportError('two of them')")
+@pytest.mark.parametrize("kind", ["ImportError", "RuntimeError"])
+def test_a_wheel_that_refuses_its_surroundings_is_quoted(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "dolfinx_solver.py").write_text(f"raise {kind}('two of them\\nhere and there')")
     said = run(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SAY.format(call='petsc')}"
     ).stdout
