@@ -132,7 +132,9 @@ class FieldPoints:
         results = study.results.model_dump(mode="json", exclude={"intensity_A_per_us"})
 
         def statistics() -> tuple[list[str], Any]:
-            names, values = field_statistics(self._device(study, solved), study, solved, self.outputs)
+            names, values = field_statistics(
+                self._device(study, solved), study, solved, self.outputs
+            )
             return names, values / size
 
         names, values = self._once(statistics, solved.key, rest, results)
@@ -194,7 +196,7 @@ class FieldPoints:
         share = share.assign_attrs(units="1", long_name="share of cells that fire")
         share = share.assign_coords(amplitude=at) if asked else share.isel(amplitude=0)
         names = {"amplitude": "intensity_A_per_us"} if asked else {}
-        return {"threshold": levels.drop_vars("type"), "recruited": share.rename(names)}
+        return {"threshold": levels, "recruited": share.rename(names)}
 
     def _polarised(
         self, study: Study, solved: Solved, placed: Population, same: tuple[Any, ...]

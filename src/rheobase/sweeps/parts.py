@@ -7,7 +7,7 @@ arrays after it: a tenth of a millisecond to write or read, where NetCDF takes t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -124,9 +124,7 @@ def read_part(path: Path) -> Part:
         found: dict[str, dict[str, Variable]] = {"data": {}, "coords": {}}
         for where, name, dims, attrs, dtype, shape in header["variables"]:
             flat = np.frombuffer(content, dtype, prod(shape), first)
-            found[where][name] = Variable(
-                dims=tuple(dims), values=flat.reshape(shape), attrs=attrs
-            )
+            found[where][name] = Variable(dims=tuple(dims), values=flat.reshape(shape), attrs=attrs)
             first += flat.nbytes
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged (delete it and go on): {error}") from None
@@ -167,37 +165,95 @@ def gathered(design: Design, parts: Mapping[int, Part], errors: Mapping[int, str
     if not parts:
         return result
     index = np.array(sorted(parts))
-    first = parts[int(index[0])]
-    for k in index.tolist():
-        _check_same(first, parts[k])
-    for name, one in first.data.items():
-        values = np.stack([parts[k].data[name].values for k in index.tolist()])
-        whole = _filled(values, index, n).reshape(*design.shape, *values.shape[1:])
-        result[name] = ((*dims, *one.dims), whole, dict(one.attrs))
-    return result.assign_coords({k: (c.dims, c.values, c.attrs) for k, c in first.coords.items()})
+    found = [parts[k] for k in index.tolist()]
+    labels = _labels(found)
+    first = found[0]
+    for name in dict.fromkeys(name for part in found for name in part.data):
+        whole = _whole(name, found, index, n, labels)
+        one = next(part.data[name] for part in found if name in part.data)
+        values = whole.reshape(*design.shape, *whole.shape[1:])
+        result[name] = ((*dims, *one.dims), values, dict(one.attrs))
+    attrs = {name: c.attrs for name, c in first.coords.items()}
+    own = {dim: ((dim,), values, attrs.get(dim)) for dim, values in labels.items()}
+    told = {  # about the labels, where all points tell the same
+        name: (c.dims, c.values, c.attrs)
+        for name, c in first.coords.items()
+        if name not in labels and all(_equal(part.coords.get(name), c) for part in found)
+    }
+    return result.assign_coords(own | told)
 
 
-def _filled(values: NDArray[Any], index: NDArray[np.intp], n: int) -> NDArray[Any]:
-    """Return values at all n points: NaN, or "", at those that have none."""
-    if len(index) == n:
-        return values
-    text = values.dtype.kind == "U"
-    whole = np.full((n, *values.shape[1:]), "" if text else np.nan, values.dtype if text else float)
-    whole[index] = values
+def _equal(one: Variable | None, other: Variable) -> bool:
+    return one is not None and one.dims == other.dims and np.array_equal(one.values, other.values)
+
+
+def _labels(parts: Sequence[Part]) -> dict[str, NDArray[Any]]:
+    """Return the labels along each dimension of the results, those of all parts together."""
+    found: dict[str, dict[Any, None]] = {}
+    for part in parts:
+        for name, one in part.coords.items():
+            if one.dims == (name,):
+                found.setdefault(name, {}).update(dict.fromkeys(one.values.tolist()))
+    return {name: np.array(list(values)) for name, values in found.items()}
+
+
+def _whole(
+    name: str,
+    parts: Sequence[Part],
+    index: NDArray[np.intp],
+    n: int,
+    labels: Mapping[str, NDArray[Any]],
+) -> NDArray[Any]:
+    """Return a variable at all n points: NaN, or "", where a point has none.
+
+    Raises
+    ------
+    InputError
+        If it has other dimensions at some points, or another length along one without labels.
+    """
+    told = {
+        (v.dims, tuple(s for d, s in zip(v.dims, v.values.shape, strict=True) if d not in labels))
+        for part in parts
+        if (v := part.data.get(name)) is not None
+    }
+    if len(told) > 1:
+        raise InputError(
+            f"results must have the same dimensions at each point, {name!r} has "
+            f"{' and '.join(sorted(str(x) for x in told))}: sweep"
+        )
+    have = [k for k, part in enumerate(parts) if name in part.data]
+    variables = [parts[k].data[name] for k in have]
+    dims = variables[0].dims
+    shape = tuple(
+        len(labels[d]) if d in labels else size
+        for d, size in zip(dims, variables[0].values.shape, strict=True)
+    )
+    dtype = np.result_type(*(v.values.dtype for v in variables))
+    places = [_places(parts[k], variables[i], labels) for i, k in enumerate(have)]
+    if len(have) == n and all(p is None for p in places):
+        return np.stack([v.values for v in variables])
+    text = dtype.kind == "U"
+    whole = np.full((n, *shape), "" if text else np.nan, dtype if text else np.float64)
+    for k, variable, place in zip(have, variables, places, strict=True):
+        here: Any = whole[index[k]]
+        if place is None:
+            whole[index[k]] = variable.values
+        else:
+            here[np.ix_(*place)] = variable.values
     return whole
 
 
-def _check_same(first: Part, other: Part) -> None:
-    """Refuse parts that do not fit together."""
-
-    def told(part: Part) -> dict[str, Any]:
-        shapes = {name: (v.dims, v.values.shape) for name, v in part.data.items()}
-        return shapes | {name: (v.dims, v.values.tolist()) for name, v in part.coords.items()}
-
-    one, two = told(first), told(other)
-    if one != two:
-        differ = sorted(k for k in {*one, *two} if one.get(k) != two.get(k))
-        raise InputError(
-            "results must have the same names, shapes and coordinates at each point, "
-            f"{', '.join(differ)} differ: sweep"
-        )
+def _places(
+    part: Part, variable: Variable, labels: Mapping[str, NDArray[Any]]
+) -> list[NDArray[np.intp]] | None:
+    """Return where the labels of a part are among all of them, None where it has just these."""
+    found, same = [], True
+    for dim, size in zip(variable.dims, variable.values.shape, strict=True):
+        if dim not in labels:
+            found.append(np.arange(size))
+            continue
+        every = labels[dim].tolist()
+        own = part.coords[dim].values.tolist() if dim in part.coords else every
+        same = same and own == every
+        found.append(np.array([every.index(label) for label in own], dtype=np.intp))
+    return None if same else found

@@ -188,7 +188,7 @@ def solve_electrodes(studies: Sequence[Study]) -> Solved:
     from rheobase.fields.conduction import solve_conduction
 
     study = studies[0]
-    head, inputs, placed = _placed(study)
+    _, inputs, placed = _placed(study)
     directions = np.empty((0, 0))
     montages = placed.montages
     if isinstance(study.device, TES):
