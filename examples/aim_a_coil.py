@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.dosing_views import draw_angles, draw_poses
-from rheobase.field_views import coil_scene, draw_cortex, target_scene
+from rheobase.field_views import draw_cortex
 from rheobase.fields import Coil, Conductor, coil, place_coil, solve_induction
 from rheobase.fields.coils.placing import stand
 from rheobase.fields.optimisation.target import region_target, rows
@@ -28,6 +28,7 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.placing.scalp import Frame, Scalp
 from rheobase.meshes.regions.region import ball
+from rheobase.scenes.device import coil_layers, target_layer
 from rheobase.views import new_figure
 
 COIL = "magstim-70mm-figure8"
@@ -147,9 +148,8 @@ def draw(
     )
     angles.axhline(0, color="0.8", lw=0.8, zorder=0)
     angles.set(ylim=(-1.15 * WANTED, 1.6 * WANTED), xticks=np.arange(0, 361, 90))
-    scene = coil_scene(best)
-    scene |= {k: np.array(0.15) for k in scene if k.startswith("opacity")}
-    scene |= target_scene(head, head.from_mni(HAND)[0], TARGET)
+    devices = [layer.but(opacity=0.15) for layer in coil_layers(best)]
+    devices.append(target_layer(head, head.from_mni(HAND)[0], TARGET))
     strength = basis.magnitude([rate])
     on_cortex, _ = basis.interpolate(strength, head.cortex.points(0.5))
     field = draw_cortex(
@@ -158,7 +158,7 @@ def draw(
         on_cortex,
         limit=float(basis.percentiles(strength, head.label_of("grey_matter"), (99.9,))[0]),
         view=(-0.75, 0.25, 0.8),
-        scene=scene,
+        devices=devices,
     )
     figure.colorbar(field, ax=cortex, label=f"|E| ({at})", shrink=0.8)
     cortex.set_title(f"best pose, handle {found.angles_deg[j]:.0f}°", fontsize=10)

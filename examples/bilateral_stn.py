@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from rheobase._render import render
-from rheobase.dbs_scene import deep_scene
 from rheobase.dbs_views import draw_plane, draw_recruitment, lead_planes
 from rheobase.fields.dbs.grid.domains import head_domain
 from rheobase.fields.dbs.solution.response import unit_responses
@@ -40,6 +38,8 @@ from rheobase.neurons.pathways.activation import pathway_model
 from rheobase.neurons.pathways.bundle import bundle
 from rheobase.neurons.pathways.placing import place_axons
 from rheobase.neurons.pathways.sampled import sample_axons
+from rheobase.scenes import Scene, picture
+from rheobase.scenes.leads import VIEW, deep_layers
 from rheobase.views import new_figure
 
 MODEL = "Boston Scientific Cartesia DB-2202"
@@ -128,18 +128,18 @@ def draw(head: Head, medium: Any, found: dict[str, Any], threshold: float, out: 
     figure = new_figure(18.0, 4.6)
     panels = figure.subplots(1, 4, width_ratios=(1.1, 1, 1, 1.3))
     sides = list(found.values())
-    scene = deep_scene(
+    layers = deep_layers(
         head,
         [f["volume"] for f in sides],
         [f["zone"] for f in sides],
         {side: f["lines"] for side, f in found.items()},
     )
-    scene["plain"] = np.array(True)
+    scene = Scene(title="", layers=tuple(layers), view=VIEW)
     panels[0].axis("off")
     panels[0].set_title("from the front: the right side is on the left", fontsize=10)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scene.png"
-        if render(scene, file):
+        if picture(scene, file, bars=False, axes=False):
             panels[0].imshow(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
     for panel, (side, f) in zip(panels[1:3], found.items(), strict=True):
         lead, steering = f["lead"], f["steering"]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.field_views import coil_scene, draw_cortex
+from rheobase.field_views import draw_cortex
 from rheobase.fields import (
     Coil,
     Conductor,
@@ -33,6 +33,7 @@ from rheobase.meshes.heads import build_head
 from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.regions.region import ball, tissue_region
 from rheobase.meshes.regions.statistics import summarise_region
+from rheobase.scenes.device import coil_layers
 from rheobase.views import new_figure
 
 EIGHT, ROUND = "magstim-70mm-figure8", "circular-90mm"
@@ -120,7 +121,7 @@ def draw(
     for panel, (name, tool) in zip(panels, coils.items(), strict=True):
         on_cortex, _ = basis.interpolate(results[name]["strength"], head.cortex.points(0.5))
         shown = draw_cortex(
-            panel, head, on_cortex, limit=limit, view=(-0.75, 0.25, 0.8), scene=coil_scene(tool)
+            panel, head, on_cortex, limit=limit, view=(-0.75, 0.25, 0.8), devices=coil_layers(tool)
         )
         panel.set_title(f"{name}, {results[name]['dIdt'] * 1e-6:.0f} A/µs", fontsize=10)
         curve.plot(DEPTH * 1e3, results[name]["profile"], label=name)

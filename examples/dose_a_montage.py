@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rheobase.field_views import draw_cortex, pad_scene
+from rheobase.field_views import draw_cortex
 from rheobase.fields import (
     Montage,
     Rectangle,
@@ -26,6 +26,7 @@ from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.regions.region import ball, tissue_region
 from rheobase.meshes.regions.statistics import region_table
+from rheobase.scenes.device import electrode_layers
 from rheobase.views import draw_slice, new_figure
 
 CURRENT = 2e-3  # A
@@ -94,8 +95,8 @@ def draw(head: Head, montage: Montage, basis: Any, strength: Any, scale: float, 
     cortex, section, curve = figure.subplots(1, 3, width_ratios=(1.05, 1.1, 0.95))
 
     on_cortex, _ = basis.interpolate(strength, head.cortex.points(0.5))
-    scene = pad_scene(head, montage)
-    draw_cortex(cortex, head, on_cortex, limit=limit, view=(-0.55, 0.6, 0.6), scene=scene)
+    pads = electrode_layers(head, montage)
+    draw_cortex(cortex, head, on_cortex, limit=limit, view=(-0.55, 0.6, 0.6), devices=pads)
     cortex.set_title("|E| at mid-depth of the cortex, 2 mA", fontsize=10)
 
     shown = draw_slice(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from rheobase.dosing_views import draw_currents, draw_front, flat_head
-from rheobase.field_views import draw_cortex, target_scene
+from rheobase.field_views import draw_cortex
 from rheobase.fields import lead_field, tissue_focality
 from rheobase.fields.optimisation.energy import off_target_energy
 from rheobase.fields.optimisation.limits import Limits
@@ -27,6 +27,7 @@ from rheobase.fields.optimisation.tes import focal, max_intensity, pareto
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.regions.region import ball
+from rheobase.scenes.device import target_layer
 from rheobase.views import new_figure
 
 DLPFC = (-0.038, 0.044, 0.026)  # m, MNI: Mir-Moghtadaei et al. 2015, Brain Stimul 8:965
@@ -104,7 +105,7 @@ def draw(head: Head, basis: Any, names: tuple[str, ...], results: dict[str, Any]
     centre = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
     flat = flat_head(places, vertex=head.position("Cz"), centre=centre)
     pads = []
-    ring = target_scene(head, head.from_mni(DLPFC)[0], RADIUS)
+    ring = target_layer(head, head.from_mni(DLPFC)[0], RADIUS)
     for k, (name, result) in enumerate(shown.items()):
         pads.append(figure.add_subplot(grid[0, k]))
         currents = draw_currents(pads[-1], flat, result["currents"], names, limit=2e-3)
@@ -113,7 +114,7 @@ def draw(head: Head, basis: Any, names: tuple[str, ...], results: dict[str, Any]
         on_cortex, _ = basis.interpolate(result["strength"], head.cortex.points(0.5))
         limit = result["focality"].reference  # every picture has its own
         field = draw_cortex(
-            cortex, head, on_cortex, limit=limit, view=(-0.6, 0.65, 0.5), scene=ring
+            cortex, head, on_cortex, limit=limit, view=(-0.6, 0.65, 0.5), devices=[ring]
         )
         figure.colorbar(field, ax=cortex, label="|E| (V/m)", shrink=0.8, extend="max")
     figure.colorbar(currents, ax=pads, label="current into the head (mA)", shrink=0.8)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from rheobase.dosing_views import draw_sobol, draw_spread
-from rheobase.field_views import draw_cortex, on_sheet, pad_scene, target_scene
+from rheobase.field_views import draw_cortex, on_sheet
 from rheobase.fields import Montage, Rectangle, layer, place_electrode, solve_conduction
 from rheobase.fields.uncertainty.distributions import normal
 from rheobase.fields.uncertainty.inputs import Conductivity, ElectrodeShift, Inputs, conductivities
@@ -29,6 +29,7 @@ from rheobase.fields.uncertainty.sampling import sample_fields
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.regions.region import ball, tissue_region
+from rheobase.scenes.device import electrode_layers, target_layer
 from rheobase.views import new_figure
 
 HAND, RADIUS = (-0.037, -0.021, 0.058), 0.010  # m, MNI: the hand knob; of the target
@@ -106,11 +107,11 @@ def draw(
     """Draw mean and relative spread on the cortex, the hand area's samples and indices."""
     figure = new_figure(17.0, 4.3)
     mean, spread, samples_of, shares = figure.subplots(1, 4, width_ratios=(1.1, 1.1, 0.9, 0.9))
-    scene = target_scene(head, head.from_mni(HAND)[0], RADIUS)
+    ring = target_layer(head, head.from_mni(HAND)[0], RADIUS)
     relative = np.divide(maps.sd, maps.mean, out=np.zeros_like(maps.sd), where=maps.mean > 0)
     for panel, value, label, devices in (
-        (mean, maps.mean, "mean of |E| (V/m)", pad_scene(head, montage)),
-        (spread, 100 * relative, "standard deviation (% of the mean)", {}),
+        (mean, maps.mean, "mean of |E| (V/m)", electrode_layers(head, montage)),
+        (spread, 100 * relative, "standard deviation (% of the mean)", []),
     ):
         on_cortex = on_sheet(head, basis, samples.on_split(value), STORED)
         shown = draw_cortex(
@@ -119,7 +120,7 @@ def draw(
             on_cortex,
             limit=float(np.nanpercentile(on_cortex, 99.5)),
             view=(-0.7, 0.35, 0.65),
-            scene=scene | devices,
+            devices=[ring, *devices],
         )
         figure.colorbar(shown, ax=panel, label=label, shrink=0.8, extend="max")
     draw_spread(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rheobase.field_views import draw_cortex, pad_scene
+from rheobase.field_views import draw_cortex
 from rheobase.fields import (
     Montage,
     Rectangle,
@@ -27,6 +27,7 @@ from rheobase.fields import (
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.regions.region import ball
+from rheobase.scenes.device import electrode_layers
 from rheobase.views import new_figure
 
 CURRENT = 2e-3  # A
@@ -80,7 +81,7 @@ def draw(head: Head, basis: Any, results: dict[str, Any], out: str) -> None:
     figure = new_figure(14.0, 4.4)
     *panels, curve = figure.subplots(1, 3, width_ratios=(1, 1, 0.85))
     for panel, (name, result) in zip(panels, results.items(), strict=True):
-        focality, scene = result["focality"], pad_scene(head, result["montage"])
+        focality, pads = result["focality"], electrode_layers(head, result["montage"])
         on_cortex, _ = basis.interpolate(result["strength"], head.cortex.points(0.5))
         shown = draw_cortex(
             panel,
@@ -88,7 +89,7 @@ def draw(head: Head, basis: Any, results: dict[str, Any], out: str) -> None:
             on_cortex,
             limit=focality.reference,
             view=(-0.8, 0.15, 0.65),
-            scene=scene,
+            devices=pads,
         )
         panel.set_title(name, fontsize=10)
         figure.colorbar(shown, ax=panel, label="|E| at 2 mA (V/m)", shrink=0.8)

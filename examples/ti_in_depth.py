@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.field_views import draw_cortex, pad_scene
+from rheobase.field_views import draw_cortex
 from rheobase.fields import (
     Carriers,
     Disc,
@@ -33,6 +33,7 @@ from rheobase.fields import (
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.regions.region import ball
+from rheobase.scenes.device import electrode_layers
 from rheobase.views import COLOURS, draw_slice, new_figure
 
 HIPPOCAMPUS = (-0.028, -0.022, -0.014)  # m, MNI, left
@@ -125,7 +126,7 @@ def draw(
     head: Head, basis: FieldBasis, pairs: list[Pair], quantities: list[Floats], out: str
 ) -> None:
     """Draw the pairs, carriers and envelope in a section, and both along a line."""
-    from matplotlib.colors import Normalize, to_rgb
+    from matplotlib.colors import Normalize
 
     target = head.from_mni(HIPPOCAMPUS)[0]
     first, second, both, envelope, _ = quantities
@@ -143,9 +144,9 @@ def draw(
         )
         for a, b in pairs[:2]
     ]
-    scene = pad_scene(head, montages, colours=[to_rgb(c) for c in COLOURS[:2]])
+    devices = electrode_layers(head, montages, colours=COLOURS[:2])
     on_cortex, _ = basis.interpolate(envelope, head.cortex.points(0.5))
-    draw_cortex(pads, head, on_cortex, limit=limit, view=(-0.9, 0.45, 0.15), scene=scene)
+    draw_cortex(pads, head, on_cortex, limit=limit, view=(-0.9, 0.45, 0.15), devices=devices)
     pads.set_title(f"envelope on the cortex; {', '.join(basis.names[:2])}", fontsize=10)
 
     for panel, strength, name in zip(

@@ -193,8 +193,6 @@ def view(
     ] = None,
 ) -> None:
     """Draw a head: three sections and the mesh cut open, to a file or in a window."""
-    from rheobase._render import CURE, show
-
     point = _point(at_mm)
     display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     if out is None and not display:
@@ -211,6 +209,7 @@ def view(
         option=option,
     )
     from rheobase.head_views import cut_scene, write_picture
+    from rheobase.scenes import CURE, show
 
     nodes = head.mesh.nodes
     if point is not None and ((point < nodes.min(0)) | (point > nodes.max(0))).any():

@@ -1,9 +1,9 @@
-"""Pictures of fields: values on the cortex, with pads and coils where they stand."""
+"""Pictures of fields: values on the cortex, with devices where they stand."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -12,99 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase._render import CURE, render
 from rheobase.head_views import trimmed
+from rheobase.scenes.picture import CURE, picture
+from rheobase.scenes.scene import Layer, Scene, direction
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
     from rheobase.fields.basis import FieldBasis
-    from rheobase.fields.coils.coil import Coil
-    from rheobase.fields.electrodes.montage import Montage
     from rheobase.meshes.head import Head
-
-Scene = dict[str, NDArray[Any]]
-
-ANODE, CATHODE = (0.84, 0.37, 0.0), (0.0, 0.45, 0.70)
-COPPER = (0.72, 0.45, 0.20)
-RING_HEIGHT = 0.008  # of the ring that marks a target, over the pial surface (m)
-
-
-def pad_scene(
-    head: Head,
-    montages: Sequence[Montage] | Montage,
-    *,
-    colours: Sequence[tuple[float, float, float]] | None = None,
-) -> Scene:
-    """Return the skin under the electrodes of montages.
-
-    Parameters
-    ----------
-    head
-        The head.
-    montages
-        One montage or several.
-    colours
-        RGB (0 to 1) of each montage; if None anodes are orange and cathodes blue.
-    """
-    from rheobase.fields.electrodes.montage import Montage
-    from rheobase.fields.electrodes.pads import lay_montage
-    from rheobase.meshes.placing.scalp import Scalp
-
-    scalp = Scalp(head.mesh)
-    scene: Scene = {}
-    for k, montage in enumerate([montages] if isinstance(montages, Montage) else montages):
-        pads = lay_montage(montage, scalp)
-        for pad, current in zip(pads, montage.currents, strict=True):
-            covered = [triangle for triangle, part in pad.coverage.items() if part > 0.5]
-            name = f"{montage.name} {pad.name}"
-            scene[f"patch_{name}"] = head.mesh.nodes[scalp.triangles[covered]]
-            sign = ANODE if current > 0 else CATHODE
-            scene[f"colour_{name}"] = np.array(sign if colours is None else colours[k])
-            scene[f"opacity_{name}"] = np.array(0.6)
-    return scene
-
-
-def coil_scene(coil: Coil) -> Scene:
-    """Return the winding of a coil."""
-    scene: Scene = {}
-    for k, line in enumerate(coil.lines()):
-        scene[f"line_{k}"] = line
-        scene[f"colour_{k}"] = np.array(COPPER)
-        scene[f"opacity_{k}"] = np.array(0.5)
-    return scene
-
-
-def target_scene(head: Head, centre: ArrayLike, radius: float) -> Scene:
-    """Return a red ring over the cortex nearest to a target.
-
-    Parameters
-    ----------
-    head
-        The head.
-    centre, radius
-        Middle (m), shape (3,), and radius (m) of the target.
-
-    Raises
-    ------
-    InputError
-        If the head has no cortical sheet.
-    """
-    if head.cortex is None:
-        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
-    pia = head.cortex.points(0.0)
-    away = pia - np.asarray(centre, dtype=np.float64)
-    over = pia[int((away**2).sum(axis=1).argmin())]
-    middle = (head.mesh.nodes.min(axis=0) + head.mesh.nodes.max(axis=0)) / 2
-    normal = (over - middle) / np.linalg.norm(over - middle)
-    right = np.cross(normal, [0.0, 0.0, 1.0] if abs(normal[2]) < 0.9 else [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    turn = np.linspace(0.0, 2 * np.pi, 61)[:, None]
-    ring = np.cos(turn) * right + np.sin(turn) * np.cross(normal, right)
-    return {
-        "line_target": over + RING_HEIGHT * normal + radius * ring,
-        "colour_target": np.array([0.85, 0.1, 0.1]),
-    }
 
 
 def on_sheet(
@@ -153,7 +69,7 @@ def draw_cortex(
     *,
     limit: float,
     view: ArrayLike,
-    scene: Mapping[str, NDArray[Any]] | None = None,
+    devices: Sequence[Layer] = (),
 ) -> ScalarMappable:
     """Draw a value on the pial surface, under a translucent scalp, into a panel.
 
@@ -164,13 +80,13 @@ def draw_cortex(
     head
         The head.
     values
-        One for each cortical column, shape (n_columns,); 0 where they are not finite.
+        One for each cortical column, shape (n_columns,); grey where they are not finite.
     limit
         Top of the colour scale, which starts at 0.
     view
         Vector from the head to where it is seen from, shape (3,).
-    scene
-        Devices, from `pad_scene` or `coil_scene`.
+    devices
+        Layers of devices (`rheobase.scenes.device`).
 
     Returns
     -------
@@ -186,30 +102,16 @@ def draw_cortex(
     from matplotlib.colors import Normalize
     from matplotlib.image import imread
 
-    from rheobase.meshes.placing.scalp import Scalp
+    from rheobase.scenes.field import amount
+    from rheobase.scenes.head import cortex_layer, scalp_layer
 
-    if head.cortex is None:
-        raise InputError(f"expected a head with a cortical sheet, {head.name!r} has none")
-    v = np.asarray(values, dtype=np.float64)
-    if v.shape != (len(head.cortex),):
-        raise InputError(f"expected {len(head.cortex)} values, one a column, got {v.shape}")
-    towards = np.asarray(view, dtype=np.float64)
-    drawn = {
-        "points": head.cortex.points(0.0),
-        "triangles": head.cortex.triangles,
-        "values": np.nan_to_num(v),
-        "limits": np.array([0.0, limit]),
-        "shell_points": head.mesh.nodes,
-        "shell_triangles": Scalp(head.mesh).triangles,
-        "view": towards / np.linalg.norm(towards),
-        "title": np.array(""),
-        "plain": np.array(True),
-        **(scene or {}),
-    }
+    cortex = cortex_layer(head, {"value": amount(values, "value", "", limit=limit)})
+    layers = (cortex, scalp_layer(head), *devices)
+    scene = Scene(title="", layers=layers, view=direction(view), focus=("cortex",))
     panel.axis("off")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cortex.png"
-        if render(drawn, file):
+        if picture(scene, file, bars=False, axes=False):
             panel.imshow(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
         else:
             words = {"ha": "center", "va": "center", "fontsize": 7, "transform": panel.transAxes}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase.head_views import COLOURS as TISSUE_COLOURS
-from rheobase.head_views import SPARE
+from rheobase.scenes.head import COLOURS as TISSUE_COLOURS
+from rheobase.scenes.head import SPARE
 from rheobase.views import COLOURS
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._files import whole_file
-from rheobase._render import render
 from rheobase.meshes.section import Section, section
+from rheobase.scenes.head import colour_of, compact
+from rheobase.scenes.picture import picture
+from rheobase.scenes.scene import Layer, Scene, direction
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
@@ -24,35 +26,10 @@ if TYPE_CHECKING:
 
     from rheobase.meshes.head import Head
 
-#: Colour of each tissue; others take one of `SPARE` by their label.
-COLOURS = {
-    "white_matter": "#f2eee4",
-    "grey_matter": "#9a9aa2",
-    "csf": "#6db6dd",
-    "skull": "#ead9a0",
-    "scalp": "#e3ab8d",
-    "eye": "#7d6bb0",
-    "compact_bone": "#ead9a0",
-    "spongy_bone": "#cda760",
-    "blood": "#b8322f",
-    "muscle": "#b5675c",
-    "cartilage": "#b9d8c2",
-    "fat": "#f6ecb5",
-    "dura": "#5f8f7d",
-    "skin": "#d9926f",
-    "electrode_rubber": "#303030",
-    "saline_gel": "#3fa55a",
-}
-SPARE = ("#cc79a7", "#009e73", "#d55e00", "#0072b2", "#e69f00", "#56b4e9")
 SIDES = ("LR", "PA", "IS")
 NAMES = ("x", "y", "z")
 #: Elements are drawn where a section of the largest panel has no more polygons than this.
 MOST_ELEMENTS = 60_000
-
-
-def colour_of(head: Head, label: int) -> str:
-    """Return the colour of a label of a head."""
-    return COLOURS.get(head.tissues[label].name, SPARE[label % len(SPARE)])
 
 
 def middle(head: Head) -> NDArray[np.float64]:
@@ -211,8 +188,8 @@ def _legend(figure: Figure, head: Head) -> None:
 
 def cut_scene(
     head: Head, *, at: NDArray[np.float64] | None = None, corner: Sequence[int] = (-1, 1, 1)
-) -> dict[str, NDArray[Any]]:
-    """Return the scene of a head with a corner taken out, for :func:`rheobase._render.render`.
+) -> Scene:
+    """Return a head with a corner taken out, its elements seen.
 
     Parameters
     ----------
@@ -223,8 +200,6 @@ def cut_scene(
     corner
         Sides on which elements are taken out, −1 or 1 by axis: (−1, 1, 1) is left, front, top.
     """
-    from matplotlib.colors import to_rgb
-
     point = middle(head) if at is None else np.asarray(at, dtype=np.float64)
     side = np.asarray(corner, dtype=np.float64)
     gone = ((head.mesh.centroids() - point) * side > 0).all(axis=1)
@@ -235,17 +210,22 @@ def cut_scene(
     pair = np.unique(key[:, 0] * n + key[:, 1], return_inverse=True)[1]
     _, first, count = np.unique(pair * n + key[:, 2], return_index=True, return_counts=True)
     single = first[count == 1]
-    scene: dict[str, NDArray[Any]] = {
-        "view": side * [1.0, 1.2, 0.7] / np.linalg.norm(side * [1.0, 1.2, 0.7]),
-        "title": np.array(head.name),
-        "window": np.array([950, 760]),
-    }
+    layers = []
     for label in np.unique(labels).tolist():
-        mine = faces[single[labels[single // 4] == label]]
-        scene[f"patch_{label}"] = head.mesh.nodes[mine]
-        scene[f"colour_{label}"] = np.array(to_rgb(colour_of(head, label)))
-        scene[f"edges_{label}"] = np.array(True)
-    return scene
+        points, cells = compact(head.mesh.nodes, faces[single[labels[single // 4] == label]])
+        layers.append(
+            Layer(
+                name=head.tissues[label].name.replace("_", " "),
+                kind="surface",
+                group="head",
+                points=points,
+                cells=cells,
+                colour=colour_of(head, label),
+                edges=True,
+            )
+        )
+    view = direction(side * [1.0, 1.2, 0.7])
+    return Scene(title=head.name, layers=tuple(layers), view=view, space=head.space)
 
 
 def write_picture(
@@ -272,7 +252,7 @@ def write_picture(
         rows.append(trimmed(_pixels(on_image)))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cut.png"
-        drawn = render(cut_scene(head, at=at), file)
+        drawn = picture(cut_scene(head, at=at), file, size=(950, 760))
         if drawn:
             rows.append(trimmed((imread(file)[..., :3] * 255).astype(np.uint8)))
     width = max(row.shape[1] for row in rows)

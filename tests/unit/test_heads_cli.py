@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from rheobase._cli_options import parse_options
 from rheobase._errors import InputError
 from rheobase._heads_cli import app
-from rheobase._render import render
 from rheobase.head_views import cut_scene, head_sections, middle
 from rheobase.meshes.files.msh import read_msh
 from rheobase.meshes.heads import head_names, read_head, sphere
 from rheobase.meshes.store import save_head
+from rheobase.scenes import picture
 
 SMALL = ["--option", "radii_mm=[60.0, 90.0]", "--option", 'layers=["csf", "scalp"]']
 SMALL += ["--option", "sigma_S_per_m=[1.0, 0.3]", "--edge-length-mm", "20"]
@@ -149,10 +149,10 @@ def test_cut_scene_takes_the_corner_out(tmp_path: Path) -> None:
         sigma_S_per_m=(1.0, 0.3),
     )
     scene = cut_scene(head, at=np.zeros(3))
-    inner = scene["patch_3"].reshape(-1, 3)
+    inner = scene["csf"].points
     assert ((inner * [-1, 1, 1]) > 0.02).all(axis=1).sum() == 0
-    assert len(scene["patch_5"])
-    render(scene, tmp_path / "cut.png")  # may be False without OpenGL, but never raises
+    assert len(scene["scalp"].points)
+    picture(scene, tmp_path / "cut.png")  # may be False without OpenGL, but never raises
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def plane(
     cells = square[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
     used, inverse = np.unique(cells, return_inverse=True)
     return Layer(
-        name=f"{layer.name}, {axis} = {at * 1e3:.0f} mm" if name is None else name,
+        name=f"{layer.name}, {axis} = {round(at * 1e3):d} mm" if name is None else name,
         kind="surface",
         group=layer.group,
         points=flat[used],

@@ -5,7 +5,8 @@ What is drawn is in millimetres. Every coloured layer has a bar with its unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
@@ -72,8 +73,12 @@ def add_layer(plotter: Any, layer: Layer, scene: Scene, *, time: float | None = 
         parts = list(drawn.slice_orthogonal(*(at * MM).tolist()))
     else:
         parts = [drawn]
-    how = {**_style(layer), **_colours(layer)}
-    return [plotter.add_mesh(part, **how) for part in parts if part.n_points]
+    return [add_data(plotter, layer, part) for part in parts if part.n_points]
+
+
+def add_data(plotter: Any, layer: Layer, data: Any) -> Any:
+    """Add data (mm) with the arrays of a layer, such as a part of it, and return the actor."""
+    return plotter.add_mesh(data, **{**_style(layer), **_colours(layer)})
 
 
 def _style(layer: Layer) -> dict[str, Any]:
@@ -213,23 +218,26 @@ def category_colours(quantity: Quantity, values: NDArray[Any]) -> NDArray[np.uin
     return table[place.ravel()]
 
 
-def bars_of(layers: Sequence[Layer]) -> Mapping[str, Quantity]:
-    """Return the quantities that need a bar, by what stands at it; equal ones once."""
-    shown = [layer.quantity for layer in layers if layer.quantity is not None]
-    return {q.title: q for q in shown if not q.categories}
+def bars_of(layers: Sequence[Layer]) -> list[tuple[Quantity, tuple[str, ...]]]:
+    """Return the quantities that need a bar, equal ones once, and the layers that each is for."""
+    found: dict[tuple[Any, ...], tuple[Quantity, tuple[str, ...]]] = {}
+    for layer in layers:
+        of = layer.quantity
+        if of is not None and not of.categories:
+            key = (of.title, of.colours, of.range)
+            found[key] = (of, (*found.get(key, (of, ()))[1], layer.name))
+    return list(found.values())
 
 
 def _add_bars(plotter: Any, scene: Scene) -> None:
     from pyvista import LookupTable
 
     found = bars_of(scene.visible())
-    if not found:
-        return
-    height = min(0.6, 0.9 / len(found))
-    for k, quantity in enumerate(found.values()):
+    height = min(0.6, 0.9 / max(len(found), 1))
+    for k, (quantity, _) in enumerate(found):
         low, high = quantity.range
         table = LookupTable(quantity.colours, scalar_range=(low, high if high > low else low + 1))
-        words = quantity.label.partition(",")[0]
+        words = fill(quantity.label.partition(",")[0], 16)
         plotter.add_scalar_bar(
             title=f"{words}\n({quantity.unit})" if quantity.unit else words,
             mapper=_mapper(table),
@@ -267,15 +275,12 @@ def number_format(low: float, high: float) -> str:
 
 
 def point_camera(scene: Scene, plotter: Any, view: str | ArrayLike | None = None) -> None:
-    """Point the camera of a plotter at what a scene is about, all its devices in the picture.
-
-    Surfaces with a field are looked at; where there are none the head, else everything.
-    """
+    """Point the camera of a plotter at what a scene is about, all its devices in the picture."""
     towards = np.array(scene.view if view is None else direction(view))
     up = np.array((0.0, 0.0, 1.0) if abs(towards[2]) < 0.9 else (0.0, 1.0, 0.0))
     seen = scene.visible()
     about = (
-        [x for x in seen if x.group == "field" and x.kind == "surface"]
+        [x for x in seen if x.name in scene.focus]
         or [x for x in seen if x.group == "head"]
         or list(seen)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,45 @@ def voxel_layer(
         quantities=found,
         shown=next(iter(quantities), "tissue"),
         vectors=vectors,
+        visible=False,
+    )
+
+
+def grid_layer(
+    name: str,
+    shape: tuple[int, int, int],
+    affine: Floats,
+    quantities: Mapping[str, Quantity],
+    *,
+    most: int = MOST_VOXELS,
+) -> Layer:
+    """Return quantities on any grid as a hidden volume, thinned to about ``most`` voxels.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    shape, affine
+        Voxels, and their indices to metres.
+    quantities
+        Values of shape ``shape`` by name; the first is shown.
+    most
+        Every so-manieth voxel is left out where there are more.
+    """
+    step = max(1, round((prod(shape) / most) ** (1 / 3)))
+    some = (slice(None, None, step),) * 3
+    scaled = affine @ np.diag([step, step, step, 1.0])
+    kept = {key: replace(of, values=of.values[some]) for key, of in quantities.items()}
+    first = next(iter(kept))
+    nx, ny, nz = kept[first].values.shape
+    return Layer(
+        name=name,
+        kind="volume",
+        group="field",
+        shape=(nx, ny, nz),
+        affine=scaled,
+        quantities=kept,
+        shown=first,
         visible=False,
     )
 

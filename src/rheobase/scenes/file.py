@@ -18,6 +18,7 @@ from rheobase.scenes.scene import Category, Layer, Quantity, Scene
 FORMAT = "rheobase scene 1"
 ARRAYS = ("points", "cells", "vectors", "times", "affine")
 PLAIN = ("name", "kind", "group", "shape", "shown", "colour", "opacity", "visible", "edges")
+HEAD = ("title", "view", "point", "focus", "space")
 SMALL = 1024  # values that are not worth compressing
 
 
@@ -47,8 +48,8 @@ def save_scene(path: Path | str, scene: Scene, *, compress: bool = True) -> Path
 
     with whole_file(path) as part, h5py.File(part, "w") as file:
         file.attrs["format"] = FORMAT
-        head = {"title": scene.title, "view": scene.view, "point": scene.point}
-        file.attrs["scene"] = json.dumps({**head, "space": scene.space})
+        head = {name: getattr(scene, name) for name in HEAD}
+        file.attrs["scene"] = json.dumps(head)
         if isinstance(scene.to_mni, Affine):
             file["to_mni"] = scene.to_mni.matrix
         elif scene.to_mni is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -246,10 +246,14 @@ def mni_map(head: Head) -> Affine | Warp | None:
 
 
 def frame_of(
-    head: Head, *, view: ArrayLike | None = None, point: ArrayLike | None = None
+    head: Head,
+    *,
+    view: ArrayLike | None = None,
+    point: ArrayLike | None = None,
+    focus: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a `Scene` of a head has beside title and layers."""
-    frame: dict[str, Any] = {"space": head.space, "to_mni": mni_map(head)}
+    frame: dict[str, Any] = {"space": head.space, "to_mni": mni_map(head), "focus": focus}
     if view is not None:
         frame["view"] = tuple(np.asarray(view, dtype=np.float64).tolist())
     if point is not None:

@@ -143,7 +143,7 @@ def page(scene: Scene, index: bytes) -> str:
         for x in scene.layers
     ]
     for mark, text in {
-        "@BARS@": "".join(_bar(q) for q in bars_of(scene.layers).values()),
+        "@BARS@": "".join(_bar(*found) for found in bars_of(scene.layers)),
         "@LAYERS@": json.dumps(layers).replace("</", "<\\/"),
         "@DATA@": data,
     }.items():
@@ -151,16 +151,17 @@ def page(scene: Scene, index: bytes) -> str:
     return f"{start}{panel}</body>{end}"
 
 
-def _bar(quantity: Quantity) -> str:
-    """Return a bar with its ends, its name and its unit."""
+def _bar(quantity: Quantity, layers: tuple[str, ...]) -> str:
+    """Return a bar with its ends, its name and its unit; it is seen while one of the layers is."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
     shades: NDArray[Any] = colormaps[quantity.colours](np.linspace(0, 1, STEPS))
     stops = ", ".join(to_hex(rgba) for rgba in shades)
     low, high = quantity.range
+    names = escape(json.dumps(layers), quote=True)
     return (
-        f'<div class="bar"><div>{escape(quantity.title)}</div>'
+        f'<div class="bar" data-layers="{names}"><div>{escape(quantity.title)}</div>'
         f'<div style="height:12px;background:linear-gradient(to right, {stops})"></div>'
         f'<div class="ends"><span>{low:.3g}</span><span>{(low + high) / 2:.3g}</span>'
         f"<span>{high:.3g}</span></div></div>"

@@ -274,6 +274,8 @@ class Scene:
         Unit vector from the head to the camera, shape (3,).
     point
         Point of interest (m), shape (3,), through which slices go; the middle if None.
+    focus
+        Names of the layers that the camera looks at; those of the head if there are none.
     space
         Name of the coordinates' space ("MNI152NLin2009aSym", "scanner").
     to_mni
@@ -289,6 +291,7 @@ class Scene:
     layers: tuple[Layer, ...]
     view: tuple[float, float, float] = (-0.64, 0.64, 0.42)
     point: tuple[float, float, float] | None = None
+    focus: tuple[str, ...] = ()
     space: str = ""
     to_mni: Affine | Warp | None = None
 
@@ -296,6 +299,7 @@ class Scene:
         """Check names; hold directions as plain unit vectors."""
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "view", direction(self.view))
+        object.__setattr__(self, "focus", tuple(self.focus))
         if self.point is not None:
             x, y, z = (float(c) for c in self.point)
             object.__setattr__(self, "point", (x, y, z))

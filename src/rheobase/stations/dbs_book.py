@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._progress import stage
-from rheobase._render import CURE, render
-from rheobase.dbs_scene import deep_scene
 from rheobase.dbs_views import draw_contacts, draw_plane, lead_planes
 from rheobase.report import Picture, Section, Table
+from rheobase.scenes.field import amount, grid_layer
+from rheobase.scenes.head import frame_of, tissue_layers
+from rheobase.scenes.leads import VIEW, deep_layers
+from rheobase.scenes.picture import CURE, picture
+from rheobase.scenes.scene import Scene
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
@@ -97,7 +100,7 @@ def write_leads(
         tables["Regions"] = _overlap_table(overlaps)
     book.tables.update(tables)
     with stage("pictures of the leads"):
-        pictures = _pictures(actives, around, zones, lines, book)
+        pictures = _pictures(study, actives, around, zones, lines, book)
     book.sections.append(
         Section(
             title="Leads, field and activated volume",
@@ -113,6 +116,11 @@ def write_leads(
         )
     )
     book.notes.extend(_notes(actives, threshold, study.pulse.width_us * 1e-6))
+    for a in actives:
+        book.facts[a.lead.name.capitalize()] = (
+            f"{a.lead.model.name}, {a.steering.total * 1e3:.3g} mA, "
+            f"{a.volume.volume * 1e9:.3g} mm³ activated"
+        )
     book.details["dbs"] = {
         "threshold": dict(threshold),
         "leads": [_details(a) for a in actives],
@@ -279,6 +287,9 @@ def _write_voxels(study: DeepStudy, actives: Sequence[Active], book: Book) -> No
         points = grid.points(0, nx * ny * nz)
         with stage(f"voxels around {a.lead.name}"):
             size = np.linalg.norm(a.steering.field(points), axis=1)
+            shown = amount(size.reshape(grid.shape), "|E|", "V/m", limit=_limit(a))
+            layer = grid_layer(f"field of {a.lead.name}", grid.shape, affine, {"strength": shown})
+            book.scene.append(layer)
             images = {
                 "field": (np.nan_to_num(size).reshape(grid.shape), "|E| (V/m), 0 in the lead"),
                 "volume": (on_grid(a.volume, grid), "part of the voxel that is activated"),
@@ -291,6 +302,7 @@ def _write_voxels(study: DeepStudy, actives: Sequence[Active], book: Book) -> No
 
 
 def _pictures(
+    study: DeepStudy,
     actives: Sequence[Active],
     around: Surroundings,
     zones: Sequence[Zone],
@@ -298,8 +310,12 @@ def _pictures(
     book: Book,
 ) -> list[Picture]:
     pictures = []
-    path = book.figure_path("scene")
-    if render(deep_scene(around.head, [a.volume for a in actives], zones, lines), path):
+    seen = deep_layers(around.head, [a.volume for a in actives], zones, lines)
+    centre = np.mean([a.lead.tip for a in actives], axis=0)
+    book.frame.update(frame_of(around.head, view=VIEW, point=centre))
+    book.scene.extend([*tissue_layers(around.head, shown={}), *seen])
+    shown = Scene(title=study.title, layers=tuple(book.scene), **book.frame)
+    if picture(shown, book.figure_path("scene")):
         words = "The leads in the brain: activated volume (red), regions (green), pathways (lines)."
         pictures.append(book.has_figure("scene", words))
     else:
@@ -311,9 +327,16 @@ def _pictures(
     return pictures
 
 
+def _limit(a: Active) -> float:
+    """Return where the colours of |E| end (V/m)."""
+    from rheobase.fields.dbs.volumes.activated import FieldCriterion
+
+    rule = a.volume.criterion
+    return TOP * rule.threshold if isinstance(rule, FieldCriterion) else MOST
+
+
 def lead_picture(a: Active, around: Surroundings, zones: Sequence[Zone]) -> Figure:
     """Draw a lead with its field in three planes, and unrolled with its currents."""
-    from rheobase.fields.dbs.volumes.activated import FieldCriterion
     from rheobase.fields.dbs.volumes.voxels import strength_at
 
     figure = new_figure(15.0, 4.6)
@@ -322,8 +345,7 @@ def lead_picture(a: Active, around: Surroundings, zones: Sequence[Zone]) -> Figu
     z = float(np.mean([c.middle[1] for c in driven]))
     centre = a.lead.to_head([[0.0, 0.0, z]])[0]
     half = max(2.2 * a.volume.reach, 6 * a.lead.model.diameter)
-    rule = a.volume.criterion
-    limit = TOP * rule.threshold if isinstance(rule, FieldCriterion) else MOST
+    limit = _limit(a)
     for panel, plane in zip(panels, lead_planes(a.lead, centre, half), strict=True):
         shown = draw_plane(
             panel,

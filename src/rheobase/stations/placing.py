@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.config import Study
-from rheobase.field_views import Scene, coil_scene, pad_scene
+from rheobase.scenes.device import coil_layers, electrode_layers
+from rheobase.scenes.scene import Layer
 from rheobase.tables.base import metres
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TES, TI, PadTable, Turned
@@ -44,8 +45,8 @@ class Placed:
         Montages and the laid electrodes of each; none for a coil.
     meshed
         The head with its meshed layers as the solver wants it, None without such.
-    scene
-        Lines and patches that draw the device, named as :func:`rheobase._render.render` wants.
+    layers
+        The device as it is drawn.
     view
         Unit vector from the head's centre to where the device is best seen from.
     notes
@@ -58,7 +59,7 @@ class Placed:
     montages: tuple[Montage, ...] = ()
     pads: tuple[tuple[Pad, ...], ...] = ()
     meshed: MeshedElectrodes | None = None
-    scene: Scene
+    layers: tuple[Layer, ...]
     view: NDArray[np.float64]
     notes: tuple[str, ...] = ()
 
@@ -172,7 +173,7 @@ def _coil_on(study: Study, table: TMS, coil: Coil, head: Head, inputs: Inputs) -
         head=head,
         tensors=tensors,
         coil=placed,
-        scene=coil_scene(placed),
+        layers=tuple(coil_layers(placed)),
         view=direction_to(head, placed.pose[:3, 3]),
         notes=tuple(notes),
     )
@@ -189,7 +190,7 @@ def _electrodes_on(study: Study, table: TES | TI, head: Head, inputs: Inputs) ->
     every = [e for m in montages for e in m.electrodes]
     if len(montages) > 1:
         check_apart(every, [p for laid in pads for p in laid], scalp, where="device.pairs")
-    scene = pad_scene(head, montages)
+    layers = electrode_layers(head, montages)
     view = direction_to(head, np.mean([e.centre for e in every], axis=0))
     meshed = None
     if any(e.model == "meshed" for e in every):
@@ -203,7 +204,7 @@ def _electrodes_on(study: Study, table: TES | TI, head: Head, inputs: Inputs) ->
         montages=tuple(montages),
         pads=tuple(map(tuple, pads)),
         meshed=meshed,
-        scene=scene,
+        layers=tuple(layers),
         view=view,
         notes=tuple(notes),
     )

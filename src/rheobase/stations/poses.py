@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from rheobase._progress import stage
 from rheobase.dosing_views import draw_angles, draw_poses, draw_shares
-from rheobase.field_views import coil_scene
 from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.spaces import is_mni
 from rheobase.pose_files import MNI, NATIVE, in_mm, write_poses
 from rheobase.report import Section, Table
+from rheobase.scenes.device import coil_layers
 from rheobase.stations.again import write_study
 from rheobase.stations.aiming import aim, place_targets
 from rheobase.stations.currents_book import write_field
@@ -151,11 +151,18 @@ def poses_station(study: OptimiseStudy, table: OptimiseTMS, head: Head, book: Bo
                 unit=f"V/m at {rate:.3g} A/µs",
                 limit=spread.reference,
                 centre=target.centre,
-                scene=coil_scene(placed),
+                E=basis.combine([rate * 1e6]),
+                devices=coil_layers(placed),
                 view=direction_to(head, placed.pose[:3, 3]),
                 book=book,
             ),
         ]
+    best = ranked.best
+    book.facts["Target"] = study.target.title
+    book.facts["Device"] = coil.name
+    book.facts["Best pose"] = (
+        f"handle at {float(found.angles_deg[best[1]]):g}°, {value:.3g} V/m in the target at 1 A/µs"
+    )
     write_field(head, basis, {"E": basis.combine([rate * 1e6])}, book)
     book.sections.append(
         Section(

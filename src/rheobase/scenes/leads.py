@@ -1,4 +1,4 @@
-"""Leads in the brain as a scene: shafts, contacts, activated volumes, regions, fibres."""
+"""Layers of leads in the brain: shafts, contacts, activated volumes, regions, fibres."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.dbs_views import contact_colour
+from rheobase.scenes.device import RED, lines_layer, patch_layer
+from rheobase.scenes.head import compact
+from rheobase.scenes.scene import Layer
 
 if TYPE_CHECKING:
     from rheobase.fields.dbs.volumes.activated import Activated
@@ -17,21 +20,20 @@ if TYPE_CHECKING:
     from rheobase.meshes.leads.lead import Lead
 
 Floats = NDArray[np.float64]
-Scene = dict[str, NDArray[Any]]
 
-SHAFT, RED, GREEN = (0.25, 0.25, 0.25), (0.85, 0.1, 0.1), (0.0, 0.62, 0.45)
+SHAFT, GREEN = "#404040", "#009e73"
 AROUND, ALONG = 32, 8  # facets of a lead
 PIECES = 32  # along the longest side of a zone or a volume
 FIBRES = 40  # of a pathway that are drawn
-VIEW = np.array([0.0, 0.93, 0.36])  # from the front, a little from above
+VIEW = (0.0, 0.93, 0.36)  # from the front, a little from above
 
 
-def deep_scene(
+def deep_layers(
     head: Head,
     volumes: Sequence[Activated],
     zones: Sequence[Zone],
     fibres: Mapping[str, Sequence[Floats]],
-) -> Scene:
+) -> list[Layer]:
     """Return leads with what they activate, in a translucent brain.
 
     Parameters
@@ -45,46 +47,93 @@ def deep_scene(
     fibres
         Lines (m), shape (n, 3) each, by name of the pathway.
     """
-    from matplotlib.colors import to_rgb
-
     from rheobase.views import COLOURS
 
-    scene: Scene = {"view": VIEW / np.linalg.norm(VIEW), "title": np.array("")}
-    if head.cortex is not None:
-        scene["shell_points"] = head.cortex.points(0.0)
-        scene["shell_triangles"] = head.cortex.triangles
-    else:
-        scene["shell_points"], scene["shell_triangles"] = head.mesh.nodes, head.mesh.boundary()
+    layers = [brain_layer(head)]
     nodes = head.mesh.nodes
     size = float(np.linalg.norm(nodes.max(axis=0) - nodes.min(axis=0)))
-    for k, volume in enumerate(volumes):
+    for k, volume in enumerate(volumes, start=1):
         lead = volume.steering.response.lead
-        top = max(c.z[1] for c in lead.model.contacts)
-        length = top + 0.3 * size
-        scene[f"patch_shaft{k}"] = lead_surface(lead, (0.0, length), off=-1e-2)
-        scene[f"colour_shaft{k}"] = np.array(SHAFT)
         currents = dict(zip(volume.steering.names, volume.steering.currents, strict=True))
-        for c in lead.model.contacts:
-            name = f"contact{k}_{c.name}"
-            scene[f"patch_{name}"] = lead_surface(lead, c.z, c.theta)
-            scene[f"colour_{name}"] = np.array(to_rgb(contact_colour(currents.get(c.name, 0.0))))
-        surface = volume_surface(volume)
-        if len(surface):
-            scene[f"patch_volume{k}"] = surface
-            scene[f"colour_volume{k}"] = np.array(RED)
-            scene[f"opacity_volume{k}"] = np.array(0.45)
-    for k, zone in enumerate(zones):
+        layers += lead_layers(lead, currents, length=0.3 * size, name=_name(lead, k, volumes))
+        layers.append(
+            patch_layer(
+                f"activated by {_name(lead, k, volumes)}",
+                volume_surface(volume),
+                group="field",
+                colour=RED,
+                opacity=0.45,
+            )
+        )
+    for zone in zones:
         surface = zone_surface(zone, volumes)
-        if len(surface):
-            scene[f"patch_zone{k}"] = surface
-            scene[f"colour_zone{k}"] = np.array(GREEN)
-            scene[f"opacity_zone{k}"] = np.array(0.35)
+        layers.append(
+            patch_layer(f"region {zone.name}", surface, group="head", colour=GREEN, opacity=0.35)
+        )
     for colour, (name, lines) in zip(COLOURS, fibres.items(), strict=False):
-        for j in np.linspace(0, len(lines) - 1, min(FIBRES, len(lines))).astype(int).tolist():
-            scene[f"line_{name}_{j}"] = np.asarray(lines[j])
-            scene[f"colour_{name}_{j}"] = np.array(to_rgb(colour))
-            scene[f"radius_{name}_{j}"] = np.array(6e-4 * size)
-    return scene
+        some = np.linspace(0, len(lines) - 1, min(FIBRES, len(lines))).astype(int).tolist()
+        layers.append(
+            lines_layer(
+                f"pathway {name}",
+                [lines[j] for j in some],
+                group="cells",
+                colour=colour,
+                radius=6e-4 * size,
+            )
+        )
+    return layers
+
+
+def _name(lead: Lead, k: int, volumes: Sequence[Activated]) -> str:
+    """Return the name of a lead, with its number where another is called so too."""
+    names = [v.steering.response.lead.name for v in volumes]
+    return lead.name if names.count(lead.name) == 1 else f"{lead.name} {k}"
+
+
+def brain_layer(head: Head) -> Layer:
+    """Return the translucent cortex, or the surface of a head without."""
+    if head.cortex is not None:
+        points, cells = head.cortex.points(0.0), head.cortex.triangles
+    else:
+        points, cells = compact(head.mesh.nodes, head.mesh.boundary())
+    return Layer(
+        name="brain surface",
+        kind="surface",
+        group="head",
+        points=points,
+        cells=cells,
+        colour="#d8b8a0",
+        opacity=0.18,
+    )
+
+
+def lead_layers(
+    lead: Lead, currents: Mapping[str, float], *, length: float, name: str
+) -> list[Layer]:
+    """Return the shaft of a lead and its contacts, coloured by the sign of their current.
+
+    Parameters
+    ----------
+    lead
+        The lead.
+    currents
+        Current of each contact (A); contacts that are not named float.
+    length
+        How far the shaft reaches over the highest contact (m).
+    name
+        Of the layers.
+    """
+    top = max(c.z[1] for c in lead.model.contacts) + length
+    shaft = patch_layer(f"{name} shaft", lead_surface(lead, (0.0, top), off=-1e-2), colour=SHAFT)
+    contacts = [
+        patch_layer(
+            f"{name} contact {c.name}",
+            lead_surface(lead, c.z, c.theta),
+            colour=contact_colour(currents.get(c.name, 0.0)),
+        )
+        for c in lead.model.contacts
+    ]
+    return [shaft, *contacts]
 
 
 def lead_surface(
