@@ -9,28 +9,26 @@ from typing import Any
 def page() -> str:
     """Return the page in Markdown, made from the commands themselves."""
     import typer
+
     from rheobase.__main__ import app
 
     root = typer.main.get_command(app)
-    return "\n".join(_lines(root, "rheobase", level=2)) + "\n"
+    lines: list[str] = []
+    for key, verb in _parts(root, "rheobase").items():
+        lines += _lines(verb, f"rheobase {key}", level=2)
+    return "\n".join(lines) + "\n"
 
 
 def _lines(command: Any, name: str, *, level: int) -> Iterator[str]:
-    """Yield what one command says, then its sub-commands."""
-    parts = getattr(command, "commands", {})
-    if level > 2 or not parts:
-        yield f"{'#' * level} {name}"
-        yield ""
+    """Yield what one command says, and the commands below it."""
+    yield f"{'#' * level} {name}\n"
     if command.help:
-        yield _prose(command.help)
-        yield ""
+        yield f"{_prose(command.help)}\n"
+    parts = _parts(command, name)
     if not parts:
         yield from _parameters(command, name)
     for key, part in parts.items():
-        if not part.hidden:
-            yield from _lines(
-                part, f"{name} {key}", level=min(level + (not parts), 3) if parts else 3
-            )
+        yield from _lines(part, f"{name} {key}", level=level + 1)
 
 
 def _parameters(command: Any, name: str) -> Iterator[str]:
@@ -67,3 +65,14 @@ def _says(parameter: Any) -> str:
 
 def _prose(text: str) -> str:
     return " ".join(text.replace("\b", "").split())
+
+
+def _parts(command: Any, name: str) -> dict[str, Any]:
+    """Return the commands below one, loading those that load when they are used."""
+    import typer
+
+    if not hasattr(command, "list_commands"):
+        return {}
+    context = typer.Context(command, info_name=name)
+    found = {key: command.get_command(context, key) for key in command.list_commands(context)}
+    return {key: part for key, part in found.items() if part is not None and not part.hidden}

@@ -11,13 +11,13 @@ _CODE = re.compile(r"(``.*?``|`[^`]*`_?_?)")
 
 
 def mend(lines: list[str]) -> list[str]:
-    """Return a docstring's lines with indented blocks as literal ones and bars escaped.
+    r"""Return a docstring's lines with indented blocks as literal ones and bars escaped.
 
     An indented block after an empty line is a formula; reST would join its lines. A bar is an
     absolute value; reST would look for a substitution.
 
     >>> mend(["The sum", "", "    |a| + b", "", "of |a|."])
-    ['The sum', '', '::', '', '    |a| + b', '', 'of \\\\|a\\\\|.']
+    ['The sum', '', '::', '', '    |a| + b', '', 'of \\|a\\|.']
     """
     made: list[str] = []
     base, literal = 0, None  # indent of the text before, indent of the block that a line is in

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code and from measured numbers before Sphinx reads them."""
+"""Write the pages that are made from the code and from measured numbers, before Sphinx reads."""
 
 from __future__ import annotations
 
