@@ -65,6 +65,34 @@ def tets_of_nodes(n_nodes: int, tets: Any, tissue: Any, n_tissues: int) -> Any:
 
 
 @njit(cache=True)
+def connected_parts(n: int, tets: Any) -> Any:
+    """Return the connected part of each node, numbered by their first nodes (union-find)."""
+    root = np.arange(n).astype(np.int32)
+    for t in range(len(tets)):
+        for a in range(1, 4):
+            i, j = tets[t, 0], tets[t, a]
+            while root[i] != i:
+                root[i] = root[root[i]]
+                i = root[i]
+            while root[j] != j:
+                root[j] = root[root[j]]
+                j = root[j]
+            if i < j:
+                root[j] = i
+            else:
+                root[i] = j
+    part = np.empty(n, np.int32)
+    count = 0
+    for i in range(n):  # a root comes before what it is the root of
+        if root[i] == i:
+            part[i] = count
+            count += 1
+        else:
+            part[i] = part[root[i]]
+    return part
+
+
+@njit(cache=True)
 def count_entries(tets: Any, tissue: Any, ptr: Any, around: Any) -> Any:
     """Return the row pointers of the matrix and of the (row, tissue) entries."""
     n = len(ptr) - 1

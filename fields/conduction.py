@@ -22,7 +22,7 @@ from rheobase.fields.electrodes.meshed import MeshedElectrodes, mesh_electrodes
 from rheobase.fields.electrodes.montage import Montage
 from rheobase.fields.electrodes.pads import Pad, lay_montage, pad_contacts, pad_load
 from rheobase.fields.report import DELIVERY, SourceReport
-from rheobase.fields.solver import Conductor, Solve
+from rheobase.fields.solver import RTOL, Conductor, Solve
 from rheobase.fields.tensors import Tensors
 from rheobase.fields.unit_currents import UnitCurrents, check_joined
 from rheobase.meshes.head import Head
@@ -76,7 +76,7 @@ def solve_conduction(
     for group in _same_contacts(laid):
         units = UnitCurrents(conductor, [pad for k in group for pad in laid[k]])
         every = range(len(units.pads))
-        U, solves = units.solve(every)
+        U, solves = units.solve(every, rtol=min(conductor.rtol, RTOL))
         asked = np.zeros((len(group), len(units.pads)))
         first = 0
         for row, k in zip(asked, group, strict=True):
@@ -89,7 +89,7 @@ def solve_conduction(
             b = asked @ units.defects(U, every)
             W[group] = conductor.solve(b, contacts=units.contacts)[0]
     with stage("recovering the field"):
-        E = -conductor.recovery.gradient(V + W)
+        E = -conductor.gradient(V + W)
     return make_basis(
         conductor.mesh,
         conductor.split,

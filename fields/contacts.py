@@ -14,7 +14,7 @@ Reference: Mandel, Commun Numer Methods Eng 9:233 (1993), doi:10.1002/cnm.164009
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,32 @@ class Contacts:
         return out
 
 
+class ExactContacts:
+    """S: the solution of K + C on the contact nodes alone (Woodbury).
+
+    Parameters
+    ----------
+    K
+        The matrix on these nodes, sparse, shape (p, p).
+    contacts
+        C.
+    """
+
+    def __init__(self, K: Any, contacts: Contacts) -> None:
+        from scipy.sparse.linalg import splu
+
+        self._W = contacts.W
+        self._factor = splu((K + contacts.B).tocsc())
+        self._Z = self._factor.solve(np.ascontiguousarray(contacts.W.T))
+        self._capacitance = np.linalg.inv(np.eye(len(contacts.W)) - contacts.W @ self._Z)
+
+    def solve(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solve (K + C) s = r, both (p, k)."""
+        s: NDArray[np.float64] = self._factor.solve(r)
+        s += self._Z @ (self._capacitance @ (self._W @ s))
+        return s
+
+
 class ContactMultigrid:
     """S + (1 - S A) M (1 - A S): M the multigrid of K, S exact on the contact nodes.
 
@@ -63,8 +89,6 @@ class ContactMultigrid:
     """
 
     def __init__(self, K: csr_array, multigrid: Multigrid, contacts: Contacts) -> None:
-        from scipy.sparse.linalg import splu
-
         nodes = contacts.nodes
         self._contacts = contacts
         self._multigrid = multigrid
@@ -72,15 +96,7 @@ class ContactMultigrid:
         self._near = np.unique(rows.indices)  # the nodes that K joins to the contacts
         self._rows = rows[:, self._near]
         self._columns = self._rows.T.tocsr()
-        self._factor = splu((rows[:, nodes] + contacts.B).tocsc())
-        self._Z = self._factor.solve(np.ascontiguousarray(contacts.W.T))
-        self._capacitance = np.linalg.inv(np.eye(len(contacts.W)) - contacts.W @ self._Z)
-
-    def _exact(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Solve (K + C) s = r on the contact nodes (Woodbury)."""
-        s: NDArray[np.float64] = self._factor.solve(r)
-        s += self._Z @ (self._capacitance @ (self._contacts.W @ s))
-        return s
+        self._exact = ExactContacts(rows[:, nodes], contacts)
 
     def apply(self, r: NDArray[np.float64], z: NDArray[np.float64]) -> None:
         """Write the preconditioned ``r`` into ``z``: arrays (n, k)."""
@@ -92,7 +108,7 @@ class ContactMultigrid:
     def before(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return s = S r at the contact nodes, (p, k), and take A s from ``r``, (n, k)."""
         nodes, contacts = self._contacts.nodes, self._contacts
-        s = self._exact(r[nodes])
+        s = self._exact.solve(r[nodes])
         r[self._near] -= self._columns @ s
         r[nodes] -= contacts.apply(s)
         return s
@@ -100,4 +116,4 @@ class ContactMultigrid:
     def after(self, s: NDArray[np.float64], z: NDArray[np.float64]) -> None:
         """Make z = s + (1 - S A) z of what the multigrid gave after `before`, (n, k)."""
         nodes, contacts = self._contacts.nodes, self._contacts
-        z[nodes] += s - self._exact(self._rows @ z[self._near] + contacts.apply(z[nodes]))
+        z[nodes] += s - self._exact.solve(self._rows @ z[self._near] + contacts.apply(z[nodes]))

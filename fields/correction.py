@@ -28,12 +28,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase.fields.assembly import sigma_of_labels, tissue_index
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.solver import Conductor
 
 RINGS = 2  # of tetrahedra around singular nodes that the correction leaves alone
-_AT_ONCE = 4  # recovered fields in memory
 
 
 def correct(
@@ -87,33 +85,4 @@ def defects(
         For each of them, the conductivity (S/m) of every label of the mesh in ascending order,
         shape (k, n_labels), where it is not that of the conductor.
     """
-    from rheobase.fields import _recovery_numba as kernel
-
-    mesh = conductor.mesh
-    labels, tissue = tissue_index(mesh.labels)
-    if sigma is None:
-        sigma = np.tile(sigma_of_labels(labels, conductor.sigma), (len(V), 1))
-    tensors = conductor.tensors
-    tensor = tensors.rows(len(mesh.tets))
-    b = np.empty_like(V)
-    for first in range(0, len(V), _AT_ONCE):
-        some = slice(first, first + _AT_ONCE)
-        spared = np.zeros(V[some].shape, dtype=np.bool_)
-        for row, nodes in zip(spared, singular[some], strict=True):
-            if nodes is not None:
-                row[conductor.around(nodes, RINGS - 1)] = True
-        G = conductor.recovery.gradient(V[some])
-        kernel.defects(
-            mesh.nodes,
-            mesh.tets,
-            conductor.split.of_tet,
-            tissue,
-            sigma[some],
-            tensor,
-            tensors.values,
-            V[some],
-            G,
-            spared,
-            b[some],
-        )
-    return b
+    return conductor.defects(V, singular, RINGS, sigma=sigma)

@@ -23,7 +23,7 @@ from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.placing import check_clear
 from rheobase.fields.correction import correct
 from rheobase.fields.report import SourceReport
-from rheobase.fields.solver import Conductor
+from rheobase.fields.solver import RTOL, Conductor
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.scalp import Scalp
 
@@ -65,15 +65,19 @@ def solve_induction(
         for c in coils:
             check_clear(c, scalp)
     with stage("vector potential of the coil"):
-        A = np.stack([c.vector_potential(mesh.nodes) for c in coils])
+        sources = [c.vector_potential for c in coils]
+        if isinstance(head, Conductor):
+            A = head.at_nodes(sources)
+        else:
+            A = np.stack([source(mesh.nodes) for source in sources])
     for c, of_coil in zip(coils, A, strict=True):
         if not (of_coil**2).any():
             raise InputError(f"expected a field in the head, got 0 everywhere: coil {c.name!r}")
     conductor = head if isinstance(head, Conductor) else Conductor(head)
-    V, solves = conductor.solve(conductor.induced_load(A))
+    V, solves = conductor.solve(conductor.induced_load(A), rtol=min(conductor.rtol, RTOL))
     with stage("correcting and recovering the field"):
         W = correct(conductor, V)
-        E = -conductor.recovery.gradient(V + W)
+        E = -conductor.gradient(V + W)
         E -= A[:, conductor.split.node]
     report = []
     for k, solve in enumerate(solves):

@@ -251,7 +251,7 @@ class _Work:
         del W
         for first in range(0, len(rows), _AT_ONCE):
             some = slice(first, first + _AT_ONCE)
-            file["E"][rows[some]] = -c.recovery.gradient(V[some])[:, self.kept]
+            file["E"][rows[some]] = -c.gradient(V[some])[:, self.kept]
         for k, row in enumerate(rows):
             file["iterations"][row] = solves[k].iterations
             file["residual"][row] = solves[k].residual

@@ -4,7 +4,8 @@ PETSc (GAMG) makes the hierarchy: coarse matrices A_l = P_l^T A_(l+1) P_l and in
 One vector goes through PETSc's own cycle (a symmetric Gauss-Seidel sweep before and after the
 coarse correction). A block of columns goes through the cycle below on the same hierarchy, a forward
 sweep before and a backward sweep after, which reads every matrix once for all columns and runs
-beside other blocks in threads. Both are symmetric and positive definite.
+beside other blocks in threads. Both are symmetric and positive definite. A preconditioner of PETSc
+that a person chose instead (`rheobase.fields.petsc_options`) takes columns one at a time.
 
 References: Vanek, Mandel & Brezina, Computing 56:179 (1996), doi:10.1007/BF02238511;
 Balay et al., PETSc/TAO users manual (GAMG).
@@ -15,25 +16,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._dolfinx import petsc
+from rheobase.fields.petsc_options import PREFIX, defaults
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_OPTIONS: Mapping[str, str | float | int] = {  # measured on nested spheres with head contrasts
+#: Aggregation, measured on nested spheres with head contrasts.
+GAMG: Mapping[str, str | float | int] = {
     "pc_type": "gamg",
     "pc_gamg_threshold": 0.04,
     "pc_gamg_threshold_scale": 0.5,
+}
+_OPTIONS: Mapping[str, str | float | int] = {
+    **GAMG,
     "mg_levels_ksp_type": "richardson",
     "mg_levels_ksp_max_it": 1,
     "mg_levels_pc_type": "sor",
 }
 WIDTH = 8  # columns of a block: one cache line of float64
-_prefixes = count()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -68,29 +75,27 @@ class Multigrid:
     """
 
     def __init__(self, matrix: csr_array) -> None:
-        PETSc = _petsc()
+        PETSc = petsc()
         self._rows = matrix
         n = matrix.shape[0]
         self._matrix = PETSc.Mat().createAIJ(
             size=(n, n), csr=(matrix.indptr, matrix.indices, matrix.data), comm=PETSc.COMM_SELF
         )
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
-        prefix = f"rheobase_{next(_prefixes)}_"
-        options = PETSc.Options()
-        for key, value in _OPTIONS.items():
-            options[prefix + key] = value
-        self._pc = PETSc.PC().create(PETSc.COMM_SELF)
-        self._pc.setOptionsPrefix(prefix)
-        self._pc.setOperators(self._matrix, self._matrix)
-        self._pc.setFromOptions()
-        self._pc.setUp()
-        for key in _OPTIONS:
-            options.delValue(prefix + key)
+        with defaults(_OPTIONS):
+            self._pc = PETSc.PC().create(PETSc.COMM_SELF)
+            self._pc.setOptionsPrefix(PREFIX)
+            self._pc.setOperators(self._matrix, self._matrix)
+            self._pc.setFromOptions()
+            self._pc.setUp()
+        self._has_levels = self._pc.getType() in {"gamg", "mg"}
+        self._one_at_a_time = Lock()
         self._x, self._y = self._matrix.createVecLeft(), self._matrix.createVecRight()
 
     def prepare_blocks(self) -> None:
         """Make what blocks need, once, before threads share it."""
-        _ = self.levels, self.coarsest
+        if self._has_levels:
+            _ = self.levels, self.coarsest
 
     @cached_property
     def levels(self) -> list[Level]:
@@ -119,12 +124,14 @@ class Multigrid:
 
     def apply(self, r: NDArray[np.float64], z: NDArray[np.float64]) -> None:
         """Write the preconditioned ``r`` into ``z``: arrays (n, 1) or (n, `WIDTH`)."""
-        if r.shape[1] == 1:
-            self._x.setArray(r[:, 0])
-            self._pc.apply(self._x, self._y)
-            z[:, 0] = self._y.getArray(readonly=True)
-        else:
+        if r.shape[1] > 1 and self._has_levels:
             self._cycle(0, r, z)
+            return
+        with self._one_at_a_time:
+            for column in range(r.shape[1]):
+                self._x.setArray(r[:, column])
+                self._pc.apply(self._x, self._y)
+                z[:, column] = self._y.getArray(readonly=True)
 
     def _cycle(self, k: int, b: NDArray[np.float64], x: NDArray[np.float64]) -> None:
         from scipy.linalg import cho_solve
@@ -151,11 +158,3 @@ def _arrays(matrix: Any) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[
     rows = csr_array((data, indices, indptr), shape=matrix.getSize())
     rows.sort_indices()
     return rows.indptr, rows.indices, rows.data
-
-
-def _petsc() -> Any:
-    """Return PETSc; the wheel's libraries must be loaded before it."""
-    import dolfinx_solver  # noqa: F401
-    from petsc4py import PETSc
-
-    return PETSc

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._dolfinx import dolfinx as find_dolfinx
 from rheobase.fields.native import library
 from rheobase.meshes.mesh import TetMesh
 
@@ -34,14 +35,6 @@ def _pointer(name: str) -> int:
     return address
 
 
-def _dolfinx() -> Any:
-    """Return DOLFINx; the wheel's libraries must be loaded before it."""
-    import dolfinx_solver  # noqa: F401, I001
-    import dolfinx
-
-    return dolfinx
-
-
 def dolfinx_mesh(mesh: TetMesh) -> tuple[Any, NDArray[np.int32]]:
     """Return the mesh in DOLFINx, and the original tetrahedron of each of its cells.
 
@@ -55,10 +48,10 @@ def dolfinx_mesh(mesh: TetMesh) -> tuple[Any, NDArray[np.int32]]:
     domain : dolfinx.mesh.Mesh
     original : ndarray, shape (n_tets,)
     """
+    dolfinx = find_dolfinx()
     from basix.ufl import element
     from mpi4py import MPI
 
-    dolfinx = _dolfinx()
     domain = dolfinx.mesh.create_mesh(
         MPI.COMM_SELF,
         mesh.tets.astype(np.int64),
@@ -91,7 +84,7 @@ def assemble_stiffness(
     """
     from scipy.sparse import csr_array
 
-    dolfinx = _dolfinx()
+    dolfinx = find_dolfinx()
     domain, original = dolfinx_mesh(mesh)
     V = dolfinx.fem.functionspace(domain, ("Lagrange", degree))
     coefficient = dolfinx.fem.Function(dolfinx.fem.functionspace(domain, ("DG", 0)))

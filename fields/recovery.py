@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.fields.assembly import tissue_index
+from rheobase.fields.tensors import Tensors
 from rheobase.meshes.mesh import TetMesh
 
 PATCH_NODES = 36  # 16 coefficients; two shells of a body-centred lattice hold 27 nodes, three 51
@@ -153,3 +154,42 @@ def recover_gradient(
         Gradient (V/m).
     """
     return recovery(mesh, split, anisotropic=anisotropic).gradient(V)
+
+
+def unbalanced(
+    mesh: TetMesh,
+    split_of_tet: NDArray[np.int32],
+    tissue: NDArray[np.int32],
+    sigma: NDArray[np.float64],
+    tensors: Tensors,
+    V: NDArray[np.float64],
+    G: NDArray[np.float64],
+    spared: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return ∫ sigma (grad V - G) · grad(phi_i) (A): by how much the flux of G is out of balance.
+
+    Parameters
+    ----------
+    mesh, tensors
+        The tetrahedra and their relative conductivity tensors.
+    split_of_tet
+        Split node of each corner of each tetrahedron, shape (n_tets, 4).
+    tissue, sigma
+        Index of each tetrahedron, (n_tets,), into the conductivities (S/m), (k, n_labels).
+    V, G
+        Potentials (V), (k, n_nodes), and gradients at the split nodes (V/m), (k, n_split, 3).
+    spared
+        Nodes whose tetrahedra are left out, (k, n_nodes).
+
+    Returns
+    -------
+    ndarray, shape (k, n_nodes)
+    """
+    from rheobase.fields._recovery_numba import defects
+
+    out = np.empty_like(V)
+    rows = tensors.rows(len(mesh.tets))
+    defects(
+        mesh.nodes, mesh.tets, split_of_tet, tissue, sigma, rows, tensors.values, V, G, spared, out
+    )
+    return out

@@ -8,26 +8,31 @@ solved by conjugate gradients (`rheobase.fields.krylov`) with smoothed-aggregati
 (`rheobase.fields.multigrid`), whose threshold keeps the aggregates from crossing the skull. Many
 right-hand sides go in lock-step blocks, one block a thread. Electrodes add an operator on few nodes
 (`rheobase.fields.contacts`) and share the multigrid of the bare head.
+
+One rank has all of it (`rheobase.fields.one_rank`); under MPI the ranks share mesh, matrix,
+multigrid and recovery (`rheobase.fields.parallel`), and rank 0 asks as if it had them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
-from rheobase._threads import in_parts
-from rheobase.fields.assembly import Stiffness, sigma_of_labels, stiffness, tissue_index
-from rheobase.fields.contacts import ContactMultigrid, Contacts
-from rheobase.fields.krylov import conjugate_gradients
-from rheobase.fields.multigrid import WIDTH, Multigrid
-from rheobase.fields.recovery import Recovery, SplitNodes, recovery, split_nodes
+from rheobase.fields.assembly import Stiffness, sigma_of_labels, tissue_index
+from rheobase.fields.contacts import Contacts
+from rheobase.fields.multigrid import Multigrid
+from rheobase.fields.one_rank import OneRank
+from rheobase.fields.parallel.shared import Shared
+from rheobase.fields.parallel.team import active, check_alone
+from rheobase.fields.petsc_options import real
+from rheobase.fields.recovery import Recovery, SplitNodes
 from rheobase.fields.tensors import Tensors, isotropic, matrices
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesh import TetMesh
@@ -35,7 +40,10 @@ from rheobase.meshes.mesh import TetMesh
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_FEWEST = 3  # right-hand sides that are worth a block
+#: True relative residual of the potentials of field bases: on another number of ranks, or with
+#: another preconditioner, E is then the same to 1e-8 (a coil's field needs it: its largest
+#: difference is 11 times the residual; corrections are a hundredth of the potential).
+RTOL = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +84,10 @@ class Conductor:
         Conductivity (S/m) by mesh label.
     tensors
         Relative conductivity tensors.
-    stiffness
-        The matrices of the tissues.
     part
         Connected part of each node, shape (n_nodes,).
     grounds
         The node held at 0 V of each connected part, shape (n_parts,).
-    pinned
-        K with row and column of each ground cleared.
-    multigrid
-        Its preconditioner.
 
     Raises
     ------
@@ -113,13 +115,45 @@ class Conductor:
         self.sigma = dict(sigma)
         self.tensors = tensors or isotropic()
         self.rtol = rtol
-        with stage("assembling"):
-            self.stiffness: Stiffness = stiffness(self.mesh, self.tensors)
-            self._K = self.stiffness.matrix(self.sigma)
-        self.part, self.grounds = _grounds(self._K, self.mesh.nodes)
-        with stage("setting up multigrid"):
-            self.pinned = _pinned(self._K, self.grounds)
-            self.multigrid = Multigrid(self.pinned)
+        team = active()
+        self._engine: OneRank | Shared = (
+            OneRank(self.mesh, self.sigma, self.tensors)
+            if team is None
+            else Shared(team, self.mesh, self.sigma, self.tensors)
+        )
+        self.part, self.grounds = self._engine.part, self._engine.grounds
+
+    @property
+    def _one_rank(self) -> OneRank:
+        if not isinstance(self._engine, OneRank):
+            check_alone("what needs the whole matrix")
+        assert isinstance(self._engine, OneRank)
+        return self._engine
+
+    @property
+    def stiffness(self) -> Stiffness:
+        """The matrices of the tissues; on one rank only, like all that the whole matrix makes."""
+        return self._one_rank.stiffness
+
+    @property
+    def pinned(self) -> csr_array:
+        """K with row and column of each ground cleared."""
+        return self._one_rank.pinned
+
+    @property
+    def multigrid(self) -> Multigrid:
+        """The preconditioner of ``pinned``."""
+        return self._one_rank.multigrid
+
+    @property
+    def split(self) -> SplitNodes:
+        """The (node, tissue) pairs of the mesh, made on first use."""
+        return self._engine.split
+
+    @property
+    def recovery(self) -> Recovery:
+        """The fits that recover fields at all split nodes, made on first use."""
+        return self._one_rank.recovery
 
     @property
     def sigma_of_tet(self) -> NDArray[np.float64]:
@@ -133,11 +167,6 @@ class Conductor:
         return tuple(np.unique(self.mesh.labels[self.tensors.tets]).tolist())
 
     @cached_property
-    def split(self) -> SplitNodes:
-        """The (node, tissue) pairs of the mesh, made on first use."""
-        return split_nodes(self.mesh)
-
-    @cached_property
     def surface(self) -> NDArray[np.float64]:
         """Share of each node in the surface of its connected part (1), shape (n_nodes,)."""
         mesh = self.mesh
@@ -148,22 +177,55 @@ class Conductor:
         shares: NDArray[np.float64] = s / np.bincount(self.part, s)[self.part]
         return shares
 
-    @cached_property
-    def recovery(self) -> Recovery:
-        """The fits that recover fields at all split nodes, made on first use."""
-        with stage("fitting patches"):
-            return recovery(self.mesh, self.split, anisotropic=self.anisotropic)
-
-    def around(self, nodes: NDArray[np.integer], rings: int) -> NDArray[np.integer]:
-        """Return the given nodes and those within ``rings`` edges of them."""
-        for _ in range(rings):
-            nodes = np.unique(self._K[nodes].indices)
-        return nodes
-
     def apply(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return K V: the current (A) that leaves the conductor at each node, shape (n_nodes,)."""
-        current: NDArray[np.float64] = self._K @ V
-        return current
+        return self._engine.apply(V)
+
+    def at_nodes(
+        self, functions: Sequence[Callable[[NDArray[np.float64]], NDArray[np.float64]]]
+    ) -> NDArray[np.float64]:
+        """Return vector functions of position at the nodes; on several ranks, each its nodes.
+
+        Parameters
+        ----------
+        functions
+            Each makes vectors (n, 3) of positions (m), (n, 3); k of them.
+
+        Returns
+        -------
+        ndarray, shape (k, n_nodes, 3)
+        """
+        return self._engine.at_nodes(functions)
+
+    def gradient(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the recovered gradient (V/m) of potentials (V), shape (k, n_nodes).
+
+        Returns
+        -------
+        ndarray, shape (k, n_split, 3)
+        """
+        return self._engine.gradient(V)
+
+    def defects(
+        self,
+        V: NDArray[np.float64],
+        singular: Sequence[NDArray[np.integer] | None],
+        rings: int,
+        *,
+        sigma: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return K V - D(V) of potentials (A), shape (k, n_nodes): `fields.correction` has D.
+
+        Parameters
+        ----------
+        V, singular, sigma
+            As for `rheobase.fields.correction.defects`.
+        rings
+            Tetrahedra within so many edges of singular nodes are left alone.
+        """
+        if sigma is not None:
+            return self._one_rank.defects(V, singular, rings, sigma)
+        return self._engine.defects(V, singular, rings)
 
     def flux(self, E: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the current density sigma E (A/m²) of the field E (V/m) in each tetrahedron.
@@ -194,14 +256,7 @@ class Conductor:
         -------
         ndarray, shape (k, n_nodes)
         """
-        from rheobase.fields._assembly_numba import vector_load
-
-        mesh = self.mesh
-        tensor = self.tensors.rows(len(mesh.tets))
-        load: NDArray[np.float64] = vector_load(
-            mesh.nodes, mesh.tets, self.sigma_of_tet, tensor, self.tensors.values, A
-        )
-        return load
+        return self._engine.induced_load(A)
 
     def heat(self, V: NDArray[np.float64], A: NDArray[np.float64]) -> float:
         """Return the power (W) that E = -grad V - dA/dt turns into heat.
@@ -213,12 +268,7 @@ class Conductor:
         A
             dA/dt at the nodes (V/m), shape (n_nodes, 3).
         """
-        from rheobase.fields._assembly_numba import joule_by_tet
-
-        mesh = self.mesh
-        tensor = self.tensors.rows(len(mesh.tets))
-        joule = joule_by_tet(mesh.nodes, mesh.tets, tensor, self.tensors.values, V, A)
-        return float(self.sigma_of_tet @ joule)
+        return self._engine.heat(V, A)
 
     def solve(
         self,
@@ -263,114 +313,20 @@ class Conductor:
                     "currents must sum to 0 A in each connected part of the mesh, "
                     f"got {net[np.abs(net).argmax()]:.3g} A"
                 )
-        rtol = self.rtol if rtol is None else rtol
+        rtol = real("ksp_rtol", self.rtol if rtol is None else rtol)
         V = np.zeros_like(b)
         solves = [Solve(iterations=0, residual=0.0)] * len(b)
         chosen = np.flatnonzero(b.any(axis=1))
         if len(chosen) == 0:
             return V, solves
-        system = _System(self._K, self.pinned, self.multigrid, contacts, self.grounds)
-        if len(chosen) >= _FEWEST:
-            self.multigrid.prepare_blocks()
-
-        def work(some: slice) -> None:
-            rows = chosen[some]
-            for group in [rows] if len(rows) >= _FEWEST else rows[:, None]:
-                block = np.zeros((b.shape[1], WIDTH if len(group) > 1 else 1))
-                block[:, : len(group)] = b[group].T
-                x, found = system.solve(block, rtol)
-                for k, i in enumerate(group):
-                    V[i], solves[i] = x[:, k], found[k]
-
         with stage("solving"):
-            in_parts(work, len(chosen), WIDTH)
-        worst = max(solve.residual for solve in solves)
+            if len(chosen) == len(b):
+                V, iterations, residuals = self._engine.solve(b, contacts, rtol)
+            else:
+                V[chosen], iterations, residuals = self._engine.solve(b[chosen], contacts, rtol)
+        for row, n, residual in zip(chosen, iterations, residuals, strict=True):
+            solves[row] = Solve(iterations=n, residual=residual)
+        worst = max(residuals)
         if not worst <= rtol:
             raise RuntimeError(f"relative residual {worst:.2e} misses {rtol:.0e}")
         return V, solves
-
-
-class _System:
-    """K + C of one call, and its preconditioner."""
-
-    def __init__(
-        self,
-        K: csr_array,
-        pinned: csr_array,
-        multigrid: Multigrid,
-        contacts: Contacts | None,
-        grounds: NDArray[np.int64],
-    ) -> None:
-        self.K = K
-        self.pinned = pinned
-        self.multigrid = multigrid
-        self.contacts = contacts
-        self.grounds = grounds
-        self.preconditioner: Multigrid | ContactMultigrid = multigrid
-        if contacts is not None:
-            self.preconditioner = ContactMultigrid(pinned, multigrid, contacts)
-
-    def apply(self, A: csr_array, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        """Write (A + C) x into ``y``, both (n, k)."""
-        from rheobase.fields._multigrid_numba import product
-
-        if x.shape[1] == WIDTH:
-            product(A.indptr, A.indices, A.data, x, y)
-        else:
-            y[:] = A @ x
-        if self.contacts is not None:
-            nodes = self.contacts.nodes
-            y[nodes] += self.contacts.apply(x[nodes])
-
-    def solve(self, b: NDArray[np.float64], rtol: float) -> tuple[NDArray[np.float64], list[Solve]]:
-        """Solve (K + C) x = b, shape (n, k), by conjugate gradients in lock-step."""
-        from rheobase.fields import _multigrid_numba as kernel
-
-        size = np.sqrt(kernel.dots(b, b))
-        r = b.copy()
-        r[self.grounds] = 0.0
-        x = np.zeros_like(b)
-        iterations = conjugate_gradients(
-            lambda p, q: self.apply(self.pinned, p, q),
-            self.preconditioner.apply,
-            r,
-            x,
-            0.5 * rtol * size,
-        )
-        self.apply(self.K, x, r)
-        r -= b
-        with np.errstate(invalid="ignore"):
-            residual = np.where(size > 0, np.sqrt(kernel.dots(r, r)) / np.maximum(size, 1e-300), 0)
-        return x, [
-            Solve(iterations=int(n), residual=float(e))
-            for n, e in zip(iterations, residual, strict=True)
-        ]
-
-
-def _grounds(K: Any, nodes: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the connected part of each node and, for each part, its node nearest the centre."""
-    from scipy.sparse.csgraph import connected_components
-
-    n_parts, part = connected_components(K, directed=False)
-    size = np.bincount(part, minlength=n_parts)[:, None]
-    centre = np.stack([np.bincount(part, weights=x, minlength=n_parts) for x in nodes.T], 1) / size
-    order = np.lexsort((((nodes - centre[part]) ** 2).sum(1), part))
-    first = np.searchsorted(part[order], np.arange(n_parts))
-    return part.astype(np.int32), order[first].astype(np.int64)
-
-
-def _pinned(K: csr_array, grounds: NDArray[np.int64]) -> csr_array:
-    """Return K with row and column of each ground cleared, on the same pattern."""
-    from scipy.sparse import csr_array
-
-    data = K.data.copy()
-    for g in grounds:
-        lo, hi = K.indptr[g], K.indptr[g + 1]
-        columns = K.indices[lo:hi]
-        diagonal = columns == g
-        for j in columns[~diagonal]:
-            row = slice(K.indptr[j], K.indptr[j + 1])
-            data[row][K.indices[row] == g] = 0.0
-        scale = data[lo:hi][diagonal][0]
-        data[lo:hi] = np.where(diagonal, scale if scale > 0 else 1.0, 0.0)
-    return csr_array((data, K.indices, K.indptr), shape=K.shape)

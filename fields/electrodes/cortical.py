@@ -111,7 +111,7 @@ class CorticalElectrode:
             conductor.split,
             names=["electrode"],
             unit="A",
-            E=-conductor.recovery.gradient(V),
+            E=-conductor.gradient(V),
             potential=V,
             report=[report],
             anisotropic=(),
