@@ -9,7 +9,12 @@ from rheobase.results import Result, finish, open_book
 from rheobase.stations.book import Book
 from rheobase.stations.brain import brain_station, check_brain
 from rheobase.stations.cells import cells_station, check_cortex
-from rheobase.stations.columns import check_columns, polarised_columns, pulsed_columns
+from rheobase.stations.columns import (
+    check_columns,
+    polarised_columns,
+    pulsed_columns,
+    show_columns,
+)
 from rheobase.stations.eeg import brain_eeg, check_eeg, columns_eeg
 from rheobase.stations.field import field_station
 from rheobase.stations.head import head_station, subject
@@ -73,8 +78,9 @@ def _stations(study: Study, inputs: Inputs, book: Book) -> None:
             network_station(study, study.network, cells, book)
         elif study.network:
             ran = pulsed_columns(study, study.network, cells, book, species=head.species)
+            centre = book.details["cells"]["centre_m"]
+            show_columns(ran, head, centre, book)
             if study.eeg:
-                centre = book.details["cells"]["centre_m"]
                 columns_eeg(study.eeg, ran, head, centre, book)
         if study.brain:
             answered = brain_station(study, study.brain, study.cells, inputs.waveform, device, book)

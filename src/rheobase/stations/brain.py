@@ -13,6 +13,7 @@ from rheobase._progress import stage
 from rheobase.brain_views import brain_by_region, brain_courses
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
+from rheobase.scenes.network import regions_layer
 from rheobase.stations.cells import MICRO
 from rheobase.tables.network import BrainTable
 
@@ -107,6 +108,8 @@ def brain_station(
     )
     answer = response(driven, rest)
     origin = names[int(probability["pyramidal"].argmax())]
+    time = answer.time - SETTLE
+    book.scene.append(regions_layer(head, region, time, answer.potential, names))
     found = spread(answer, connectome, origin, pulse=SETTLE, level=table.answer_uV * 1e-6)
     _save(book, driven, rest)
     fired = np.count_nonzero(probability["pyramidal"])

@@ -12,6 +12,7 @@ from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
+from rheobase.scenes.cells import recruited_layer
 from rheobase.stations.field import hot_spot
 from rheobase.tables.coil import TMS
 from rheobase.views import depths, recruitment
@@ -63,9 +64,10 @@ def cells_station(
         recruited = thresholds(population, device.basis, waveform=pulse, mode=table.mode)
     with book.file("recruitment", ".nc", title="Thresholds of cells", role="cells") as part:
         recruited.save(part)
+    mark = study.network.intensity_A_per_us if study.network else None
+    book.scene.append(recruited_layer(recruited, scale=MICRO, unit="A/µs", amplitude=mark))
     amplitudes = tms.intensities_A_per_us.values()
     curves = recruited.probability(amplitudes / MICRO, by=("type",))
-    mark = study.network.intensity_A_per_us if study.network else None
     xlabel = "largest rate of change of the coil current (A/µs)"
     names = {"plus": "first phase as set", "minus": "current reversed"}
     by_type = {

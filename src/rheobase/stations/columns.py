@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import check_option
 from rheobase._progress import stage
@@ -21,6 +21,7 @@ from rheobase.tables.network import Columns
 if TYPE_CHECKING:
     import xarray as xr
 
+    from rheobase.meshes.head import Head
     from rheobase.neurons.columns.network import ColumnNetwork
     from rheobase.neurons.measures.locking import Locking
     from rheobase.neurons.network.drive import Drive, Polarisation
@@ -128,6 +129,39 @@ def pulsed_columns(
     )
     _note(book, ran, study, drive.probability)
     return ran
+
+
+def show_columns(ran: Ran, head: Head, centre: ArrayLike, book: Book) -> None:
+    """Put what the populations of each column do around the pulses into the scene.
+
+    Parameters
+    ----------
+    ran
+        The columns.
+    head
+        The head, with a cortical sheet.
+    centre
+        Point of its cortex at which they stand (m), shape (3,).
+    book
+        Takes the layer.
+    """
+    from rheobase.neurons.network.readout import evoked_response
+    from rheobase.scenes.network import columns_layer
+
+    assert head.cortex is not None  # check_cortex
+    place = np.asarray(centre, dtype=np.float64)
+    nearest = int(((head.cortex.points(0.5) - place) ** 2).sum(axis=1).argmin())
+    answer = evoked_response(ran.driven, ran.pulses, before=BEFORE, after=AFTER)
+    book.scene.append(
+        columns_layer(
+            ran.columns,
+            answer.time,
+            answer.value,
+            answer.names,
+            centre=place,
+            normal=head.cortex.normal[nearest],
+        )
+    )
 
 
 def polarised_columns(

@@ -19,9 +19,9 @@ from rheobase.dosing_views import (
     draw_shares,
     flat_head,
 )
-from rheobase.field_views import pad_scene
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.report import Section, Table
+from rheobase.scenes.device import electrode_layers
 from rheobase.stations.again import RADIUS_MM, device_of, write_study
 from rheobase.stations.field import field_pictures
 from rheobase.stations.placing import direction_to
@@ -102,8 +102,6 @@ def write_found(
     book: Book,
 ) -> None:
     """Put what was found, in whole steps of a stimulator, into the book."""
-    from matplotlib.colors import to_rgb
-
     from rheobase.fields.focality import tissue_focality
 
     found = replace(found, currents=np.stack([rounded(x) for x in found.currents]))
@@ -139,8 +137,8 @@ def write_found(
     tables = _tables(table, found, channels, spread, within)
     book.tables.update(tables)
     centre = target.centre
-    colours = None if len(channels) == 1 else [to_rgb(c) for c in COLOURS[: len(channels)]]
-    scene = pad_scene(head, _montages(head, channels), colours=colours)
+    colours = None if len(channels) == 1 else COLOURS[: len(channels)]
+    devices = electrode_layers(head, _montages(head, channels), colours=colours)
     name = "E magnitude" if len(channels) == 1 else "TI envelope, peak to peak"
     with stage("pictures"):
         pictures = [
@@ -158,13 +156,17 @@ def write_found(
                 unit="V/m",
                 limit=spread.reference,
                 centre=centre,
-                scene=scene,
+                E=quantities.get("E"),
+                devices=devices,
                 view=direction_to(head, centre),
                 book=book,
             ),
         ]
     write_field(head, basis, quantities, book)
-    where = ", ".join(f"{c * 1e3:.0f}" for c in centre)
+    where = ", ".join(str(round(c * 1e3)) for c in centre.tolist())
+    book.facts["Target"] = f"{study.target.title} at ({where}) mm"
+    book.facts["Found"] = f"{found.quantity}: {found.value:.3g} {found.unit}"
+    book.facts["Goal"] = f"{table.goal}, {_limits_text(table)}"
     reached = "; reached: " + ", ".join(found.active) if found.active else ""
     book.sections.append(
         Section(

@@ -9,13 +9,15 @@ import numpy as np
 
 from rheobase._progress import stage
 from rheobase.dosing_views import draw_shares
-from rheobase.field_views import draw_cortex, target_scene
+from rheobase.field_views import draw_cortex
 from rheobase.meshes.spaces import is_mni
 from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.pose_files import MNI, NATIVE, write_poses
 from rheobase.report import Section, Table
+from rheobase.scenes.device import target_layer
 from rheobase.stations.again import write_study
 from rheobase.stations.currents_book import write_field
+from rheobase.stations.device_book import write_device
 from rheobase.stations.dose import Felt, dose_station
 from rheobase.stations.dose_tables import (
     UNITS,
@@ -63,6 +65,9 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
         "Compared": compared(table, felts),
     }
     book.tables.update(tables)
+    write_device(here.placed, book)
+    book.facts["Target"] = study.target.title
+    book.facts["Dose"] = amount
     facts = facts_of(study, table, felts, dose)
     with book.file("dose", ".json", title="The dose") as part:
         part.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -85,7 +90,7 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
                 unit=f"V/m at {amount}",
                 limit=peak(here) * factor,
                 centre=here.target.centre,
-                scene=here.placed.scene,
+                devices=here.placed.layers,
                 view=here.placed.view,
                 book=book,
             ),
@@ -193,15 +198,15 @@ def _figure(table: OptimiseDose, felts: list[tuple[Felt, float]], dose: Dose) ->
         assert felt.head.cortex is not None
         strength = felt.device.strength * (a / felt.own)
         on_cortex, _ = felt.device.basis.interpolate(strength, felt.head.cortex.points(0.5))
-        scene = felt.placed.scene | target_scene(felt.head, felt.target.centre, RING)
-        scene |= {k: np.array(FAINT) for k in scene if k.startswith("opacity")}
+        devices = [layer.but(opacity=FAINT) for layer in felt.placed.layers]
+        devices.append(target_layer(felt.head, felt.target.centre, RING))
         shown = draw_cortex(
             panel,
             felt.head,
             np.nan_to_num(on_cortex),
             limit=limit,
             view=felt.placed.view,
-            scene=scene,
+            devices=devices,
         )
         panel.set_title(f"{felt.case.name}: {felt.head.name}, {a * step:.4g} {unit}", fontsize=10)
     if n:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._progress import stage
-from rheobase._render import CURE, render
 from rheobase.config import Study
-from rheobase.field_views import Scene
 from rheobase.report import Picture, Section
+from rheobase.scenes.head import frame_of
+from rheobase.scenes.network import region_quantity
+from rheobase.scenes.picture import CURE, picture
+from rheobase.scenes.scene import Layer, Scene
+from rheobase.scenes.study import CORTEX, field_layers
+from rheobase.stations.device_book import write_device
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.field_tables import (
     electrode_table,
+    error_facts,
     error_table_of,
     impedance_table,
     region_tables,
@@ -27,6 +33,7 @@ from rheobase.views import slices
 if TYPE_CHECKING:
     from rheobase.fields.basis import FieldBasis
     from rheobase.meshes.head import Head
+    from rheobase.meshes.regions.atlases import Atlas
     from rheobase.stations.book import Book
     from rheobase.stations.inputs import Inputs
     from rheobase.stations.placing import Placed
@@ -36,6 +43,7 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
     """Solve for the field, write it, draw it, tabulate it."""
     from rheobase.meshes.regions.statistics import write_table
 
+    write_device(placed, book)
     with stage("field"):
         device = solve_device(study, placed)
     basis, strength = device.basis, device.strength
@@ -59,7 +67,9 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
             unit=unit,
             limit=limit,
             centre=hot,
-            scene=placed.scene,
+            E=device.quantities.get("E"),
+            atlas=inputs.atlas,
+            devices=placed.layers,
             view=placed.view,
             book=book,
         )
@@ -73,7 +83,12 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
         "Impedances": impedance_table(basis),
     }
     book.tables.update({k: t for k, t in sources.items() if t.rows and k != "Sources"})
-    where = ", ".join(f"{c * 1e3:.0f}" for c in hot)
+    where = ", ".join(str(round(c * 1e3)) for c in hot.tolist())
+    book.facts["Field"] = (
+        f"{device.name} {limit:.3g} {unit} (99.9th percentile of the grey matter), strongest in "
+        f"the cortex at ({where}) mm"
+    )
+    book.facts.update(error_facts(device, rows, grey_label(device.head)))
     book.sections.append(
         Section(
             title="Field",
@@ -148,11 +163,15 @@ def field_pictures(
     unit: str,
     limit: float,
     centre: NDArray[np.float64],
-    scene: Scene,
+    devices: Sequence[Layer],
     view: NDArray[np.float64],
     book: Book,
+    E: NDArray[np.float64] | None = None,
+    atlas: Atlas | None = None,
 ) -> list[Picture]:
     """Draw a quantity on the cortex under its device, and in three sections.
+
+    Its layers and those of the head go into the scene of the book.
 
     Parameters
     ----------
@@ -164,29 +183,32 @@ def field_pictures(
         Top of the colour scale.
     centre
         Point that the sections go through (m), shape (3,).
-    scene, view
+    devices, view
         The device, and the unit vector from the head to where it is seen from.
     book
         Takes the files.
+    E
+        The field where the quantity is its size, shape (n_split, 3); None elsewhere.
+    atlas
+        Parcels that the scene names; those of `region_quantity` if None.
     """
     title = f"{name} ({unit})"
     pictures = []
+    layers = field_layers(
+        head,
+        basis,
+        strength,
+        name=name,
+        unit=unit,
+        limit=limit,
+        E=E,
+        regions=region_quantity(head, atlas),
+    )
+    book.scene.extend([*layers, *devices])
+    book.frame.update(frame_of(head, view=view, point=centre, focus=(CORTEX,)))
     if head.cortex is not None:
-        surface, triangles = head.cortex.points(0.0), head.cortex.triangles
-        values, _ = basis.interpolate(strength, head.cortex.points(0.5))
-        path = book.figure_path("scene")
-        drawn: Scene = {
-            "points": surface,
-            "triangles": triangles,
-            "values": np.nan_to_num(values),
-            "limits": np.array([0.0, limit]),
-            "shell_points": head.mesh.nodes,
-            "shell_triangles": head.mesh.boundary(),
-            "view": view,
-            "title": np.array(f"{name.partition(',')[0]}\n({unit})"),
-            **scene,
-        }
-        if render(drawn, path):
+        shown = Scene(title=title, layers=tuple(book.scene), **book.frame)
+        if picture(shown, book.figure_path("scene")):
             words = f"{title} at mid-depth, drawn on the pial surface."
             pictures.append(book.has_figure("scene", words))
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from rheobase._progress import stage
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
+from rheobase.scenes.cells import polarised_layer
 from rheobase.stations.cells import placed_cells
 from rheobase.tables.electrodes import TI
 from rheobase.views import depths
@@ -50,6 +51,7 @@ def polarisation_station(study: Study, table: Cells, device: Device, book: Book)
         found.to_netcdf(part, engine="h5netcdf")
     where = "the strongest field" if table.centre is None else table.centre
     soma = found.amplitude.sel(site="soma", statistic="mean").isel(frequency=0)
+    book.scene.append(polarised_layer(population.position, soma.values, found.type.values))
     picture = book.picture(
         "polarisation",
         depths(
