@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from rheobase._render import render
 from rheobase.provenance import provenance
 from rheobase.report import Content, Picture, Section, Table
 from rheobase.report_page import MOST, write_report
@@ -74,33 +73,6 @@ def test_a_scene_is_kept_whole_and_one_too_large_is_left_out(
     html = written(tmp_path, scene=tmp_path / "scene.h5")
     assert len(html) < MOST / 10
     assert "too large for this page" in html
-
-
-def test_a_scene_shows_its_surface(tmp_path: Path) -> None:
-    t = np.linspace(0, 2 * np.pi, 40)
-    square = np.array([[0, 0, 0], [0.1, 0, 0], [0.1, 0.1, 0], [0, 0.1, 0.0]])
-    scene = {
-        "points": square,
-        "triangles": np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32),
-        "values": np.array([0.0, 1.0, 2.0, 1.0]),
-        "limits": np.array([0.0, 2.0]),
-        "shell_points": np.empty((0, 3)),
-        "shell_triangles": np.empty((0, 3), dtype=np.int32),
-        "view": np.array([0.0, 0.0, 1.0]),
-        "title": np.array("E (V/m)"),
-        "line_coil": np.column_stack([0.05 + 0.03 * np.cos(t), 0.05 + 0.03 * np.sin(t), 0 * t]),
-        "colour_coil": np.array([0.8, 0.3, 0.0]),
-    }
-    png = tmp_path / "scene.png"
-    if not render(scene, png):
-        assert not png.exists()
-        pytest.skip("no off-screen OpenGL on this machine")
-    from matplotlib.image import imread
-
-    pixels = imread(png)[..., :3]
-    centre = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
-    assert centre.min() < 0.9, "the surface is not in the middle of the picture"
-    assert pixels[5, 5].min() > 0.95, "the background is not white"
 
 
 def test_figures_need_no_display() -> None:
