@@ -18,7 +18,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from rheobase.neurons.measures.locking import entrainment, stimulus_phase
-from rheobase.neurons.measures.sweep import sweep
+from rheobase.sweeps.sweep import sweep
 from rheobase.neurons.network.drive import Polarisation
 from rheobase.neurons.network.microcircuit import microcircuit
 from rheobase.neurons.network.readout import rates

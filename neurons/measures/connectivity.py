@@ -159,7 +159,7 @@ def compare_connectivity(
     rng = np.random.default_rng(seed)
     statistic: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
     if paired:
-        design = _sign_patterns(len(a), n_permutations, rng)
+        design = sign_patterns(len(a), n_permutations, rng)
         values, statistic = z_b - z_a, _paired_t
     else:
         design = _label_patterns(len(a), len(b), n_permutations, rng)
@@ -211,7 +211,7 @@ def _coherence(
     return np.asarray((np.abs(cross) ** 2 / (power[:, :, None] * power[:, None, :])).mean(axis=0))
 
 
-def _sign_patterns(k: int, most: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def sign_patterns(k: int, most: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return rows of signs, the first all +1: every pattern where they are at most ``most``."""
     if 2**k <= most:
         minus = (np.arange(2**k)[:, None] >> np.arange(k)) & 1

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rheobase._cli_options import AsJson, DryRun, Out, say_json, tell
+from rheobase._cli_options import AsJson, DryRun, Out, parse_options, say_json, tell
 from rheobase._errors import InputError
 
 
@@ -50,9 +50,17 @@ def group(
         list[Path],
         typer.Argument(help="Images in MNI space, or the folder of a sweep with outputs.maps."),
     ],
+    at: Annotated[
+        list[str] | None,
+        typer.Option("--at", help="Which points of the sweep: device.current_mA=2."),
+    ] = None,
     against: Annotated[
         list[Path] | None,
         typer.Option("--against", help="Images of the same subjects under another condition."),
+    ] = None,
+    against_at: Annotated[
+        list[str] | None,
+        typer.Option("--against-at", help="Other points of the sweep to compare with."),
     ] = None,
     reference: Annotated[
         float, typer.Option("--reference", help="Value (V/m) that means are tested against.")
@@ -75,7 +83,9 @@ def group(
     result = run_group(
         subjects,
         out or Path("out/group"),
+        at=parse_options(at or [], where="--at"),
         against=against,
+        against_at=parse_options(against_at or [], where="--against-at"),
         reference=reference,
         atlas=atlas,
         atlas_names=atlas_names,

@@ -78,7 +78,7 @@ class FieldPoints:
 
         study = self._study(point)
         solved = self._of(study)
-        found = {"E": self._field(study, solved)}
+        found: dict[str, Any] = {"E": self._field(study, solved)}
         if study.cells is not None:
             found |= self._cells(study, solved)
         if self.outputs.maps:
@@ -221,9 +221,10 @@ class FieldPoints:
 
         by_type = self._once(shift, *same) * (1e3 * size)
         kept = by_type.rename(frequency="pair") if ti else by_type.isel(frequency=0)
-        return kept.assign_attrs(
+        told: xr.DataArray = kept.assign_attrs(
             units="mV", long_name="median polarisation, of the strongest tip of a site"
         )
+        return told
 
     def _map(self, study: Study, solved: Solved, point: Point) -> str:
         """Write the field in MNI space and return the name of the image."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rheobase._progress import announce, stage
+from rheobase.meshes.regions.statistics import Row, write_table
 from rheobase.report import Section, Table
 from rheobase.results import Result, finish, open_book
 from rheobase.sweeps.design import SAMPLE, Design, label
@@ -64,9 +65,8 @@ def run_sweep(
         with book.file("sweep", ".nc", title="All numbers, labelled") as part:
             data.to_netcdf(part, engine="h5netcdf")
         numbers = list(series(data, sweep.design))
-        frame = table_of(sweep.design, numbers, data)
         with book.file("sweep", ".csv", title="All numbers, a point a row") as part:
-            frame.to_csv(part, index=False, float_format="%.9g")
+            write_table(part, rows_of(sweep.design, numbers, data))
         _tell(sweep, data, numbers, book)
         return finish(
             book,
@@ -94,16 +94,16 @@ def _describe(data: xr.Dataset, sweep: Sweep) -> None:
         data[key].attrs = {"low": one.low, "high": one.high, "scale": one.scale}
 
 
-def table_of(design: Design, numbers: list[Series], data: xr.Dataset) -> Any:
-    """Return all numbers as a data frame, a point a row."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {
-        key: [label(point[key]) for point in design.points] for key in design.keys
-    }
-    columns |= {one.title: one.values.reshape(-1) for one in numbers}
-    columns["error"] = data["error"].to_numpy().reshape(-1)
-    return pd.DataFrame(columns)
+def rows_of(design: Design, numbers: list[Series], data: xr.Dataset) -> list[Row]:
+    """Return all numbers as rows of a table, a point a row."""
+    errors = data["error"].to_numpy().reshape(-1).tolist()
+    flat = [(one.title, one.values.reshape(-1).tolist()) for one in numbers]
+    return [
+        {key: label(point[key]) for key in design.keys}
+        | {title: values[k] for title, values in flat}
+        | {"error": errors[k]}
+        for k, point in enumerate(design.points)
+    ]
 
 
 def _tell(sweep: Sweep, data: xr.Dataset, numbers: list[Series], book: Book) -> None:

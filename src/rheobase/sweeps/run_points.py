@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
-from rheobase.study_file import StudyFile
+from rheobase.study_file import load_study
 from rheobase.sweeps.design import Point
 from rheobase.sweeps.settings import Base
 from rheobase.tables.sweep import OutputsTable, ValueTable
-from rheobase.tables.text import toml_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,19 +39,9 @@ def run_point(base: Base, outputs: OutputsTable, out: Path, point: Point) -> dic
         If the study cannot be run, or its results have no such number.
     """
     name = content_key(point)
-    table = base.at(point)
-    file = StudyFile(
-        kind=base.kind,
-        study=base.study(point),
-        text=toml_text(table),
-        name=name,
-        where=base.name,
-        lines=None,
-        folder=base.folder,
-        out=out / RUNS / name,
-    )
+    file = load_study(base.at(point), kind=base.kind.name, name=base.name, folder=base.folder)
     if outputs.keep:
-        return _values(file.run(), outputs)
+        return _values(file.run(out / RUNS / name), outputs)
     with TemporaryDirectory(prefix=".run-", dir=out) as folder:
         return _values(file.run(folder), outputs)
 

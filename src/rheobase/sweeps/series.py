@@ -57,7 +57,7 @@ def series(data: xr.Dataset, design: Design) -> Iterator[Series]:
         labels = [_labels(data, d) for d in own]
         for place in product(*(range(len(every)) for every in labels)):
             told = [_told(d, labels[k][i]) for k, (d, i) in enumerate(zip(own, place, strict=True))]
-            values = variable.to_numpy()[(..., *place)] if place else variable.to_numpy()
+            values = variable.isel(dict(zip(own, place, strict=True))).to_numpy()
             yield Series(
                 name=" ".join([str(name), *filter(None, told)]),
                 unit="" if unit == "1" else unit,

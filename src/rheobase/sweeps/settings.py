@@ -10,7 +10,7 @@ from typing import Any
 
 from rheobase._errors import InputError, check_option
 from rheobase.kinds import Kind
-from rheobase.study_file import load_study, put, read_toml
+from rheobase.study_file import load_study, put
 from rheobase.sweeps.design import Design, Point, Value, label
 from rheobase.tables.base import Table
 from rheobase.tables.parse import parse_table
@@ -98,12 +98,8 @@ def open_base(source: str | Path) -> Base:
     InputError
         If there is none, or it is no study.
     """
-    from rheobase.kinds import shipped_studies
-
     found = load_study(source)
-    path = source if isinstance(source, Path) else shipped_studies().get(source, Path(source))
-    table, _ = read_toml(path)
-    return Base(kind=found.kind, table=table, name=path.name, folder=found.folder)
+    return Base(kind=found.kind, table=found.table, name=found.where, folder=found.folder)
 
 
 def _change(table: dict[str, Any], key: str, value: Value) -> None:

@@ -220,7 +220,7 @@ def claim(out: Path, what: Mapping[str, Any]) -> None:
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """Name what differs between two sweeps."""
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+    keys = [k for k in {**new, **old} if old.get(k) != new.get(k)]
     return ", ".join(f"{k} ({str(old.get(k))[:120]})" for k in keys)
 
 

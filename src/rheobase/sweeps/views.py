@@ -90,7 +90,7 @@ def _lines(design: Design, one: Series, numeric: list[str]) -> Figure:
     order = np.argsort(at)
     told = list(_others(design, one, [dim], MOST_LINES))
     for k, (name, y) in enumerate(told):
-        style = {"marker": MARKS[k], "color": COLOURS[k], "label": name, "ms": 4}
+        style: dict[str, Any] = {"marker": MARKS[k], "color": COLOURS[k], "label": name, "ms": 4}
         panel.plot(at[order], y[order], ls="-" if x is not None else "", **style)
     if x is None:
         panel.set_xticks(at, words, rotation=20 if max(map(len, words)) > 8 else 0)
@@ -138,6 +138,8 @@ def _ticks(values: Floats) -> tuple[list[int], list[str]]:
 
 
 def _effects(design: Design, one: Series, found: Sensitivity | None) -> Figure:
+    from matplotlib.ticker import NullFormatter
+
     names = list(design.ranges)
     columns = min(4, len(names) + 1)
     rows = -(-(len(names) + 1) // columns)
@@ -153,6 +155,8 @@ def _effects(design: Design, one: Series, found: Sensitivity | None) -> Figure:
         panel.set(xlabel=name, ylabel=one.title)
         if design.ranges[name].scale == "log":
             panel.set_xscale("log")
+            panel.xaxis.set_minor_formatter(NullFormatter())
+            panel.xaxis.set_major_formatter("{x:g}")
         panel.spines[["top", "right"]].set_visible(False)
     if len(groups) > 1 or found is not None:
         panels[0].legend(frameon=False, fontsize=7)
