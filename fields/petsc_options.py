@@ -16,8 +16,10 @@ from contextlib import contextmanager
 
 from rheobase._dolfinx import petsc
 from rheobase._errors import InputError
+from rheobase._ranks import active
 
 PREFIX = "rheobase_"
+_READ_AT_START = ("-no_signal_handler", "-options_left")
 
 
 @contextmanager
@@ -82,13 +84,22 @@ def given() -> tuple[str, ...]:
 
 def unused() -> list[str]:
     """Return the options in ``PETSC_OPTIONS`` that nothing has asked for, the package's or not."""
+    words = shlex.split(os.environ.get("PETSC_OPTIONS", ""))
+    named = [w for w in words if w.startswith("-") and not w[1:2].isdigit()]
     if "petsc4py.PETSc" not in sys.modules:
-        return [word for word in given() if word.startswith("-" + PREFIX)]
+        return [name for name in named if name not in _READ_AT_START]
     options = petsc().Options()
-    text = os.environ.get("PETSC_OPTIONS", "").split()
-    named = [word for word in text if word.startswith("-") and not word[1:2].isdigit()]
-    read_at_start = {"-no_signal_handler", "-options_left"}
-    return [n for n in named if n not in read_at_start and not options.used(n[1:])]
+    return [n for n in named if n not in _READ_AT_START and not options.used(n[1:])]
+
+
+def tell_unused() -> None:
+    """Say on stderr, on rank 0, which options in ``PETSC_OPTIONS`` nothing has asked for."""
+    names = unused()
+    team = active()
+    if names and (team is None or team.rank == 0):
+        print(  # noqa: T201
+            f"rheobase: nothing asked for {', '.join(names)}: PETSC_OPTIONS", file=sys.stderr
+        )
 
 
 def _last_line(error: BaseException) -> str:

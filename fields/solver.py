@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase._ranks import active, check_alone
 from rheobase.fields.assembly import Stiffness, sigma_of_labels, tissue_index
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.multigrid import Multigrid
 from rheobase.fields.one_rank import OneRank
 from rheobase.fields.parallel.shared import Shared
-from rheobase.fields.parallel.team import active, check_alone
 from rheobase.fields.petsc_options import real
 from rheobase.fields.recovery import Recovery, SplitNodes
 from rheobase.fields.tensors import Tensors, isotropic, matrices

@@ -1,1 +1,5 @@
-"""Fields on several processes: each rank assembles and solves its part of the mesh."""
+"""Fields under MPI: a volume conductor whose mesh, matrix and recovery several ranks share."""
+
+from rheobase._ranks import run
+
+__all__ = ["run"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from rheobase._dolfinx import petsc
 from rheobase._errors import InputError
-from rheobase.fields.parallel.team import Team
+from rheobase._ranks import Team
 from rheobase.fields.petsc_options import PREFIX, defaults
 from rheobase.fields.tensors import Tensors
 from rheobase.meshes.mesh import TetMesh

@@ -1,6 +1,6 @@
 """One rank's share of a volume conductor, and what it does with the other ranks' shares.
 
-Every public method is called on all ranks together (`rheobase.fields.parallel.team`). Arguments
+Every public method is called on all ranks together (`rheobase._ranks`). Arguments
 named ``whole`` and what is returned are there on rank 0 only: it hands the values out and puts
 together what the ranks computed for the nodes that they own.
 """
@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._ranks import Team
 from rheobase.fields.assembly import sigma_of_labels, stiffness, tissue_index
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.parallel.partition import Portion, partition, portions, receive, send
 from rheobase.fields.parallel.system import Rows, System
-from rheobase.fields.parallel.team import Team
 from rheobase.fields.recovery import Recovery, SplitNodes, recovery, split_nodes, unbalanced
 from rheobase.fields.tensors import Tensors
 from rheobase.meshes.mesh import TetMesh

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._ranks import Team
 from rheobase.fields.assembly import sigma_of_labels, tissue_index
 from rheobase.fields.contacts import Contacts
 from rheobase.fields.grounds import grounds
 from rheobase.fields.parallel.share import Share, Whole
-from rheobase.fields.parallel.team import Team
 from rheobase.fields.recovery import SplitNodes, split_nodes
 from rheobase.fields.tensors import Tensors
 from rheobase.meshes.mesh import TetMesh

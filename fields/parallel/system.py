@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._dolfinx import petsc
+from rheobase._ranks import Team
 from rheobase.fields.contacts import Contacts, ExactContacts
 from rheobase.fields.multigrid import GAMG
-from rheobase.fields.parallel.team import Team
 from rheobase.fields.petsc_options import PREFIX, defaults
 
 _OPTIONS: Mapping[str, str | float | int] = {

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from rheobase._errors import check_option
+from rheobase._ranks import check_alone
 
 #: ``module:name`` and one line of help of each verb, by topic.
 TOPICS: dict[str, dict[str, tuple[str, str]]] = {
@@ -44,6 +45,8 @@ TOPICS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 VERBS = {name: verb for topic in TOPICS.values() for name, verb in topic.items()}
+#: Those that several MPI ranks can share; the others refuse to start on them.
+SHARED = ("demo", "run", "fields", "activate", "network", "leadfield")
 
 
 class Verbs(TyperGroup):
@@ -65,10 +68,12 @@ class Verbs(TyperGroup):
         Raises
         ------
         InputError
-            If there is no such verb, with the nearest ones.
+            If there is no such verb, with the nearest ones; if several MPI ranks cannot share it.
         """
         if not args[0].startswith("-") and not ctx.resilient_parsing:
             check_option("verb", args[0], VERBS, where="rheobase --help lists them")
+            if args[0] not in SHARED:
+                check_alone(f"rheobase {args[0]}")
         return super().resolve_command(ctx, args)  # type: ignore[arg-type]
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]

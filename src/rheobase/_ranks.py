@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -49,6 +48,8 @@ class Team:
     sent, received
         Bytes of arrays that rank 0 has sent to the others and got from them; what the solver
         exchanges between neighbours is not in it.
+    busy
+        Whether a call is under way: other ranks may be waiting in the middle of it.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -59,7 +60,7 @@ class Team:
         self._parts: dict[int, Any] = {}
         self._dropped: list[int] = []
         self._numbers = 0
-        self._busy = False
+        self.busy = False
 
     def create(self, kind: type, *small: Any, whole: Any = None) -> int:
         """Make an object with a part on every rank, on rank 0; return its number.
@@ -112,7 +113,7 @@ class Team:
         return mine
 
     def _together(self, order: Any, whole: Any) -> Any:
-        self._busy = True
+        self.busy = True
         self._tell((self._dropped, order))
         for number in self._dropped:
             self._parts.pop(number, None)
@@ -120,9 +121,9 @@ class Team:
         try:
             result = self._do(order, whole)
         except (InputError, RankError):  # raised by `agree`, on all ranks
-            self._busy = False
+            self.busy = False
             raise
-        self._busy = False
+        self.busy = False
         return result
 
     def _do(self, order: Any, whole: Any) -> Any:
@@ -162,7 +163,7 @@ class Team:
 
     def end(self, status: int) -> None:
         """Let the others go; if they may be waiting in the middle of a call, end all at once."""
-        if self._busy:
+        if self.busy:
             self.abort(status or 1)
         self._tell(None)
         self._parts.clear()
@@ -209,8 +210,8 @@ def run[T](program: Callable[[], T]) -> T | int:
         raise
     except BaseException as error:
         status = 130 if isinstance(error, KeyboardInterrupt) else 1
-        if team._busy:  # the trace would be lost
-            traceback.print_exc()
+        if team.busy and status == 1:  # all ranks end here: say what happened
+            _say(_sentence(0, error)[1])
         raise
     finally:
         team.end(status)
@@ -272,6 +273,8 @@ def _sentence(rank: int, error: BaseException) -> tuple[type[Exception], str]:
         return InputError, str(error)
     if isinstance(error, RankError):
         return RankError, str(error)
+    import traceback
+
     where = ""
     if frames := traceback.extract_tb(error.__traceback__):
         where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
