@@ -351,7 +351,7 @@ class LayeredMedium:
             )
 
     def heights(self, x: ArrayLike, y: ArrayLike) -> Floats:
-        """Return the depth of each surface (m), shape (K, *shape of x and y)."""
+        """Return the depth of each surface (m), shape (K, ...), ... of x and y."""
         shape = np.broadcast_shapes(np.shape(x), np.shape(y))
         if not self.surfaces:
             return np.empty((0, *shape))

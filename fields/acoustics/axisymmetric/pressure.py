@@ -128,7 +128,7 @@ class AxialPressure:
         return replace(self, source=self.source.driven(velocity))
 
     def responses(self, r: ArrayLike, z: ArrayLike) -> Complexes:
-        """Return the pressure of each ring at 1 m/s, (n_rings, *shape of r and z) Pa s/m.
+        """Return the pressure of each ring at 1 m/s, (n_rings, ...) Pa s/m, ... of r and z.
 
         Raises
         ------
