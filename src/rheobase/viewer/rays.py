@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +90,10 @@ def _half(camera: Mapping[str, Any]) -> float:
 
 
 class Rays:
-    """Meets surfaces with rays; keeps the search tree of each as long as the surface lives."""
+    """Meets surfaces with rays; keeps the search tree of each name until its surface changes."""
 
     def __init__(self) -> None:
-        self._trees: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._trees: dict[str, tuple[Any, Any]] = {}
 
     def hit(self, surfaces: Mapping[str, Any], origin: Floats, direction: Floats) -> Hit | None:
         """Return where a ray first meets a surface.
@@ -113,27 +112,30 @@ class Rays:
         """
         best, found = np.inf, None
         for name, surface in surfaces.items():
-            away, point = self._first(surface, origin, direction)
+            away, point = self._first(self._tree(name, surface), origin, direction)
             if away < best:
                 best, found = away, Hit(layer=name, point=1e-3 * point)
         return found
 
-    def _first(self, surface: Any, origin: Floats, direction: Floats) -> tuple[float, Floats]:
+    def _first(self, tree: Any, origin: Floats, direction: Floats) -> tuple[float, Floats]:
         from vtkmodules.vtkCommonCore import mutable, reference
 
         where = [0.0, 0.0, 0.0]
-        t, sub, cell = mutable(0.0), reference(0), reference(0)
-        met = self._tree(surface).IntersectWithLine(
+        t: Any = mutable(0.0)
+        sub, cell = reference(0), reference(0)
+        met = tree.IntersectWithLine(
             origin, origin + FAR * direction, 1e-6, t, where, [0.0, 0.0, 0.0], sub, cell
         )
         return (float(t.get()) if met else np.inf), np.array(where)
 
-    def _tree(self, surface: Any) -> Any:
+    def _tree(self, name: str, surface: Any) -> Any:
         from vtkmodules.vtkCommonDataModel import vtkStaticCellLocator
 
-        if surface not in self._trees:
-            tree = vtkStaticCellLocator()
-            tree.SetDataSet(surface)
-            tree.BuildLocator()
-            self._trees[surface] = tree
-        return self._trees[surface]
+        known = self._trees.get(name)
+        if known is not None and known[0] is surface:
+            return known[1]
+        tree = vtkStaticCellLocator()
+        tree.SetDataSet(surface)
+        tree.BuildLocator()
+        self._trees[name] = (surface, tree)
+        return tree

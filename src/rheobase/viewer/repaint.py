@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase.scenes.derived import arrows
 from rheobase.scenes.device import coil_layers, electrode_layers
+from rheobase.scenes.field import signed
 from rheobase.scenes.scene import Layer, Quantity, Scene
 from rheobase.viewer.facts import field_volume
+from rheobase.viewer.stage import ARROWS
 
 if TYPE_CHECKING:
     from rheobase.viewer.bench import Bench, Moved
@@ -42,7 +45,10 @@ class Canvas:
         new one.
         """
         painted = [self._painted(layer, moved) for layer in self.scene.group("field")]
-        layers = [*self.scene.group("head"), *self._device(moved), *(x for x in painted if x)]
+        layers = [*self.scene.group("head"), *(x for x in painted if x), *self._device(moved)]
+        volume = next((x for x in layers if x.kind == "volume" and x.vectors is not None), None)
+        if volume is not None and ARROWS in self.scene:
+            layers.append(arrows(volume, name=ARROWS).but(visible=self.scene[ARROWS].visible))
         return replace(self.scene, layers=tuple(layers))
 
     def _painted(self, layer: Layer, moved: Moved) -> Layer | None:
@@ -67,10 +73,15 @@ class Canvas:
             colours=of.colours,
             limits=(0.0, self._limit(moved)),
         )
-        vectors = None
-        if layer.vectors is not None:
-            vectors = np.nan_to_num(here(moved.E.sum(axis=0))).reshape(*shape, 3)
-        return layer.but(quantities={**kept, layer.shown: new}, vectors=vectors)
+        E = here(moved.E.sum(axis=0))
+        vectors = None if layer.vectors is None else np.nan_to_num(E).reshape(*shape, 3)
+        cortex = self.bench.head.cortex
+        if layer.kind == "surface" and "across" in layer.quantities and cortex is not None:
+            out = layer.quantities["across"]
+            kept["across"] = signed(
+                np.einsum("nd,nd->n", E, cortex.normal), out.label, out.unit, limit=new.range[1]
+            )
+        return layer.but(quantities={layer.shown: new, **kept}, vectors=vectors)
 
     def _limit(self, moved: Moved) -> float:
         """Return the 99.9th percentile of the grey matter, where colours end."""

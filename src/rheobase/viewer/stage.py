@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ Axis = Literal["x", "y", "z"]
 AXES: tuple[Axis, ...] = ("x", "y", "z")
 
 #: Layers that are made of the field's volume when they are asked for.
-CUT, ISOSURFACE, ARROWS, LINES = "cut face", "isosurface", "field arrows", "field lines"
+CUT, ISOSURFACE, ARROWS, LINES = "cut face", "isosurface", "arrows", "streamlines"
 SLICES: dict[Axis, str] = {axis: f"slice {axis}" for axis in AXES}
 MADE = (CUT, ISOSURFACE, ARROWS, LINES, *SLICES.values())
 SOLID = 0.5  # opacity from which a layer is what a click means
@@ -77,23 +78,26 @@ class Stage:
 
     @property
     def bars(self) -> list[dict[str, Any]]:
-        """What stands at the bars: title and unit, ends, and colours (``#rrggbb``) in between."""
+        """What stands at the bars: title and unit, ends, colours (``#rrggbb``), and the layers."""
         from matplotlib import colormaps
         from matplotlib.colors import to_hex
 
         found = []
-        for title, q in bars_of(
-            [x for x in self.scene.visible() if x.name in self._actors]
-        ).items():
+        for q, layers in bars_of([x for x in self.scene.visible() if x.name in self._actors]):
             low, high = q.range
             steps = [to_hex(colormaps[q.colours](s)) for s in np.linspace(0, 1, 13)]
-            found.append({"title": title, "low": low, "high": high, "colours": steps})
+            bar = {"title": q.title, "low": low, "high": high, "colours": steps}
+            found.append({**bar, "layers": list(layers)})
         return found
 
     def show(self, name: str, visible: bool = True) -> None:
         """Show or hide a layer."""
         self._set(self.scene[name].but(visible=visible))
         self._update_cut()
+
+    def shows(self, name: str, quantity: str) -> None:
+        """Colour a layer by another of its quantities."""
+        self._set(self.scene[name].but(shown=quantity))
 
     def fade(self, name: str, opacity: float) -> None:
         """Give a layer an opacity from 0 to 1."""
@@ -115,10 +119,10 @@ class Stage:
     def shells(self) -> list[str]:
         """Return the shells of the head that can be peeled, the outermost first."""
         known = {layer.name for layer in self.scene.group("head")}
-        return [name for name in reversed(SHELLS) if name in known]
+        return [name for name in list(SHELLS)[::-1] if name in known]
 
-    def limits(self, title: str, low: float, high: float) -> None:
-        """Give all layers that show the quantity of a bar other ends of their colours.
+    def limits(self, names: Sequence[str], low: float, high: float) -> None:
+        """Give layers that show a quantity other ends of their colours.
 
         Raises
         ------
@@ -127,11 +131,10 @@ class Stage:
         """
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise InputError(f"expected two limits, the lower first, got {low:g} and {high:g}")
-        for layer in self.scene.layers:
-            of = layer.quantity
-            if of is not None and not of.categories and of.title == title:
-                assert layer.shown is not None  # it has a quantity
-                new = {**layer.quantities, layer.shown: replace(of, limits=(low, high))}
+        for layer in map(self.scene.__getitem__, names):
+            of, shown = layer.quantity, layer.shown
+            if of is not None and shown is not None:
+                new = {**layer.quantities, shown: replace(of, limits=(low, high))}
                 self._set(layer.but(quantities=new))
 
     def at_time(self, time: float) -> None:
@@ -225,6 +228,10 @@ class Stage:
     def camera(self, view: str) -> dict[str, Any]:
         """Return the camera of a named view as vtk.js takes it."""
         point_camera(self.scene, self.plotter, None if view == "start" else view)
+        return self.camera_now()
+
+    def camera_now(self) -> dict[str, Any]:
+        """Return the camera of the plotter as vtk.js tells its own."""
         at, focus, up = self.plotter.camera_position
         return {
             "position": list(at),
