@@ -101,6 +101,5 @@ for first in (1e-3, 2e-3, 3e-3):
     beat = envelope_max(basis.E[:, grey] * share[:, None, None])
     strong = beat >= np.quantile(beat, 0.99)
     middle = np.average(place[strong, 1], weights=volume[strong])
-    print(
-        f"front {1e3 * first:.0f} mA, back {4 - 1e3 * first:.0f} mA: strongest beat at y = {1e3 * middle:+.0f} mm"
-    )
+    front, back = 1e3 * share
+    print(f"front {front:.0f}, back {back:.0f} mA: strongest beat at y = {1e3 * middle:+.0f} mm")

@@ -83,9 +83,8 @@ print(f"threshold {known.value:.0f} V/m: {known.source}")
 sampled = sample_lead(response)
 for name, setting in settings.items():
     volume = activated(setting, criterion, sampled)
-    print(
-        f"{name:16s} {1e9 * volume.volume:6.1f} mm3, centre {1e3 * volume.centroid[2]:+.2f} mm up the lead"
-    )
+    up = 1e3 * volume.centroid[2]
+    print(f"{name:16s} {1e9 * volume.volume:6.1f} mm3, centre {up:+.2f} mm up the lead")
 
 milliampere = np.linspace(0.5, 4, 15)
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")

@@ -39,7 +39,8 @@ target = region_target(head, region).along_columns(head)
 # all of them if none are named.)
 
 POSITIONS = (
-    "F3", "F1", "F5", "F7", "AF3", "AF7", "FC3", "FC1", "FC5", "Fz", "Fp1", "Fp2", "F4", "Cz", "C3", "P7",
+    "F3", "F1", "F5", "F7", "AF3", "AF7", "FC3", "FC1",
+    "FC5", "Fz", "Fp1", "Fp2", "F4", "Cz", "C3", "P7",
 )  # fmt: skip
 BRAIN = ("grey_matter", "white_matter")
 file = Path(tempfile.mkdtemp()) / "lead_field.h5"
@@ -69,8 +70,8 @@ montages = {
 numbers = {}
 print(f"{'':28s} target (V/m)   rest, rms (V/m)")
 for name, montage in montages.items():
-    I = np.array([montage.get(e, 0.0) for e in field.names])
-    numbers[name] = (float((C @ I)[0]), float(np.sqrt(I @ Q @ I)))
+    current = np.array([montage.get(e, 0.0) for e in field.names])
+    numbers[name] = (float((C @ current)[0]), float(np.sqrt(current @ Q @ current)))
     print(f"{name:28s} {numbers[name][0]:12.3f} {numbers[name][1]:17.4f}")
     print(
         "   "

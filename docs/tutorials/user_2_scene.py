@@ -36,10 +36,9 @@ print(*(f.relative_to(result.out) for f in result.files), sep="\n")
 
 scene = result.scene()
 for layer in scene.layers:
-    shown = layer.quantities[layer.shown].label if layer.shown else ""
-    print(
-        f"{layer.name:24s} {layer.kind:8s} {layer.group:8s} {'' if layer.visible else 'hidden':7s} {shown}"
-    )
+    what = layer.quantities[layer.shown].label if layer.shown else ""
+    state = "" if layer.visible else "hidden"
+    print(f"{layer.name:24s} {layer.kind:8s} {layer.group:8s} {state:7s} {what}")
 
 # %%
 # Pictures
