@@ -1,4 +1,4 @@
-"""What the stages of a study take: the figures of src/rheobase/data/costs.toml.
+"""What the stages of a study take: the figures of src/rheobase/data/plans/costs.toml.
 
     ./run python benchmarks/costs.py STUDY [TABLE.KEY=VALUE …]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from time import time
 from typing import Any, Protocol
 
 from rheobase._errors import InputError
@@ -20,6 +21,8 @@ from rheobase._errors import InputError
 CHUNK = 32_768
 #: How the name of a file begins while it is written.
 PART = ".part-"
+#: Files of the cache that were used in the last minute stay: another run may read them now (s).
+IN_USE = 60.0
 
 
 class Door(Protocol):
@@ -95,7 +98,8 @@ def allocate(file: Any, name: str, shape: tuple[int, ...], dtype: str = "float64
 def keep(path: Path, save: Callable[[Path], object], *, most: int | None = None) -> None:
     """Save a result to the cache; one that cannot be kept costs time later, not the run now.
 
-    Where the files of its folder then take more than ``most`` bytes, the oldest of them go.
+    Where the files of its folder then take more than ``most`` bytes, or the whole cache more than
+    `cache_limit`, those that were not used for longest go.
     """
     try:
         save(path)
@@ -103,18 +107,54 @@ def keep(path: Path, save: Callable[[Path], object], *, most: int | None = None)
         logging.getLogger("rheobase").warning("not kept in the cache: %s", error)
     else:
         if most is not None:
-            with suppress(OSError):  # another run may remove the same files
-                _remove_oldest(path, most)
+            trim(path.parent, most, newest=path)
+        if path.is_relative_to(cache_dir()):
+            trim(cache_dir(), cache_limit(), newest=path)
 
 
-def _remove_oldest(newest: Path, most: int) -> None:
-    """Remove the oldest files beside ``newest`` until all take at most ``most`` bytes."""
-    others = [p for p in newest.parent.iterdir() if p != newest and not p.name.startswith(PART)]
-    left = most - newest.stat().st_size
-    for file in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True):
-        left -= file.stat().st_size
-        if left < 0:
-            file.unlink()
+def trim(folder: Path, most: int, *, newest: Path | None = None) -> list[Path]:
+    """Remove files of a folder until all take at most ``most`` bytes; return those that went.
+
+    Those that were read or written last stay, and ``newest`` in any case.
+    """
+    left = most - (0 if newest is None else newest.stat().st_size)
+    gone = []
+    for used, size, file in sorted(kept_files(folder), reverse=True):
+        if file == newest:
+            continue
+        left -= size
+        if left < 0 and used < time() - IN_USE:
+            with suppress(OSError):  # another run may remove the same file
+                file.unlink()
+                gone.append(file)
+    return gone
+
+
+def kept_files(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """Yield when it was last used (s since 1970), bytes and path of each whole file in a folder."""
+    for file in folder.rglob("*"):
+        with suppress(OSError):
+            if file.is_file() and not file.name.startswith(PART):
+                told = file.stat()
+                yield max(told.st_atime, told.st_mtime), told.st_size, file
+
+
+def cache_limit() -> int:
+    """Return how many bytes the cache may take: ``RHEOBASE_CACHE_GB``, 20 without.
+
+    Raises
+    ------
+    InputError
+        If the variable is no number > 0.
+    """
+    given = os.environ.get("RHEOBASE_CACHE_GB", "20")
+    try:
+        limit = float(given)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < 1e9:
+        raise InputError(f"expected a number of gigabytes > 0, got {given!r}: RHEOBASE_CACHE_GB")
+    return round(limit * 1e9)
 
 
 def package_key(package: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -13,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError, check_option
-from rheobase.kinds import KINDS, Kind, kind_of, shipped_studies
+from rheobase._ranks import check_alone
+from rheobase.kinds import KINDS, Kind, kind_of
+from rheobase.study_source import Read, put, read_source
 from rheobase.tables.lines import key_lines
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -97,14 +97,17 @@ class StudyFile:
         Raises
         ------
         InputError
-            As `check`, or where the study does not fit its head.
+            As `check`, where the study does not fit its head, or where several MPI ranks cannot
+            share a study of its kind.
         """
+        if self.kind.name != "field":
+            check_alone(f"a study of the kind {self.kind.name}")
         with self._told():
             found: Result = self.kind.function("run")(
                 self.study,
                 text=self.text,
                 out=self.out if out is None else Path(out),
-                folder=self.folder,
+                folder=self.folder or Path.cwd(),
             )
         return found
 
@@ -166,9 +169,15 @@ def load_study(
     'dbs'
     """
     if isinstance(source, Mapping):
-        read = _Read(deepcopy(dict(source)), toml_text(source), name, name, folder, None, None)
+        read = Read(
+            table=deepcopy(dict(source)),
+            text=toml_text(source),
+            name=name,
+            where=name,
+            folder=folder,
+        )
     else:
-        read = _read(source, kind)
+        read = read_source(source, kind)
     table, text, where = read.table, read.text, read.where
     lines = None if isinstance(source, Mapping) else text
     dropped = [name for name in without if name in table]
@@ -194,99 +203,37 @@ def load_study(
     )
 
 
-def put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value at ``table.key`` (or ``key``) of a study; numbers count items of a list.
+def run(
+    study: Source | StudyFile,
+    *,
+    out: Path | str | None = None,
+    change: Mapping[str, Any] | None = None,
+) -> Result:
+    """Run a study of any kind.
+
+    Parameters
+    ----------
+    study
+        A file, a shipped name, a folder of results, the tables themselves, or what `load_study`
+        returned.
+    out
+        Folder of the results; ``out/NAME`` without, the folder itself for one of results.
+    change
+        Other values by ``table.key``.
 
     Raises
     ------
     InputError
-        If there is no such table or item.
+        As `load_study`, or where the study does not fit its head.
     """
-    *above, last = key.split(".")
-    here: Any = table
-    for name in above:
-        if isinstance(here, list):
-            here = here[_item(here, name, key)]
-        elif isinstance(here, dict):
-            here = here.setdefault(name, {})
-    if isinstance(here, list):
-        here[_item(here, last, key)] = value
-    elif isinstance(here, dict):
-        here[last] = value
-    else:
-        raise InputError(f"expected a table before the dot, got {key!r}")
-
-
-def _item(items: list[Any], name: str, key: str) -> int:
-    if not (name.isdigit() and int(name) < len(items)):
-        raise InputError(f"expected an item from 0 to {len(items) - 1}, got {name!r} in {key!r}")
-    return int(name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What a source holds, not checked yet."""
-
-    table: dict[str, Any]
-    text: str
-    name: str
-    where: str
-    folder: Path | None
-    kind: str | None
-    out: Path | None
-
-
-def _read(source: str | Path, kind: str | None) -> _Read:
-    path = Path(source)
-    if path.is_dir():
-        return _of_results(path)
-    if not path.is_file():
-        known = shipped_studies()
-        if kind is not None and str(source) not in known:
-            known = KINDS[kind].studies()  # the nearest of its own kind
-        if path.suffix == ".toml" or len(path.parts) > 1:
-            raise InputError(
-                f"no study file or folder of results {path}; shipped studies: {', '.join(known)}"
-            )
-        path = known[check_option("study", str(source), known)]
-    table, text = read_toml(path)
-    return _Read(table, text, path.stem, path.name, path.parent, None, None)
-
-
-def _of_results(folder: Path) -> _Read:
-    """Return the study of a folder of results; its paths start where they did."""
-    path, record = folder / "study.toml", folder / "provenance.json"
-    if not path.is_file():
-        raise InputError(f"expected a folder of results with a study.toml, got {folder}")
-    table, text = read_toml(path)
-    start, kind = folder, None
-    if record.is_file():  # absent where the run did not finish
-        try:
-            told = json.loads(record.read_text(encoding="utf-8"))["study"]
-            start, kind = Path(told["folder"] or "."), told["kind"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"expected the record of a run, got a damaged one: {record}"
-            ) from error
-    where = str(path)
-    return _Read(table, text, folder.resolve().name, where, start, kind, folder)
-
-
-def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the table and the text of a TOML file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or is no TOML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text), text
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path.name} is no valid TOML: {error}") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if isinstance(study, StudyFile):
+        if not change:
+            return study.run(out)
+        study = load_study(
+            study.table, kind=study.kind.name, change=change, name=study.name, folder=study.folder
+        )
+        return study.run(out)
+    return load_study(study, change=change).run(out)
 
 
 def _kind(table: Mapping[str, Any], wanted: str | None, *, where: str) -> Kind:

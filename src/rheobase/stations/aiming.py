@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,14 +91,9 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
         unknown; before anything is solved.
     """
     from rheobase.fields.leadfield import load_lead_field
-    from rheobase.fields.leadfield_solve import all_places, lead_field
+    from rheobase.fields.leadfield_solve import lead_field
 
-    wanted = {*table.spare, *target.tissues}
-    if target.cells is not None:  # axons reach into what lies around
-        wanted |= {"white_matter", "csf"} & {t.name for t in head.tissues.values()}
-    tissues = sorted(wanted)
-    for tissue in tissues:
-        head.label_of(tissue)
+    tissues = _stored_in(table, head, target)
     if table.lead_field is not None:
         found = load_lead_field(table.lead_field)
         same = np.array_equal(found.mesh.nodes, head.mesh.nodes)
@@ -111,17 +107,42 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
             head.position(name)
         table.limits().bounds(found.names)
         return found
-    names = table.positions or all_places(head)
+    path, names = lead_field_file(table, head, target)
     table.limits().bounds(names)
+    return lead_field(head, path, names, tissues=tissues)
+
+
+def lead_field_file(
+    table: CurrentsTable, head: Head, target: TargetTable
+) -> tuple[Path, Sequence[str]]:
+    """Return where the cache has, or would have, the lead field of a head, and its electrodes."""
+    from rheobase.fields.leadfield_solve import all_places
+
+    names = table.positions or all_places(head)
     mesh = head.mesh
     key = content_key(
         package_key("rheobase.fields"),
         *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
         {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-        [names, tissues],
+        [names, _stored_in(table, head, target)],
     )
-    path = cache_dir() / "lead_fields" / f"{head.name}-{key}.h5"
-    return lead_field(head, path, names, tissues=tissues)
+    return cache_dir() / "lead_fields" / f"{head.name}-{key}.h5", names
+
+
+def _stored_in(table: CurrentsTable, head: Head, target: TargetTable) -> list[str]:
+    """Return the tissues whose field is stored.
+
+    Raises
+    ------
+    InputError
+        If the head has no such tissue.
+    """
+    wanted = {*table.spare, *target.tissues}
+    if target.cells is not None:  # axons reach into what lies around
+        wanted |= {"white_matter", "csf"} & {t.name for t in head.tissues.values()}
+    for tissue in wanted:
+        head.label_of(tissue)
+    return sorted(wanted)
 
 
 def place_targets(table: TargetTable, head: Head, seed: int) -> Population | None:

@@ -113,15 +113,13 @@ def _quantities(
     return a, quantities | {"max_carrier": carrier_max(fields, carriers)}, name, ""
 
 
-def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
-    """Return the basis from the cache, or solve and keep it.
+def field_file(placed: Placed) -> Path:
+    """Return where the cache has, or would have, the field of a placed device.
 
     The key is made of what the solution is made of: the code, the mesh and its conductivities, the
     elements of the coil or the integrals of the pads. Which file or which words of the study they
     came from does not matter.
     """
-    from rheobase.fields.basis import load_basis
-
     head, mesh = placed.head, placed.head.mesh
     parts: list[Any] = [a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)]
     parts.append({t.name: [label, t.sigma] for label, t in head.tissues.items()})
@@ -134,7 +132,14 @@ def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
         parts += [montage.name, split, *_pad_parts(pads)]  # solved for 1 A in all
     kind = "electrodes" if placed.coil is None else "coil"
     key = content_key(package_key("rheobase.fields"), *parts)
-    path = cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"
+    return cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"
+
+
+def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
+    """Return the basis from the cache, or solve and keep it."""
+    from rheobase.fields.basis import load_basis
+
+    path = field_file(placed)
     if path.is_file():
         try:
             return load_basis(path)
