@@ -27,6 +27,7 @@ from rheobase.neurons.loop.stimulator import Train
 from rheobase.neurons.network.drive import Drive
 from rheobase.neurons.network.microcircuit import microcircuit
 from rheobase.neurons.network.simulation import simulate
+from rheobase.results import open_result
 from rheobase.tables.loop import LoopStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -307,6 +308,11 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert {"report.html", *(f"sub-stnGpe_{name}" for name in ours)} <= names
     assert all(Path(p).is_file() for p in said["files"])
     assert json.loads((out / "provenance.json").read_text())["seed"] == 2
+    course = open_result(out).dataset("course")
+    assert course["controller"].values[0] == "off"
+    assert course["amplitude"].attrs["units"] == "A"
+    assert not course["amplitude"].isnull().any()
+    assert float(course["amplitude"].sel(controller="off").max()) == 0.0
 
 
 def test_a_loop_around_the_microcircuit(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ from rheobase.stations.loop import Outcome, Parts, goal_of, make_biomarker
 from rheobase.tables.loop import OFF
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from rheobase.neurons.loop.body import Breaths
     from rheobase.neurons.loop.loop import LoopRun
     from rheobase.stations.book import Book
@@ -107,6 +109,9 @@ def write_loop(
     for o in outcomes:
         _write_course(o, book)
     _rows(OFF, off, book)
+    runs = {OFF: off, **{o.table.name: o.run for o in outcomes}}
+    with book.file("course", ".nc", title="Every controller in time", role="network") as part:
+        _dataset(runs, unit).to_netcdf(part, engine="h5netcdf")
     helped = [o for o in outcomes if o.efficacy is not None]
     if helped:
         best = min(helped, key=lambda o: o.efficacy.of_off if o.efficacy else 1.0)
@@ -277,6 +282,25 @@ def _write_course(o: Outcome, book: Book) -> None:
         title=f"Pulses of {o.table.name}",
         desc=o.table.label,
     )
+
+
+def _dataset(runs: Mapping[str, LoopRun], unit: str) -> xr.Dataset:
+    """Return readings and stimulation of every run, dims (controller, time)."""
+    import xarray as xr
+
+    each = [
+        xr.Dataset(
+            {
+                "reading": ("time", run.reading, {"units": unit}),
+                "amplitude": ("time", run.amplitude, {"units": "A"}),
+                "frequency": ("time", run.frequency, {"units": "Hz"}),
+            },
+            coords={"time": ("time", run.time - run.settle, {"units": "s"})},
+        )
+        for run in runs.values()
+    ]
+    names = xr.IndexVariable("controller", list(runs))
+    return xr.concat(each, dim=names, join="outer")
 
 
 def _rows(name: str, run: LoopRun, book: Book) -> None:

@@ -137,7 +137,11 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
                 error,
                 {"units": "1", "long_name": "mean relative error against full simulations"},
             ),
-            "largest": ("condition", [MICRO * c.largest_uA for c in study.conditions]),
+            "largest": (
+                "condition",
+                [MICRO * c.largest_uA for c in study.conditions],
+                {"units": "A", "long_name": "largest amplitude of the condition"},
+            ),
             "type": (("cell_class", "layer"), types.astype(str)),
         },
         coords={
@@ -145,7 +149,11 @@ def collect(study: CrossSpeciesStudy, parts: Sequence[Part]) -> Results:
             "condition": conditions,
             "cells": ("condition", [c.cells for c in study.conditions]),
             "cortex": ("condition", [c.layers for c in study.conditions]),
-            "electrode": ("condition", [1e-3 * c.electrode_mm for c in study.conditions]),
+            "electrode": (
+                "condition",
+                [1e-3 * c.electrode_mm for c in study.conditions],
+                {"units": "m", "long_name": "side of the electrode"},
+            ),
             "cell_class": classes,
             "layer": layers,
             "polarity": list(POLARITIES),
