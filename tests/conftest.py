@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -10,17 +12,16 @@ import pytest
 DRAWER = import_module("rheobase.scenes.picture")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_pictures() -> Iterator[None]:
+    """Go without 3-D pictures, as where there is no OpenGL: each takes 2 to 4 CPU-seconds."""
+    fails = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(returncode=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DRAWER, "subprocess", fails)
+        yield
+
+
 @pytest.fixture
-def draws() -> None:
-    """Let a test draw 3-D pictures; all others go without, as where there is no OpenGL."""
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep 3-D pictures from being drawn: each takes a process of its own and 2 to 4 CPU-seconds.
-
-    Fixtures of a module or session are made before this, and draw.
-    """
-    if "draws" not in request.fixturenames:
-        fails = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(returncode=1))
-        monkeypatch.setattr(DRAWER, "subprocess", fails)
+def draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test draw 3-D pictures where there is an OpenGL."""
+    monkeypatch.setattr(DRAWER, "subprocess", subprocess)

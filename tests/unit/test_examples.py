@@ -11,7 +11,6 @@ import pytest
 import xarray as xr
 from matplotlib.image import imread
 
-from rheobase import field_views
 from rheobase.fields.uncertainty.distributions import uniform
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
@@ -50,13 +49,6 @@ def is_a_picture(path: Path) -> bool:
     return bool(imread(path)[..., :3].std() > 0.1)
 
 
-@pytest.fixture
-def flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the 3-D pictures out, as where there is no OpenGL: four CPU-seconds each."""
-    monkeypatch.setattr(field_views, "render", lambda scene, png: False)
-
-
-@pytest.mark.usefixtures("flat")
 def test_dose(head: Head, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module = example("dose_a_montage")
     found = module.main(head, out=str(tmp_path / "dose.png"))
@@ -78,7 +70,6 @@ def test_dose(head: Head, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "ohm" in told
 
 
-@pytest.mark.usefixtures("flat")
 def test_two_coils(head: Head, tmp_path: Path) -> None:
     module = example("compare_two_coils")
     found = module.main(head, out=str(tmp_path / "coils.png"))
@@ -102,7 +93,7 @@ def test_pads_against_hd(head: Head, tmp_path: Path) -> None:
     assert ring.target.share[0.5] > pads.target.share[0.5]
 
 
-@pytest.mark.usefixtures("flat")
+@pytest.mark.slow  # 19 CPU-seconds; test_interference holds the envelopes
 def test_interference_in_depth(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("ti_in_depth")
     for name, few in (("FRONT", ("F7", "F8", "F9")), ("MIDDLE", ("T9", "T10", "Cz"))):
@@ -118,7 +109,6 @@ def test_interference_in_depth(head: Head, tmp_path: Path, monkeypatch: pytest.M
     assert envelope["target"] < 2 * min(one["target"], other["target"])
 
 
-@pytest.mark.usefixtures("flat")
 def test_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("hd_tes_dlpfc")
     some = ("F3", "F1", "F5", "AF3", "FC3", "Fp2", "P7", "Cz")
@@ -141,7 +131,6 @@ def test_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert np.all(np.diff(front.rms) > 0)
 
 
-@pytest.mark.usefixtures("flat")
 def test_ti_against_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("ti_against_hd_tes")
     some = ("F7", "F9", "F10", "T9", "T10", "P9", "P10", "Oz", "Cz")
@@ -159,7 +148,6 @@ def test_ti_against_hd_tes(head: Head, tmp_path: Path, monkeypatch: pytest.Monke
     assert np.ptp([r["value"] for r in three]) < 1e-4 * three[0]["value"]
 
 
-@pytest.mark.usefixtures("flat")
 def test_aim(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("aim_a_coil")
     for name, value in (("RADIUS", 0.012), ("SPACING", 0.006), ("ANGLES", np.arange(0, 360, 45.0))):
@@ -199,7 +187,7 @@ def test_one_population(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "does not demodulate" in found["ti"].attrs["notes"]
 
 
-@pytest.mark.usefixtures("flat")
+@pytest.mark.slow  # 10 CPU-seconds; test_uncertainty_study holds the same chain
 def test_how_sure(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("how_sure")
     ranges = {"skull": (0.006, 0.02), "grey_matter": (0.25, 0.45)}
@@ -223,7 +211,7 @@ def test_how_sure(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert slopes[0] > 0 > slopes[1]
 
 
-@pytest.mark.usefixtures("flat")
+@pytest.mark.slow  # 10 CPU-seconds; test_fields_anisotropy holds the physics
 def test_anisotropy(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("anisotropy_on_off")
     found = module.main(head, out=str(tmp_path / "anisotropy.png"))
@@ -252,7 +240,6 @@ def head_tissues(head: Head) -> list[str]:
 @pytest.mark.slow
 def test_bilateral_stn(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("bilateral_stn")
-    monkeypatch.setattr(module, "render", lambda scene, png: False)
     monkeypatch.setattr(module, "FIBRES", 60)
     found = module.main(head, out=str(tmp_path / "stn.png"))
     assert is_a_picture(tmp_path / "stn.png")
@@ -268,6 +255,7 @@ def test_bilateral_stn(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert sum(side["fates"].values()) == 60
 
 
+@pytest.mark.slow  # a pulse in time; test_fus_wave and test_fus_layering hold the solver
 def test_fus_in_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = example("fus_in_layers")
     for name, value in (("FREQUENCY", 250e3), ("OUTER", 3e-3), ("INNER", 6e-3)):

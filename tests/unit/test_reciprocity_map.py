@@ -28,7 +28,7 @@ from rheobase.validation.leadfield import ball
 
 @pytest.fixture(scope="module")
 def head() -> Head:
-    return ball(9e-3)
+    return ball(12e-3)
 
 
 @pytest.fixture(scope="module")

@@ -80,10 +80,10 @@ def test_samples_are_their_own_solutions(head: Head, tmp_path: Path, model: Mode
             ElectrodeShift(electrode="Cz", axis="right", distribution=normal(0, 4)),
         ]
     )
-    samples = sample_fields(head, montages, inputs, tmp_path / "a.h5", n=18)
+    samples = sample_fields(head, montages, inputs, tmp_path / "a.h5", n=10)
     assert samples.residual.max() <= 1e-6
     found, scalp = fields(samples), Scalp(head.mesh)
-    for i in (0, 17):
+    for i in (0, 9):
         shift = {"front": samples.x[i, 2], "right": samples.x[i, 3]}
         cz, t8 = montages[0].electrodes
         moved = replace(montages[0], electrodes=(shifted_electrode(cz, scalp, shift), t8))
