@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from rheobase.viewer.bench import Bench, Moved
+    from rheobase.viewer.bench import Bench
+    from rheobase.viewer.placing import Moved
 
 Rows = list[tuple[str, str]]
 
@@ -29,7 +30,7 @@ def rows_of(bench: Bench, moved: Moved) -> Rows:
         voltages and current densities of electrodes, the distance of a coil and the limit of its
         stimulator, and what the field was made of.
     """
-    from rheobase.viewer.bench import nearest_position
+    from rheobase.viewer.placing import nearest_position
 
     rows: Rows = []
     head, rig = bench.head, moved.rig

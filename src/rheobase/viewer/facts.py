@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,15 +159,16 @@ class Probe:
             label, found = self.mesh.at(x)
             known = self._tissues()
             tissue = known.get(label, tissue) if label is not None else tissue
-            values = [*_exact(found, self._units()), *(v for v in values if v.label not in WORDS)]
+            values = [*_exact(found, self._units()), *values]
         values += self._layers(x)
+        best = {v.label: v for v in reversed(values)}  # the first of each label is the most exact
         return Facts(
             point=_triple(x),
             space=self.scene.space,
             mni=None if mni is None else _triple(mni),
             tissue=tissue,
             region=self._region(x, mni),
-            values=tuple(values),
+            values=tuple(best[v] for v in dict.fromkeys(v.label for v in values)),
         )
 
     def with_scene(self, scene: Scene) -> Probe:
@@ -216,7 +216,8 @@ class Probe:
     def _layers(self, x: Floats) -> list[Value]:
         found = []
         for layer in self.scene.layers:
-            if layer.group not in {"field", "cells", "network"} or not len(layer.points):
+            of_field = layer.group in {"field", "cells", "network"}
+            if not of_field or layer.kind == "arrows" or not len(layer.points):
                 continue
             away = np.linalg.norm(layer.points - x, axis=1)
             near = int(away.argmin())
@@ -282,7 +283,6 @@ NAMES = {
     "TI": ("TI envelope, peak to peak", "V/m"),
     "max_carrier": ("largest carrier field", "V/m"),
 }
-WORDS = {label for label, _ in NAMES.values()}
 
 
 def _exact(found: dict[str, float], units: dict[str, tuple[str, str]]) -> list[Value]:
@@ -362,16 +362,12 @@ def facts_rows(facts: Facts) -> list[tuple[str, str]]:
     if facts.region:
         rows.append(("region", facts.region))
     rows += [(v.label, f"{v.value:.4g} {v.unit}".strip() + f"  ({v.source})") for v in facts.values]
-    rows.append((f"x, y, z ({facts.space or 'head'})", _mm(facts.point)))
-    rows.append(("x, y, z (MNI)", _mm(facts.mni) if facts.mni else "not known"))
+    rows.append(("x, y, z", _mm(facts.point)))
+    if facts.space:
+        rows.append(("space", facts.space))
+    rows.append(("x, y, z in MNI", _mm(facts.mni) if facts.mni else "not known"))
     return rows
 
 
 def _mm(x: tuple[float, float, float]) -> str:
     return ", ".join(f"{1e3 * c:.1f}" for c in x) + " mm"
-
-
-def result_folder(source: Path | str) -> Path:
-    """Return the folder of a result, given itself or its ``scene.h5``."""
-    path = Path(source)
-    return path.parent if path.name == "scene.h5" else path

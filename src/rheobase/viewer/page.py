@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from time import perf_counter
 from typing import Any
@@ -16,12 +13,14 @@ import numpy as np
 
 from rheobase._errors import InputError
 from rheobase.scenes.drawing import number_format
-from rheobase.viewer import parts
+from rheobase.viewer import controls, parts
+from rheobase.viewer.device_panel import START, DevicePanel
 from rheobase.viewer.drawn import Drawing
 from rheobase.viewer.rays import Hit
-from rheobase.viewer.session import Placement, Session
+from rheobase.viewer.session import Session
 from rheobase.viewer.slice_images import moved_point, slice_images
 from rheobase.viewer.stage import AXES, Clip
+from rheobase.viewer.work import Work
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)  # parts of a bar that are named
 PAUSE = 0.12  # s between frames of an animation, at least
@@ -46,10 +45,10 @@ class Page:
         self.drawing = drawing
         self.server = get_server(f"rheobase-{uuid4().hex[:8]}", client_type="vue3")
         self.state = self.server.state
-        self._solver = ThreadPoolExecutor(max_workers=1)
+        self.work = Work(self.state)
+        self.device = DevicePanel(self)
         self._first = session.stage.scene
         self._cameras = session.stage.cameras()
-        self._working = False
         self._play: asyncio.Task[None] | None = None
         self._view: Any = None
         self._start()
@@ -101,22 +100,7 @@ class Page:
                 "busy": "",
                 "busy_part": -1,
                 "status": self.status,
-                "placing": False,
-                "place_ready": False,
-                "place_not": "Looking at the device …",
-                "place_is_coil": False,
-                "electrodes": [],
-                "electrode": "",
-                "positions": [],
-                "position": None,
-                "angle_deg": 45,
-                "distance_mm": 4,
-                "amplitude": 1.0,
-                "way": "exact",
-                "prepared": False,
-                "prepared_words": "",
-                "prepare_words": "",
-                "moved": [],
+                **START,
             }
         )
         self.state.client_only("press", "left_open", "right_open", "tab")
@@ -137,7 +121,7 @@ class Page:
             client.Style(own.joinpath("page.css").read_text("utf-8"))
             client.Script(own.joinpath("page.js").read_text("utf-8"))
             parts.top_bar(self)
-            parts.left_panel(self)
+            controls.left_panel(self)
             parts.right_panel(self)
             with v.VMain(style="height:100vh"):
                 parts.middle(self)
@@ -170,47 +154,25 @@ class Page:
     def _watch(self) -> None:
         state = self.state
         self.server.controller.trigger("rheobase_click")(self.click)
-        state.change("peel")(self._told(self._peel))
-        state.change("clip_axis", "clip_mm", "clip_above", "cut_field")(self._told(self._clip))
+        state.change("peel")(self.work.told(self._peel))
+        state.change("clip_axis", "clip_mm", "clip_above", "cut_field")(self.work.told(self._clip))
         for axis in AXES:
-            state.change(f"slice_{axis}", f"slice_{axis}_mm")(self._told(self._slicer(axis)))
-        state.change("iso", "iso_level")(self._told(self._isosurface))
-        state.change("arrows")(self._told(self._arrows))
-        state.change("lines")(self._told(self._lines))
-        state.change("frame")(self._told(self._frame))
-        state.change("placing")(self._told(self._placing))
+            state.change(f"slice_{axis}", f"slice_{axis}_mm")(self.work.told(self._slicer(axis)))
+        state.change("iso", "iso_level")(self.work.told(self._isosurface))
+        state.change("arrows")(self.work.told(self._arrows))
+        state.change("lines")(self.work.told(self._lines))
+        state.change("frame")(self.work.told(self._frame))
+        state.change("placing")(self.work.told(self.device.placing))
         self.server.controller.on_server_ready.add_task(self._ready)
 
     async def _ready(self, **_: Any) -> None:
         """Do what needs no haste once the page can be seen: slices, and the device to move."""
         with self.state:
-            self._told(self._slices)()
+            self.work.told(self._slices)()
         for axis in AXES:
             if self.state[f"slice_{axis}"]:
-                self._told(self._slicer(axis))()
-        await self._open_device()
-
-    def _told(self, do: Callable[..., None]) -> Callable[..., None]:
-        """Return a callback whose errors are told on the page."""
-
-        def safely(*args: Any, **state: Any) -> None:  # state: what trame hands to watchers
-            try:
-                do(*args)
-            except Exception as error:
-                self._tell(error)
-
-        return safely
-
-    def _tell(self, error: BaseException) -> None:
-        if isinstance(error, InputError):
-            text = str(error)
-        else:
-            traceback.print_exception(error, file=sys.stderr)
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            text = f"this did not work: {why} (the terminal has the trace)"
-        with self.state:
-            self.state.error = text[:1].upper() + text[1:]
-            self.state.error_open = True
+                self.work.told(self._slicer(axis))()
+        await self.device.open()
 
     def _update(self) -> None:
         """Send what has changed to all pages."""
@@ -220,24 +182,30 @@ class Page:
             self.state.status = self.status
         self._view.update()
 
+    def redraw(self) -> None:
+        """Draw all that depends on the field again."""
+        with self.state:
+            self.work.told(self._slices)()
+        self._update()
+
     def show(self, name: str, visible: bool) -> None:
         """Show or hide a layer."""
-        self._told(self.session.stage.show)(name, visible)
+        self.work.told(self.session.stage.show)(name, visible)
         self._update()
 
     def shows(self, name: str, quantity: str) -> None:
         """Colour a layer by another quantity."""
-        self._told(self.session.stage.shows)(name, quantity)
+        self.work.told(self.session.stage.shows)(name, quantity)
         self._update()
 
     def fade(self, name: str, opacity: float) -> None:
         """Give a layer an opacity."""
-        self._told(self.session.stage.fade)(name, opacity)
+        self.work.told(self.session.stage.fade)(name, opacity)
         self._update()
 
     def limits(self, layers: list[str], low: Any, high: Any) -> None:
         """Give a bar other ends."""
-        self._told(self._limits)(layers, low, high)
+        self.work.told(self._limits)(layers, low, high)
         self._update()
 
     def _limits(self, layers: list[str], low: Any, high: Any) -> None:
@@ -269,7 +237,9 @@ class Page:
             k = AXES.index(s.clip_axis)
             at = min(max(float(s.clip_mm), s.low[k]), s.high[k])
             self.session.stage.clip(
-                Clip(axis=s.clip_axis, at=1e-3 * at, above=not s.clip_above),
+                Clip(
+                    axis=s.clip_axis, at=1e-3 * at, above=(self._first.view[k] >= 0) != s.clip_above
+                ),
                 shows="field" if s.cut_field else "tissue",
             )
         self._update()
@@ -332,22 +302,22 @@ class Page:
             camera = self.session.stage.camera_now()
         try:
             if self.state.placing:
-                await self._place(self.session.scalp_point(camera, at, size))
+                await self.device.place(self.session.scalp_point(camera, at, size))
                 return
             hit = self.session.hit(camera, at, size)
         except InputError as error:
-            self._tell(error)
+            self.work.tell(error)
             return
-        found = None if hit is None else await self._slow("", self.session.facts, hit)
+        found = None if hit is None else await self.work.slow("", self.session.facts, hit)
         if found is not None:
             facts, rows = found
             self.state.facts = rows
-            self._told(self._slices)(list(facts.point))
+            self.work.told(self._slices)(list(facts.point))
             self.state.flush()
 
     def click_slice(self, k: int, part: list[float]) -> None:
         """Move the point to where a person clicked in a slice."""
-        self._told(self._move_point)(int(k), part)
+        self.work.told(self._move_point)(int(k), part)
         self.state.flush()
 
     def _move_point(self, k: int, part: list[float]) -> None:
@@ -364,144 +334,6 @@ class Page:
         at = self.state.point if point is None else point
         images = [i.as_dict() for i in slice_images(self.session.stage.scene, at)]
         self.state.point, self.state.images = at, images
-
-    # the device
-
-    async def _open_device(self) -> None:
-        try:
-            bench = await self._thread(self.session.open_bench)
-            prepared = await self._thread(lambda: bench.prepared)
-        except InputError as error:
-            with self.state:
-                self.state.place_not = str(error)[:1].upper() + str(error)[1:]
-            return
-        except Exception as error:
-            self._tell(error)
-            return
-        coil = bench.coil is not None
-        names = list(bench.rig.electrodes)
-        with self.state:
-            self.state.update(
-                {
-                    "place_ready": True,
-                    "place_not": "",
-                    "place_is_coil": coil,
-                    "electrodes": names,
-                    "electrode": names[0] if names else "",
-                    "positions": sorted(bench.head.positions),
-                    "amplitude": float(
-                        1e-6 * bench.rig.dIdt if coil else 1e3 * bench.rig.amplitudes[0]
-                    ),
-                    "prepared": prepared,
-                    "way": "prepared" if prepared else "exact",
-                    "prepared_words": "from the head's coil modes, at once"
-                    if coil
-                    else "lead field: nearest 10-10 places, at once",
-                    "prepare_words": "Moves are made at once after the responses of the head have "
-                    "been solved for, once for all: some minutes on a large head.",
-                }
-            )
-
-    def _placing(self) -> None:
-        if self.state.placing and not self.state.place_ready:
-            self.state.placing = False
-            raise InputError(self.state.place_not)
-
-    async def place_named(self) -> None:
-        """Put the device at a 10-10 position."""
-        if self.state.position:
-            await self._place(self.state.position)
-        else:
-            self._tell(InputError("choose a 10-10 position first"))
-
-    async def place_again(self) -> None:
-        """Turn the coil where it is."""
-        coil = self.session.rig.coil
-        assert coil is not None  # the button is there for coils
-        foot, _ = self.session.open_bench().scalp.nearest(coil.pose[:3, 3])
-        await self._place(foot)
-
-    async def _place(self, position: Any) -> None:
-        s = self.state
-        way, how = s.way, {"angle_deg": float(s.angle_deg), "distance_mm": float(s.distance_mm)}
-        self._show_placed(
-            await self._slow(
-                "placing",
-                lambda: self.session.place(
-                    s.electrode, position, way=way, tell=self._progress, **how
-                ),
-            )
-        )
-
-    async def scale(self) -> None:
-        """Give the device another amplitude."""
-        try:
-            value = float(self.state.amplitude) * (1e6 if self.state.place_is_coil else 1e-3)
-        except (TypeError, ValueError):
-            self._tell(InputError(f"expected a number, got {self.state.amplitude!r}"))
-            return
-        self._show_placed(await self._slow("scaling", self.session.scale, value))
-
-    def _show_placed(self, placement: Placement | None) -> None:
-        if placement is not None:
-            self._told(self.session.show)(placement)
-            self._now(placement.rows)
-
-    def _now(self, rows: list[tuple[str, str]]) -> None:
-        with self.state:
-            self.state.moved, self.state.facts = rows, []
-            self.state.field_top = self.session.stage_top()
-            self._told(self._slices)()
-        self._update()
-
-    async def prepare(self) -> None:
-        """Solve for the responses that make moves quick."""
-        await self._slow("preparing", lambda: self.session.prepare(self._progress))
-        with self.state:
-            self.state.prepared = self.session.open_bench().prepared
-            if self.state.prepared:
-                self.state.way = "prepared"
-
-    def reset(self) -> None:
-        """Go back to the device as the study has it."""
-        self._told(self.session.reset)()
-        self._now([])
-
-    # long work
-
-    async def _thread[T](self, do: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._solver, do)
-
-    async def _slow[T](self, text: str, do: Callable[..., T], *args: Any) -> T | None:
-        """Do something in another thread; the page shows ``text`` and stays alive.
-
-        Returns None where it failed, after the page has told why.
-        """
-        if self._working:
-            self._tell(InputError("something else is at work: wait until it is done"))
-            return None
-        self._loop, self._working = asyncio.get_running_loop(), True
-        with self.state:
-            self.state.busy, self.state.busy_part = text, -1
-        try:
-            return await self._thread(lambda: do(*args))
-        except Exception as error:
-            self._tell(error)
-            return None
-        finally:
-            self._working = False
-            with self.state:
-                self.state.busy = ""
-
-    def _progress(self, text: str, part: float | None) -> None:
-        """Show what is at work; called from the thread that works."""
-
-        def show() -> None:
-            with self.state:
-                self.state.busy = text
-                self.state.busy_part = -1 if part is None else round(100 * part, 1)
-
-        self._loop.call_soon_threadsafe(show)
 
     def _bars(self) -> list[dict[str, Any]]:
         found = []

@@ -17,7 +17,8 @@ from rheobase.viewer.facts import field_volume
 from rheobase.viewer.stage import ARROWS
 
 if TYPE_CHECKING:
-    from rheobase.viewer.bench import Bench, Moved
+    from rheobase.viewer.bench import Bench
+    from rheobase.viewer.placing import Moved
 
 Floats = NDArray[np.float64]
 

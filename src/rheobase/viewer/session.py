@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rheobase.results import Result
-    from rheobase.viewer.bench import Bench, Moved, Rig, Way
+    from rheobase.viewer.bench import Bench, Rig
+    from rheobase.viewer.placing import Moved, Way
     from rheobase.viewer.repaint import Canvas
 
 Floats = NDArray[np.float64]
+WITHIN = 1e-3  # m from a surface to what a click on it means: its tissue, not the one outside
 Rows = list[tuple[str, str]]
 
 #: Titles of the groups of layers.
@@ -105,8 +107,10 @@ class Session:
     def hit(
         self, camera: Mapping[str, Any], at: Sequence[float], size: Sequence[float]
     ) -> Hit | None:
-        """Return where a person clicked, None where there is nothing."""
-        return self.stage.hit(*camera_ray(camera, at, size))
+        """Return where a person clicked, a little within what was hit; None where nothing is."""
+        origin, direction = camera_ray(camera, at, size)
+        hit = self.stage.hit(origin, direction)
+        return None if hit is None else replace(hit, point=hit.point + WITHIN * direction)
 
     def facts(self, hit: Hit) -> tuple[Facts, Rows]:
         """Return what is at a place that was hit, and the rows of a table that tells it."""
@@ -165,7 +169,7 @@ class Session:
         tell: Callable[[str, float | None], None],
     ) -> Placement:
         """Move the coil, or an electrode by its name, and solve; `show` then draws it."""
-        from rheobase.viewer.bench import place_coil, place_electrode
+        from rheobase.viewer.placing import place_coil, place_electrode
 
         bench = self.open_bench()
         with watched(tell):
@@ -191,7 +195,7 @@ class Session:
             If nothing was placed yet, or the amplitude is not > 0.
         """
         from rheobase._errors import check_positive
-        from rheobase.viewer.bench import scaled
+        from rheobase.viewer.placing import scaled
 
         check_positive("amplitude", amplitude)
         if self.moved is None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rheobase.scenes.scene import Scene
+from rheobase.scenes.scene import Layer, Scene
 from rheobase.scenes.slices import SIDES, Plane, slices
 from rheobase.viewer.facts import field_volume
 
 Pixels = NDArray[np.uint8]
+BRAIN = ("grey matter", "white matter")
 EDGE = 0.35  # grey of tissue outlines
 
 
@@ -52,6 +53,13 @@ class SliceImage:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+def inside_brain(volume: Layer) -> tuple[str, ...] | None:
+    """Return the tissues of the brain where a volume knows them: the field is shown in them."""
+    of = volume.quantities.get("tissue")
+    known = set() if of is None else {c.name for c in of.categories.values()}
+    return BRAIN if known >= set(BRAIN) else None
+
+
 def slice_images(scene: Scene, at: ArrayLike) -> list[SliceImage]:
     """Return the three slices of a scene's field through a point.
 
@@ -75,7 +83,7 @@ def slice_images(scene: Scene, at: ArrayLike) -> list[SliceImage]:
     volume = field_volume(scene)
     if volume is None:
         return []
-    found = slices(scene, at=at, volume=volume.name)
+    found = slices(scene, at=at, volume=volume.name, tissues=inside_brain(volume))
     low, high = found.quantity.range
     return [_image(plane, found.point, low, high, found.quantity.colours) for plane in found.planes]
 

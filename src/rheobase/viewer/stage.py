@@ -16,6 +16,7 @@ from rheobase.scenes.head import SHELLS
 from rheobase.scenes.scene import VIEWS, Layer, Scene
 from rheobase.viewer.facts import field_volume, tissue_volume
 from rheobase.viewer.rays import Hit, Rays
+from rheobase.viewer.slice_images import BRAIN, inside_brain
 
 Floats = NDArray[np.float64]
 Axis = Literal["x", "y", "z"]
@@ -24,9 +25,9 @@ AXES: tuple[Axis, ...] = ("x", "y", "z")
 #: Layers that are made of the field's volume when they are asked for.
 CUT, ISOSURFACE, ARROWS, LINES = "cut face", "isosurface", "arrows", "streamlines"
 SLICES: dict[Axis, str] = {axis: f"slice {axis}" for axis in AXES}
+FLAT = (CUT, *SLICES.values())  # in their own colours, whatever the light
 MADE = (CUT, ISOSURFACE, ARROWS, LINES, *SLICES.values())
 SOLID = 0.5  # opacity from which a layer is what a click means
-BRAIN = ("grey matter", "white matter")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +55,7 @@ class Stage:
         The scene as it is looked at now, layers made of the field's volume included.
     """
 
-    def __init__(self, scene: Scene, plotter: Any = None, *, size: tuple[int, int] = (1200, 900)):
+    def __init__(self, scene: Scene, plotter: Any = None, *, size: tuple[int, int] = (800, 860)):
         import pyvista as pv
 
         self.scene = scene
@@ -167,8 +168,7 @@ class Stage:
         if at is None or volume is None:
             self._remove(name)
             return
-        inside = BRAIN if _has(volume, BRAIN) else None
-        self._set(plane(volume, axis, at, name=name, tissues=inside))
+        self._set(plane(volume, axis, at, name=name, tissues=inside_brain(volume)))
 
     def isosurface(self, level: float | None) -> None:
         """Show where the field has a value (its unit), or no longer if None."""
@@ -176,7 +176,7 @@ class Stage:
         if level is None or volume is None:
             self._remove(ISOSURFACE)
             return
-        masked = _within(volume, BRAIN)
+        masked = _in_brain(volume)
         self._set(isosurface(masked, level, name=ISOSURFACE, colour="#d55e00", opacity=0.55))
 
     def arrows(self, shown: bool) -> None:
@@ -290,10 +290,13 @@ class Stage:
         if data is None or not data.n_cells:
             return
         self._data[layer.name] = data
-        self._actors[layer.name] = [add_data(self.plotter, layer, data)]
+        actor = add_data(self.plotter, layer, data)
+        if layer.name in FLAT:
+            actor.prop.ambient, actor.prop.diffuse, actor.prop.specular = 1.0, 0.0, 0.0
+        self._actors[layer.name] = [actor]
 
     def _clipped(self, layer: Layer) -> bool:
-        return layer.group != "device" and layer.name not in {CUT, *SLICES.values()}
+        return layer.group != "device" and layer.name not in FLAT
 
     def _update_cut(self) -> None:
         volume = tissue_volume(self.scene) or field_volume(self.scene)
@@ -307,7 +310,7 @@ class Stage:
             self._clip.at,
             name=CUT,
             quantity=key,
-            tissues=self._within_visible(volume) if key else BRAIN if _has(volume, BRAIN) else None,
+            tissues=self._within_visible(volume) if key else inside_brain(volume),
         )
         self._set(face)
 
@@ -335,18 +338,13 @@ def _half(data: Any, clip: Clip) -> Any:
     return data.clip(normal=normal, origin=origin, invert=clip.above)
 
 
-def _has(volume: Layer, tissues: tuple[str, ...]) -> bool:
-    of = volume.quantities.get("tissue")
-    return of is not None and {c.name for c in of.categories.values()} >= set(tissues)
-
-
-def _within(volume: Layer, tissues: tuple[str, ...]) -> Layer:
-    """Return a volume whose shown quantity is known only in some tissues."""
+def _in_brain(volume: Layer) -> Layer:
+    """Return a volume whose shown quantity is known only in the brain."""
     of, key = volume.quantity, volume.shown
-    if of is None or key is None or not _has(volume, tissues):
+    if of is None or key is None or inside_brain(volume) is None:
         return volume
     labels = volume.quantities["tissue"]
-    numbers = [n for n, c in labels.categories.items() if c.name in tissues]
+    numbers = [n for n, c in labels.categories.items() if c.name in BRAIN]
     values = np.where(np.isin(labels.values, numbers), of.values, np.nan)
     limits = of.range
     return volume.but(
