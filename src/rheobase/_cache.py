@@ -15,6 +15,7 @@ from rheobase._files import cache_dir, kept_files
 KINDS = {
     "heads": "heads: mesh, cortex, positions",
     "fields": "fields of coils and montages, for unit sources",
+    "errors": "estimated errors of fields",
     "lead_fields": "fields of every electrode of a head",
     "leads": "fields of leads in the brain, for unit currents",
     "coil_modes": "fields of the modes of coils",

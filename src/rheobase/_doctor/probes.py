@@ -12,7 +12,7 @@ from pathlib import Path
 from rheobase._doctor.check import Check, State
 
 SOLVERS, PICTURES = "Solvers", "Pictures"
-_PATIENCE = 60.0  # s; each takes 1 s to 3 s on a free core
+_PATIENCE = 300.0  # s; each takes 1 s to 3 s on a free core, much longer from a cold network disk
 
 _DOLFINX = """
 from importlib.metadata import PackageNotFoundError, version

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rheobase.config import Study
 from rheobase.report import Table
+from rheobase.stations.field_errors import source_errors
 
 if TYPE_CHECKING:
     from rheobase.fields.basis import FieldBasis
@@ -24,10 +25,10 @@ def statistics(study: Study, device: Device, inputs: Inputs) -> tuple[list[Row],
     Places are all tissues, regions and parcels. A source's field is that at its amplitude; the
     error of an envelope follows from those of all sources (`envelope_error`).
     """
-    from rheobase.fields.error import envelope_error, estimate_error
+    from rheobase.fields.error import envelope_error
 
     basis, a = device.basis, device.amplitudes
-    each = estimate_error(basis, np.diag(a))
+    each = source_errors(basis, a)
     if len(a) == 1:
         rows = _rows(study, device, inputs, device.strength, each[0])
         of_source = [rows]
