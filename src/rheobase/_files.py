@@ -147,7 +147,7 @@ def cache_limit() -> int:
     InputError
         If the variable is no number > 0.
     """
-    given = os.environ.get("RHEOBASE_CACHE_GB", "20")
+    given = os.environ.get("RHEOBASE_CACHE_GB") or "20"
     try:
         limit = float(given)
     except ValueError:

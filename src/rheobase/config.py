@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rheobase._errors import InputError, check_option
 from rheobase.tables.base import Coordinates, Positive, Table
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TES, TI
@@ -118,58 +115,6 @@ class Study(Table):
         if self.cells and isinstance(self.cells.centre, str):
             used["cells.centre"] = self.cells.centre
         return used
-
-
-def shipped_studies(folder: str = "data") -> dict[str, Path]:
-    """Return the studies that come with the package, by name; deep ones are in "data/dbs"."""
-    shipped = Path(str(files("rheobase").joinpath(folder)))
-    return {p.stem: p for p in sorted(shipped.glob("*.toml"))}
-
-
-def load_study(source: str | Path) -> tuple[Study, str]:
-    """Read and check a study: a path, or the name of a shipped one.
-
-    Returns
-    -------
-    Study, str
-        The study and the text of its file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is no TOML, or holds an unknown key or a value out of range; the
-        sentence names the place in the file.
-
-    Examples
-    --------
-    >>> load_study("tms_motor")[0].device.kind
-    'tms'
-    """
-    table, text, path = read_toml(source)
-    return parse_study(table, where=path.name, folder=path.parent), text
-
-
-def read_toml(source: str | Path, *, folder: str = "data") -> tuple[dict[str, Any], str, Path]:
-    """Return the table, the text and the path of a study: a path, or the name of a shipped one.
-
-    ``folder`` is where the package has studies of its kind.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is no TOML.
-    """
-    path = Path(source)
-    if not path.is_file():
-        known = shipped_studies(folder)
-        if path.suffix == ".toml" or len(path.parts) > 1:
-            raise InputError(f"no study file {path}; shipped studies: {', '.join(known)}")
-        path = known[check_option("study", str(source), known)]
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text), text, path
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path.name} is no valid TOML: {error}") from error
 
 
 def parse_study(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from rheobase._errors import check_option
@@ -44,14 +47,14 @@ def split_unit(key: str) -> tuple[str, str]:
     """
     found = _UNIT.match(key)
     words, unit = (found.group(1), UNITS[found.group(2)]) if found else (key, "")
-    return words.replace("_", " "), unit
+    return words.replace("_", " ").replace("mni", "MNI"), unit
 
 
 def study_schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of the files of a kind of study.
 
-    Tables are told by their docstrings, keys by their names and units; names that come with the
-    package are listed.
+    Tables are told by their docstrings, keys by ``data/schema/keys.toml`` and the units of their
+    names; names that come with the package are listed.
 
     Parameters
     ----------
@@ -76,10 +79,11 @@ def study_schema(kind: str) -> dict[str, Any]:
             continue
         table["description"] = _plain(table.get("description", ""))
         for key, what in table["properties"].items():
-            _tell(key, what)
-            names = KNOWN.get((name, key))
-            if names is not None:
-                _list(what, names())
+            _tell(name or found.table().__name__, key, what)
+            if (name, key) in ONLY:
+                _list(what, ONLY[name, key](), only=True)
+            elif (name, key) in KNOWN:
+                _list(what, KNOWN[name, key](), only=False)
     return {
         "$schema": DIALECT,
         **schema,
@@ -126,26 +130,36 @@ def _plain(docstring: str) -> str:
     return " ".join(docstring.replace("``", "").split())
 
 
-def _tell(key: str, what: dict[str, Any]) -> None:
-    """Put words and unit of a key into its schema."""
+@cache
+def _told() -> dict[str, dict[str, str]]:
+    """Return what keys mean, by table; those of "all" are told in every table."""
+    text = files("rheobase").joinpath("data/schema/keys.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _tell(table: str, key: str, what: dict[str, Any]) -> None:
+    """Put meaning and unit of a key into its schema."""
     words, unit = split_unit(key)
+    known = _told().get(table, {}).get(key) or _told()["all"].get(key)
+    text = known or words[:1].upper() + words[1:]
     what["title"] = key
-    if "description" not in what:
-        what["description"] = words.capitalize() + (f" ({unit})" if unit else "")
+    what["description"] = text + (f" ({unit})" if unit else "")
     if what.get("default", ...) is None:  # TOML has no null: the key is left out
         del what["default"]
         others = [one for one in what.pop("anyOf", []) if one != {"type": "null"}]
         what.update(others[0] if len(others) == 1 else {"anyOf": others} if others else {})
 
 
-def _list(what: dict[str, Any], names: Iterable[str]) -> None:
-    """Offer names where a text may stand, beside what else may stand there."""
+def _list(what: dict[str, Any], names: Iterable[str], *, only: bool) -> None:
+    """Offer names where a text may stand: only these, or beside what else may stand there."""
     listed = {"type": "string", "enum": list(names)}
     if "items" in what:
         what["items"] = listed
-        return
-    others = what.pop("anyOf", [{"type": what.pop("type", "string")}])
-    what["anyOf"] = [listed, *others]
+    elif only:
+        what.update(listed)
+    else:
+        others = what.pop("anyOf", [{"type": what.pop("type", "string")}])
+        what["anyOf"] = [listed, *others]
 
 
 def _heads() -> Iterable[str]:
@@ -181,7 +195,7 @@ def _cells() -> Iterable[str]:
 def _leads() -> Iterable[str]:
     from rheobase.meshes.leads.catalogue import lead_names
 
-    return lead_names()
+    return [*lead_names(), "custom"]
 
 
 def _targets() -> Iterable[str]:
@@ -202,20 +216,24 @@ def _positions() -> Iterable[str]:
     return TEN_TEN
 
 
-#: Names that come with the package, by table and key; other texts (files) stay allowed.
-KNOWN: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
+#: Texts that must be one of the names that come with the package, by table and key.
+ONLY: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("HeadTable", "name"): _heads,
-    ("TMS", "coil"): _coils,
-    ("OptimiseTMS", "coil"): _coils,
     ("WaveformTable", "name"): _pulses,
-    ("LayerTable", "name"): _layers,
     ("Cells", "types"): _cells,
     ("PlacedTable", "types"): _cells,
+    ("CellsTable", "type"): _cells,
     ("LeadTable", "model"): _leads,
     ("LeadTable", "target"): _targets,
     ("DeepRegionTable", "target"): _targets,
-    ("TargetTable", "name"): _targets,
     ("TransducerTable", "name"): _transducers,
+}
+#: Texts that may be such a name, or something else: a file, a name of one's own.
+KNOWN: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
+    ("TMS", "coil"): _coils,
+    ("OptimiseTMS", "coil"): _coils,
+    ("LayerTable", "name"): _layers,
+    ("TargetTable", "name"): _targets,
     **{
         (table, key): _positions
         for table in ("TMS", "Turned", "Electrode", "TargetTable")

@@ -9,21 +9,23 @@ from typing import Any
 import pytest
 
 from rheobase._errors import InputError
-from rheobase.config import load_study, parse_study, shipped_studies
+from rheobase.config import parse_study
+from rheobase.kinds import KINDS
 from rheobase.meshes.placing.outlines import Disc, Outline, Polygon, Rectangle, Ring
+from rheobase.study_file import load_study
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TES, TI
 
 TABLES = {
     name: tomllib.loads(path.read_text(encoding="utf-8"))
-    for name, path in shipped_studies().items()
+    for name, path in KINDS["field"].studies().items()
 }
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_shipped_studies_are_valid(name: str) -> None:
-    study, text = load_study(name)
-    assert study.title in text
+    found = load_study(name)
+    assert found.title in found.text
 
 
 MUD = {"sigma_S_per_m": 0.2, "thickness_mm": 2.0}
@@ -85,7 +87,7 @@ BAD_PADS: list[tuple[dict[str, Any], str]] = [
     ({"layers": []}, "at least 1 item"),
     ({"model": "perfect"}, "'complete', 'ideal' or 'meshed', got 'perfect'"),
     ({"mni_mm": [0, 0, 90]}, "expected one of .*, got position and mni_mm"),
-    ({"position": None, "position_mm": [0, 0]}, "Field required: s.toml.*position_mm"),
+    ({"position": None, "position_mm": [0, 0]}, "missing value: s.toml.*position_mm"),
     ({"position": None, "position_mm": [0, 0, float("inf")]}, "finite number"),
     ({"towards": "Cz", "towards_mm": [0, 0, 0]}, "expected one of towards, towards_mm, got"),
 ]
@@ -101,7 +103,7 @@ BAD_RESULTS: list[tuple[dict[str, Any], str]] = [
     ({"intensity_A_per_us": 50}, r"belongs to a coil \('tms'\), got 'tes'"),
 ]
 BAD_TENSORS: list[tuple[dict[str, Any], str]] = [
-    ({}, "Field required: s.toml, head.tensors.file"),
+    ({}, "missing key: s.toml, head.tensors.file"),
     ({"file": "d.nii.gz", "mapping": "volume"}, "'volume-normalised' or 'direct', got 'volume'"),
     ({"file": "d.nii.gz", "largest_ratio": 0.5}, "greater than or equal to 1, got 0.5"),
     ({"file": "d.nii.gz", "content": "directions"}, "directions need the ratio"),
@@ -271,7 +273,7 @@ def test_paths_count_from_the_study_file(tmp_path: Path) -> None:
     """
     path = tmp_path / "study.toml"
     path.write_text(text, encoding="utf-8")
-    study, _ = load_study(path)
+    study: Any = load_study(path).study
     files = {**study.head.files(), **study.device.files(), **study.results.files()}
     assert files == {
         "file": tmp_path / "a.msh",

@@ -15,11 +15,12 @@ from matplotlib.image import imread
 
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import read_toml, shipped_studies
 from rheobase.dbs import check_study, run_dbs
+from rheobase.kinds import KINDS
 from rheobase.results import Result
-from rheobase.stations import dbs_book, dbs_solve
+from rheobase.stations import dbs_solve
 from rheobase.stations.head import open_head
+from rheobase.study_file import load_study
 from rheobase.tables.dbs import DeepStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.steering import parse_steering
@@ -208,10 +209,9 @@ def main_with(arguments: list[str]) -> int:
         return main()
 
 
-@pytest.mark.parametrize("name", shipped_studies("data/dbs"))
+@pytest.mark.parametrize("name", KINDS["dbs"].studies())
 def test_shipped_studies_are_valid(name: str) -> None:
-    table, _, path = read_toml(name, folder="data/dbs")
-    check_study(parse_table(DeepStudy, table, where=path.name, folder=path.parent))
+    load_study(name, kind="dbs").check()
 
 
 WHOLE = changed(
@@ -231,10 +231,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> Result:
-    """Run the study once, without the 3-D picture."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dbs_book, "render", lambda scene, png: False)
-        return run_dbs(parsed(WHOLE), text=toml_text(WHOLE), out=folder / "out")
+    """Run the study once."""
+    return run_dbs(parsed(WHOLE), text=toml_text(WHOLE), out=folder / "out")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -322,8 +320,7 @@ def test_leads_that_cannot_be_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_dispersive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbs_book, "render", lambda scene, png: False)
+def test_dispersive(tmp_path: Path) -> None:
     table = changed(
         resolution=0.5,
         tissue={"dispersion": "4-term", "interface": "day 1"},
@@ -343,7 +340,6 @@ def test_dispersive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbs_book, "render", lambda scene, png: False)
     white = {"tissue": "white_matter", "low_S_per_m": 0.1, "high_S_per_m": 0.2}
     table = changed(
         resolution=0.5,

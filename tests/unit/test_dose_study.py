@@ -9,17 +9,15 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from rheobase import field_views
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import load_study, read_toml
 from rheobase.dosing import check_study, run_optimise
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet
 from rheobase.stations import dose as dose_station
-from rheobase.stations import field as field_station
 from rheobase.stations.book import Book
 from rheobase.stations.dose_book import write_dose
+from rheobase.study_file import load_study
 from rheobase.tables.optimise import OptimiseStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -69,19 +67,11 @@ def changed(where: str, *, table: dict[str, Any] = DOSE, **values: Any) -> dict[
     return {k: v for k, v in {**table, where: part}.items() if v}
 
 
-@pytest.fixture
-def flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the 3-D pictures out, as where there is no OpenGL."""
-    monkeypatch.setattr(field_station, "render", lambda scene, png: False)
-    monkeypatch.setattr(field_views, "render", lambda scene, png: False)
-
-
 def record(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((next(out.glob("*/*dose.json"))).read_text(encoding="utf-8"))
     return found
 
 
-@pytest.mark.usefixtures("flat")
 def test_same_field_in_another_head(tmp_path: Path) -> None:
     result = run_optimise(parsed(DOSE), text=toml_text(DOSE), out=tmp_path)
     assert all(f.is_file() for f in result.files)
@@ -99,25 +89,23 @@ def test_same_field_in_another_head(tmp_path: Path) -> None:
     )
     assert "0.5" in json.dumps(montage)
     assert imread(tmp_path / "figures/sub-sphere_desc-dose_figure.png")[..., :3].std() > 0.05
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.device.kind == "tes"
     assert [e.current_mA for e in again.device.electrodes or []] == [0.5, -0.5]
 
 
-@pytest.mark.usefixtures("flat")
 def test_wanted_field_of_two_pairs(tmp_path: Path) -> None:
     table = changed("optimise", table={**DOSE, "device": PAIRS, "reference": {}})
     table = changed("optimise", table=table, field_V_per_m=0.1, statistic=99.0)
     result = run_optimise(parsed(table), text=toml_text(table), out=tmp_path)
     compared = {row[0]: row[1] for row in result.tables["Compared"].rows}
     assert compared["envelope, 99 % percentile, at the intensity (V/m)"] == pytest.approx(0.1)
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.device.kind == "ti"
     factor = record(tmp_path)["factor"]
     assert [p.current_mA for p in again.device.pairs] == pytest.approx([factor] * 2, abs=1e-3)
 
 
-@pytest.mark.usefixtures("flat")
 def test_motor_threshold(tmp_path: Path) -> None:
     table = {
         **DOSE,
@@ -133,13 +121,12 @@ def test_motor_threshold(tmp_path: Path) -> None:
     assert dose["over that of the reference"] == pytest.approx(1.0, abs=0.1)
     assert dose["of what the stimulator gives"] == pytest.approx(60, rel=0.1)
     assert dose["rule of 3 % a millimetre instead (Stokes 2005)"] == pytest.approx(60, abs=3)
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.results.intensity_A_per_us == pytest.approx(dose["intensity"])
     poses = json.loads((tmp_path / "sub-sphere/sub-sphere_pose.json").read_text(encoding="utf-8"))
     assert poses["poses"][0]["dIdt_A_per_us"] == pytest.approx(dose["intensity"])
 
 
-@pytest.mark.usefixtures("flat")
 def test_recruitment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = shell_sheet(0.070, 0.003)
     here, there = (
@@ -268,9 +255,7 @@ def test_refused_before_a_head_is_built(table: dict[str, Any], message: str) -> 
 
 def test_example_is_valid() -> None:
     example = Path(__file__).parents[2] / "examples" / "dose_dlpfc.toml"
-    table, _, path = read_toml(example)
-    study = parse_table(OptimiseStudy, table, where=path.name, folder=path.parent)
-    assert check_study(study) == {}
+    load_study(example, kind="optimise").check()
 
 
 def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

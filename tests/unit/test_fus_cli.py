@@ -12,10 +12,11 @@ import pytest
 
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import read_toml, shipped_studies
 from rheobase.fields.acoustics.media import WATER
 from rheobase.fus import check_study, run_fus
+from rheobase.kinds import KINDS
 from rheobase.stations.fus_quick import layers_of
+from rheobase.study_file import load_study
 from rheobase.tables.fus import UltrasoundStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -132,10 +133,9 @@ def test_what_does_not_fit_in_memory(
     assert "M nodes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", shipped_studies("data/fus"))
+@pytest.mark.parametrize("name", KINDS["fus"].studies())
 def test_shipped_studies_are_valid(name: str) -> None:
-    table, _, path = read_toml(name, folder="data/fus")
-    check_study(parse_table(UltrasoundStudy, table, where=path.name, folder=path.parent))
+    load_study(name, kind="fus").check()
 
 
 def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import read_toml, shipped_studies
+from rheobase.kinds import KINDS
 from rheobase.loop import check_loop, run_loop_study
 from rheobase.neurons.loop.biomarker import Average, Band
 from rheobase.neurons.loop.body import Body, Gate, beats, breathe
@@ -28,6 +28,7 @@ from rheobase.neurons.network.drive import Drive
 from rheobase.neurons.network.microcircuit import microcircuit
 from rheobase.neurons.network.simulation import simulate
 from rheobase.results import open_result
+from rheobase.study_file import load_study
 from rheobase.tables.loop import LoopStudy
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -204,10 +205,9 @@ def check(table: dict[str, Any], folder: Path | None = None) -> None:
     check_loop(parse_table(LoopStudy, table, where="l.toml", folder=folder))
 
 
-@pytest.mark.parametrize("name", shipped_studies("data/loop"))
+@pytest.mark.parametrize("name", KINDS["loop"].studies())
 def test_shipped_studies_are_valid(name: str) -> None:
-    table, _, path = read_toml(name, folder="data/loop")
-    check(table, path.parent)
+    load_study(name, kind="loop").check()
 
 
 LOCKED = {"name": "x", "kind": "phase-locked", "phase_deg": 0, "oscillation_Hz": 20.0}

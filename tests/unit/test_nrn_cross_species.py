@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rheobase import __main__ as command
 from rheobase._errors import InputError
-from rheobase.config import shipped_studies
 from rheobase.fields.electrodes.cortical import CorticalElectrode
+from rheobase.kinds import KINDS
 from rheobase.meshes.cortex.layers import layer_table
 from rheobase.meshes.grid import mesh_grid
 from rheobase.stations.book import Book
@@ -35,7 +35,7 @@ TYPES = ["L23_pyramidal", "L5_bipolar"]
 
 
 def table(**cells: Any) -> dict[str, Any]:
-    shipped = shipped_studies("data/studies")["cross-species"].read_text(encoding="utf-8")
+    shipped = KINDS["cross-species"].studies()["cross-species"].read_text(encoding="utf-8")
     found = tomllib.loads(shipped)
     found["cells"] |= cells
     return found

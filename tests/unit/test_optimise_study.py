@@ -14,17 +14,17 @@ from matplotlib.image import imread
 
 from rheobase.__main__ import main
 from rheobase._errors import InputError
-from rheobase.config import load_study, parse_study
+from rheobase.config import parse_study
 from rheobase.dosing import run_optimise
 from rheobase.fields.coils.frame import pose_from_simnibs
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.heads.sphere import shell_sheet
-from rheobase.stations import field as field_station
 from rheobase.stations.aiming import check_inputs
 from rheobase.stations.book import Book
 from rheobase.stations.currents import currents_station
 from rheobase.stations.poses import poses_station
+from rheobase.study_file import load_study
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTMS
 from rheobase.tables.parse import parse_table
 from rheobase.tables.text import toml_text
@@ -64,13 +64,6 @@ def parsed(table: dict[str, Any]) -> OptimiseStudy:
     return parse_table(OptimiseStudy, table, where="s.toml", folder=None)
 
 
-@pytest.fixture
-def flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the 3-D pictures out, as where there is no OpenGL."""
-    monkeypatch.setattr(field_station, "render", lambda scene, png: False)
-
-
-@pytest.mark.usefixtures("flat")
 def test_currents(tmp_path: Path) -> None:
     result = run_optimise(parsed(TES), text=toml_text(TES), out=tmp_path)
     assert all(f.is_file() for f in result.files)
@@ -92,13 +85,12 @@ def test_currents(tmp_path: Path) -> None:
     assert imread(tmp_path / "figures/sub-sphere_desc-currents_figure.png")[..., :3].std() > 0.05
 
     # the study that is written is one that `rheobase run` takes, with the same currents
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.device.kind == "tes"
     assert {e.name: e.current_mA for e in again.device.electrodes or []} == currents
     assert again.head.options == BALL["options"]
 
 
-@pytest.mark.usefixtures("flat")
 def test_pose(tmp_path: Path) -> None:
     result = run_optimise(parsed(TMS), text=toml_text(TMS), out=tmp_path)
     record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))["optimise"]
@@ -118,7 +110,7 @@ def test_pose(tmp_path: Path) -> None:
         assert every["poses_m"].shape[:2] == every["lift_m"].shape == every["clearance_m"].shape
         assert every["clearance_m"].min() > 0
         assert every["field_V_per_m"].max() == pytest.approx(values[0])
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.device.kind == "tms"
     pose = again.device.pose()
     assert pose is not None
@@ -127,7 +119,6 @@ def test_pose(tmp_path: Path) -> None:
     assert result.tables["Best poses"].rows[0][4] == 0.0
 
 
-@pytest.mark.usefixtures("flat")
 def test_carriers(tmp_path: Path) -> None:
     table = changed(TES, "optimise", kind="ti", goal="intensity", electrodes=None, front=0)
     result = run_optimise(parsed(table), text=toml_text(table), out=tmp_path)
@@ -142,12 +133,11 @@ def test_carriers(tmp_path: Path) -> None:
     # the envelope of the field that is drawn is what was optimised, within the target's spread
     envelope = reached["mean envelope in the target"]
     assert envelope == pytest.approx(reached["modulation, peak to peak, in the target"], rel=0.3)
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.device.kind == "ti"
     assert [p.current_mA for p in again.device.pairs] == [abs(c) for c in currents[::2]]
 
 
-@pytest.mark.usefixtures("flat")
 def test_cells_count(ball: Head, tmp_path: Path) -> None:
     table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 20})
     table = changed(table, "optimise", goal="intensity", electrodes=None, front=0)
@@ -171,7 +161,6 @@ def ball() -> Head:
     return replace(made, cortex=shell_sheet(0.070, 0.003))
 
 
-@pytest.mark.usefixtures("flat")
 @pytest.mark.parametrize("every_pair", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> None:
     table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 12})
@@ -202,7 +191,6 @@ def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("flat")
 def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rheobase.stations.recruiting_poses.cache_dir", lambda: tmp_path)
     cells = {"type": "L5_pyramidal", "placements": 12}
@@ -235,7 +223,7 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
         "poses"
     ]
     assert poses[0]["cells_that_fire_percent"] == pytest.approx(100 * found["share_by_modes"])
-    again, _ = load_study(tmp_path / "run.toml")
+    again: Any = load_study(tmp_path / "run.toml").study
     assert again.results.intensity_A_per_us == 220
 
 
@@ -378,7 +366,6 @@ def test_refused_before_anything_is_solved(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.usefixtures("flat")
 def test_limits_that_conflict(tmp_path: Path) -> None:
     table = changed(TES, "optimise", field_V_per_m=50.0)
     with pytest.raises(InputError, match=r"50 V/m|total|each") as caught:
@@ -419,12 +406,13 @@ def test_dry_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 
 def test_tables_as_text() -> None:
-    study, text = load_study("tdcs_motor")
+    found = load_study("tdcs_motor")
+    study: Any = found.study
     plain = study.model_dump(exclude_defaults=True, mode="json")
     import tomllib
 
     assert parse_study(tomllib.loads(toml_text(plain))) == study
-    assert study.title in text
+    assert study.title in found.text
     assert (
         toml_text({"a": None, "µ b": [1.5, True], "c": 'x"y\n'})
         == '"µ b" = [1.5, true]\nc = "x\\"y\\n"\n'

@@ -75,4 +75,4 @@ def plan_dbs(study: DeepStudy) -> Plan:
         )
     )
     note = "leads of this head that the cache has are not solved for again"
-    return Plan(steps=[*steps, report()], notes=(*head.notes, note))
+    return Plan(steps=[*steps, report(head.millions)], notes=(*head.notes, note))

@@ -35,7 +35,7 @@ def plan_field(study: Study) -> Plan:
         steps.append(_brain(study.brain, study.cells))
     if study.eeg:
         steps.append(_eeg(study.eeg, head))
-    return Plan(steps=[*steps, report()], notes=head.notes)
+    return Plan(steps=[*steps, report(head.millions)], notes=head.notes)
 
 
 def plan_uncertainty(study: Study) -> Plan:
@@ -57,7 +57,7 @@ def plan_uncertainty(study: Study) -> Plan:
             seconds=sampled.seconds(units),
             bytes=sampled.bytes(head.millions),
         ),
-        report(),
+        report(head.millions),
     ]
     note = "samples that are in the folder of the results already are not solved again"
     return Plan(steps=steps, notes=(*head.notes, note))
@@ -69,10 +69,12 @@ def start() -> Step:
     return Step(what="start", size="", seconds=one.seconds(), bytes=one.bytes())
 
 
-def report() -> Step:
-    """Return what the report takes."""
+def report(millions: float = 0.0) -> Step:
+    """Return what the report and the scene of a head of so many million tetrahedra take."""
     one = cost("report")
-    return Step(what="report and scene", size="", seconds=one.seconds(), bytes=one.bytes())
+    return Step(
+        what="report and scene", size="", seconds=one.seconds(millions), bytes=one.bytes(millions)
+    )
 
 
 def right_hand_sides(device: TMS | TES | TI) -> int:
@@ -97,7 +99,9 @@ def _field_file(study: Study, head: PlannedHead) -> Path | None:
     from rheobase.stations.inputs import open_inputs
     from rheobase.stations.placing import place_device
 
-    return field_file(place_device(study, open_head(study.head), open_inputs(study)))
+    placed = place_device(study, open_head(study.head), open_inputs(study))
+    path: Path = field_file(placed)
+    return path
 
 
 def _placing(study: Study, head: PlannedHead) -> Step:

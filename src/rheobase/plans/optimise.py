@@ -36,7 +36,7 @@ def plan_optimise(study: OptimiseStudy) -> Plan:
         seconds=pictures.seconds(head.millions),
         bytes=pictures.bytes(head.millions),
     )
-    return Plan(steps=[start(), head.step, *steps, drawn, report()], notes=notes)
+    return Plan(steps=[start(), head.step, *steps, drawn, report(head.millions)], notes=notes)
 
 
 def _currents(study: OptimiseStudy, table: CurrentsTable, head: PlannedHead) -> list[Step]:

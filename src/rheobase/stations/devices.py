@@ -16,6 +16,8 @@ from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TI
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rheobase.fields.basis import FieldBasis
     from rheobase.fields.coils.coil import Coil
     from rheobase.fields.electrodes.pads import Pad

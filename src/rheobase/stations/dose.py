@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._progress import stage
-from rheobase.config import Study, load_study
+from rheobase.config import Study
 from rheobase.stations.aiming import aim, place_targets
 from rheobase.stations.devices import Device, solve_device
 from rheobase.stations.head import open_head
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import Placed, place_device
+from rheobase.study_file import load_study
 from rheobase.tables.coil import TMS
 from rheobase.tables.dose import OptimiseDose
 from rheobase.tables.electrodes import TI
@@ -110,7 +111,7 @@ def dose_cases(study: OptimiseStudy) -> tuple[Case, Case | None]:
         return here, None
     head, device, intensity = study.head, study.device, reference.intensity_A_per_us
     if reference.study is not None:
-        known, _ = load_study(reference.study)
+        known: Any = load_study(reference.study, kind="field").study
         head, device = known.head, known.device
         intensity = known.results.intensity_A_per_us if intensity is None else intensity
         if (device.kind == "tms") != (study.device.kind == "tms"):

@@ -64,6 +64,8 @@ def _sentence(error: ValidationError, model: type[Table], where: str, text: str 
     where = at_line(where, text, [p for p in first["loc"] if p not in KINDS])
     place = [str(p) for p in first["loc"] if p not in KINDS]
     message = _plain(first["msg"])
+    if first["type"] == "missing":
+        message = "missing value" if isinstance(first["loc"][-1], int) else "missing key"
     if first["type"].startswith("union_tag"):
         spot = f"{where}, [{'.'.join(place)}]"
         tables = _at(model, first["loc"])
@@ -94,7 +96,7 @@ def _sentence(error: ValidationError, model: type[Table], where: str, text: str 
 
 def _plain(message: str) -> str:
     """Return what pydantic says in the words of this package."""
-    message = message.removeprefix("Value error, ").replace("Field required", "missing key")
+    message = message.removeprefix("Value error, ")
     return re.sub(r"^Input should be (?=(greater|less))?", _expected, message)
 
 
