@@ -16,12 +16,14 @@ from rheobase.fields.induction import solve_induction
 from rheobase.fields.optimisation.target import Target, region_target
 from rheobase.fields.solver import Conductor
 from rheobase.fields.targeting.adjoint import adjoint_currents
+from rheobase.fields.targeting.distance import ScalpDistance
 from rheobase.fields.targeting.equivalent import equivalent
 from rheobase.fields.targeting.poses import lifted, tangential_poses
 from rheobase.fields.targeting.reciprocity import Reciprocity, reciprocity
 from rheobase.fields.tensors import Tensors, components
 from rheobase.meshes.files.surface_tree import SurfaceTree
 from rheobase.meshes.head import Head
+from rheobase.meshes.placing.scalp import Scalp
 from rheobase.meshes.regions.region import ball as ball_region
 from rheobase.validation.leadfield import ball
 
@@ -108,10 +110,11 @@ def test_lifted_poses_stay_outside(seen: Reciprocity) -> None:
         np.testing.assert_allclose(pose[:3, 3], before[:3, 3] + by * before[:3, 2])
 
 
-def test_parallel_surfaces(seen: Reciprocity) -> None:
-    corners = seen.scalp.nodes[seen.scalp.triangles]
+def test_parallel_surfaces() -> None:
+    scalp = Scalp(ball(9e-3).mesh)
+    corners, distance = scalp.nodes[scalp.triangles], ScalpDistance.of_scalp(scalp)
     for level in (-0.02, 0.005):
-        points, normals = seen.distance.surface(level, 0.02)
+        points, normals = distance.surface(level, 0.02)
         away = points - SurfaceTree.of_triangles(corners).nearest(points)
         np.testing.assert_allclose(np.linalg.norm(away, axis=1), abs(level), atol=3e-4)
         assert (np.einsum("ni,ni->n", away, normals) / level > 0.95).all()
