@@ -138,7 +138,7 @@ def load_sweep(source: Path | str) -> Sweep:
         If there is no such file, it or its study is none, an axis is not in the study, or a value
         is of the wrong type or out of range: with the axis and the value.
     """
-    from rheobase.study_file import read_toml
+    from rheobase.study_source import read_toml
     from rheobase.tables.parse import parse_table
 
     path = Path(source)

@@ -1,0 +1,243 @@
+"""Parameter studies of fields: what is shared is solved once, and the numbers are the same."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from tests.unit.test_sweep_design import PADS, SPHERE, sweep_file
+
+import rheobase.fields.conduction
+import rheobase.fields.induction
+import rheobase.fields.solver
+from rheobase.config import Study
+from rheobase.meshes.regions.region import tissue_region
+from rheobase.meshes.regions.statistics import region_table
+from rheobase.results import open_result
+from rheobase.stations.devices import Device, _solve, device_of
+from rheobase.stations.head import open_head
+from rheobase.stations.inputs import open_inputs
+from rheobase.stations.placing import place_device
+from rheobase.sweeps.plan import plan_sweep
+from rheobase.sweeps.results import run_sweep
+from rheobase.sweeps.study import Sweep, load_sweep
+
+COIL = (
+    SPHERE
+    + """
+[device]
+kind = "tms"
+coil = "deng-25mm-figure8"
+position = "Cz"
+handle_angle_deg = 0.0
+distance_mm = 5.0
+"""
+)
+PAIRS = (
+    SPHERE
+    + """
+[device]
+kind = "ti"
+pairs = [
+  {anode = "F3", cathode = "P3", current_mA = 1.0, carrier_Hz = 2000.0, radius_mm = 8.0},
+  {anode = "F4", cathode = "P4", current_mA = 1.0, carrier_Hz = 2010.0, radius_mm = 8.0},
+]
+"""
+)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Count assemblies, solved montages and solved coils."""
+    count = {"conductors": 0, "montages": 0, "coils": 0, "blocks": 0}
+    conductor = rheobase.fields.solver.Conductor
+    conduction = rheobase.fields.conduction.solve_conduction
+    induction = rheobase.fields.induction.solve_induction
+
+    class Counted(conductor):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            count["conductors"] += 1
+            super().__init__(*args, **options)
+
+    def montages(head: Any, given: Any, **options: Any) -> Any:
+        count["montages"] += len(given)
+        return conduction(head, given, **options)
+
+    def coils(head: Any, given: Any, **options: Any) -> Any:
+        count["coils"] += len(given) if isinstance(given, list) else 1
+        count["blocks"] += 1
+        return induction(head, given, **options)
+
+    monkeypatch.setattr(rheobase.fields.solver, "Conductor", Counted)
+    monkeypatch.setattr(rheobase.fields.conduction, "solve_conduction", montages)
+    monkeypatch.setattr(rheobase.fields.induction, "solve_induction", coils)
+    return count
+
+
+def alone(found: Sweep, index: int) -> Device:
+    """Return the device of a point, placed and solved for by itself."""
+    study = found.base.study(found.design.points[index])
+    assert isinstance(study, Study)
+    inputs = open_inputs(study)
+    placed = place_device(study, open_head(study.head), inputs)
+    return device_of(study, placed, _solve(placed))
+
+
+def grey(device: Device) -> list[float]:
+    """Return mean, 99th percentile and largest value in the grey matter."""
+    (row,) = region_table(
+        [tissue_region("grey_matter")],
+        device.head,
+        device.strength,
+        corners=device.basis.split_of_tet,
+        levels=0,
+        percentiles=(99,),
+    )
+    return [float(row[k]) for k in ("mean", "p99", "max")]
+
+
+def test_currents_are_sums_of_as_few_fields_as_they_need(
+    tmp_path: Path, calls: dict[str, int]
+) -> None:
+    currents = """
+    [axes.split]
+    "device.electrodes.a.current_mA" = [1.0, 2.0, 1.0, -1.5, 0.0]
+    "device.electrodes.b.current_mA" = [-0.5, -1.0, -1.0, 1.0, 2.0]
+    "device.electrodes.c.current_mA" = [-0.5, -1.0, 0.0, 0.5, -2.0]
+    """
+    found = load_sweep(sweep_file(tmp_path, currents))
+    data = found.work_out(tmp_path / "out")
+    assert (data["error"] == "").all()
+    assert calls == {"conductors": 1, "montages": 2, "coils": 0, "blocks": 0}
+    values = data["E"].sel(place="grey_matter").values
+    np.testing.assert_allclose(values[1], 2 * values[0], rtol=1e-12)
+    np.testing.assert_allclose(values[3], grey(alone(found, 3)), rtol=1e-6)
+    assert data["E"].attrs["units"] == "V/m"
+    assert data["E"].dims == ("split", "place", "statistic")
+    assert data["device.electrodes.a.current_mA"].dims == ("split",)
+
+
+@pytest.mark.slow
+def test_envelopes_of_currents_and_carriers_are_algebra(
+    tmp_path: Path, calls: dict[str, int]
+) -> None:
+    axes = """
+    [axes]
+    "device.pairs.0.current_mA" = [0.5, 1.0, 1.5]
+    "device.pairs.1.phase_deg" = [0.0, 90.0]
+    [axes.both]
+    "device.pairs.1.current_mA" = [1.0, 3.0]
+    "device.pairs.1.carrier_Hz" = [2010.0, 2020.0]
+    """
+    found = load_sweep(sweep_file(tmp_path, axes, PAIRS))
+    data = found.work_out(tmp_path / "out")
+    assert calls == {"conductors": 1, "montages": 2, "coils": 0, "blocks": 0}
+    assert data["E"].attrs["long_name"] == "TI envelope, peak to peak"
+    values = data["E"].values.reshape(len(found.design), -1)
+    np.testing.assert_allclose(values[6], grey(alone(found, 6)), rtol=1e-6)
+
+
+def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
+    tmp_path: Path, calls: dict[str, int]
+) -> None:
+    axes = """
+    [axes]
+    "device.handle_angle_deg" = [0.0, 30.0, 60.0]
+    "results.intensity_A_per_us" = [10.0, 25.0]
+    "device.position_mm" = [[0.0, 0.0, 92.0], [0.0, 0.0, 300.0]]
+    """
+    study = COIL.replace('position = "Cz"', "position_mm = [0.0, 0.0, 92.0]")
+    found = load_sweep(sweep_file(tmp_path, axes, study))
+    plan = plan_sweep(found, tmp_path / "out")
+    assert (plan.points, plan.heads, plan.solutions, plan.seconds) == (12, 1, 6, None)
+    data = found.work_out(tmp_path / "out")
+    assert calls == {"conductors": 1, "montages": 0, "coils": 3, "blocks": 1}
+    failed = data["error"].values != ""
+    assert failed.tolist() == [[[False, True]] * 2] * 3  # no coil that far from the head
+    assert "InputError" in str(data["error"][1, 0, 1].item())
+    assert data["device.position_mm"].values[1] == "[0.0, 0.0, 300.0]"
+    values = data["E"].values.reshape(12, -1)
+    assert np.isnan(values[1::2]).all()
+    np.testing.assert_allclose(values[2], 2.5 * values[0], rtol=1e-12)
+    np.testing.assert_allclose(values[8], grey(alone(found, 8)), rtol=1e-6)
+    again = found.work_out(tmp_path / "out")
+    assert calls["coils"] == 3 + 1  # that of `alone`
+    xr.testing.assert_identical(again, data)
+    plan = plan_sweep(found, tmp_path / "out")
+    assert (plan.finished, plan.failed, plan.solutions, plan.seconds) == (6, 6, 0, 0.0)
+
+
+def test_results_speak_for_themselves(tmp_path: Path) -> None:
+    axes = """
+    question = "how much?"
+    method = "latin_hypercube"
+    samples = 12
+    [axes]
+    "device.current_mA" = { low = 0.5, high = 4.0 }
+    """
+    found = load_sweep(sweep_file(tmp_path, axes))
+    result = run_sweep(found, tmp_path / "out")
+    again = open_result(tmp_path / "out")
+    data = again.dataset("sweep")
+    assert data.attrs["method"] == "latin_hypercube"
+    assert json.loads(data.attrs["study_tables"])["device"]["kind"] == "tes"
+    assert data["device.current_mA"].attrs["high"] == 4.0
+    per_mA = (data["E"] / data["device.current_mA"]).transpose("sample", ...).values
+    np.testing.assert_allclose(per_mA, np.broadcast_to(per_mA[0], per_mA.shape), rtol=1e-12)
+    rows = (tmp_path / "out/group/sweep.csv").read_text().splitlines()
+    assert len(rows) == 13
+    assert rows[0].startswith("device.current_mA,E grey_matter mean (V/m)")
+    shares = again.tables["Share of the variance (Sobol index, total)"]
+    assert shares.rows[0][1] == pytest.approx(1.0, abs=1e-6)
+    report = (tmp_path / "out/report.html").read_text()
+    assert "how much?" in report
+    assert result.files[0].name == "report.html"
+
+
+@pytest.mark.slow  # two whole runs
+def test_values_of_whole_runs_of_any_kind(tmp_path: Path) -> None:
+    axes = """
+    [axes]
+    "device.current_mA" = [1.0, 2.0]
+    [outputs]
+    keep = true
+    [[outputs.values]]
+    name = "asked"
+    table = "Electrodes"
+    column = "asked (mA)"
+    row = { electrode = "a" }
+    [[outputs.values]]
+    name = "voltage"
+    table = "Electrodes"
+    column = "voltage (V)"
+    """
+    found = load_sweep(sweep_file(tmp_path, axes, PADS))
+    data = found.work_out(tmp_path / "out")
+    assert (data["error"] == "").all()
+    assert data["asked"].values.tolist() == [1.0, 2.0]
+    assert data["voltage_row"].values.tolist() == ["a", "b", "c"]
+    np.testing.assert_allclose(data["voltage"][1], 2 * data["voltage"][0], rtol=1e-6)
+    kept = sorted((tmp_path / "out/runs").iterdir())
+    assert [open_result(folder).title for folder in kept] == ["a sphere"] * 2
+
+
+@pytest.mark.slow  # cells
+def test_recruitment_and_polarisation_are_those_of_the_stations(tmp_path: Path) -> None:
+    head = '[head]\nname = "slab-rat"\nedge_length_mm = 0.3\n'
+    cells = '[cells]\ntypes = ["L5_pyramidal"]\nplacements = 6\nradius_mm = 1.0\ncentre = "top"\n'
+    coil = 'kind = "tms"\ncoil = "deng-25mm-figure8"\nposition = "top"\ndistance_mm = 5.0\n'
+    study = f'title = "x"\n{head}[device]\n{coil}{cells}'
+    axes = """
+    [axes]
+    "results.intensity_A_per_us" = [1.0, 1e4]
+    """
+    found = load_sweep(sweep_file(tmp_path, axes, study))
+    data = found.work_out(tmp_path / "out")
+    assert (data["error"] == "").all(), data["error"].values
+    assert data["threshold"].dims[1:] == ("cell_type", "polarity", "quantile")
+    np.testing.assert_array_equal(data["threshold"][0], data["threshold"][1])
+    assert data["threshold"].attrs["units"] == "A/µs"
+    share = data["recruited"].sel(cell_type="L5_pyramidal", polarity="plus")
+    assert share.values.tolist() == [0.0, 1.0]
