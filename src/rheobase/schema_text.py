@@ -75,7 +75,8 @@ def _rows(title: str, told: str, table: dict[str, Any]) -> str:
         f"{'needed' if key in needed else _default(what)} |"
         for key, what in table["properties"].items()
     ]
-    head = f"**{title}**" + (f" {told.partition(': ')[2] or told}" if told else "")
+    what = told.partition(": ")[2] if told.startswith("[") else told
+    head = f"**{title}** {what}".rstrip()
     return "\n".join([head, "", "| key | what | values | default |", "|---|---|---|---|", *rows])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from rheobase.kinds import KINDS, shipped_studies
 from rheobase.schema import every_schema, split_unit, study_schema
+from rheobase.schema_text import schema_markdown
 
 jsonschema = pytest.importorskip("jsonschema")
 STUDIES = {**shipped_studies(), "dose": Path(__file__).parents[2] / "examples/dose_dlpfc.toml"}
@@ -81,3 +82,11 @@ def test_every_key_is_told_with_its_unit() -> None:
         assert set(keys) <= own, f"keys.toml tells keys of {name} that there are not"
     assert split_unit("threshold_V_per_m2") == ("threshold", "V/m²")
     assert split_unit("Ti_s") == ("Ti", "s")
+
+
+@pytest.mark.parametrize("kind", [k.name for k in KINDS.values() if k.key])
+def test_the_documentation_has_every_key(kind: str) -> None:
+    page = Path(__file__).parents[2] / "docs/study_keys.md"
+    assert schema_markdown(kind) in page.read_text(encoding="utf-8"), (
+        f"docs/study_keys.md is old: rheobase schema {kind} --markdown"
+    )
