@@ -18,7 +18,7 @@ MM = 1e3
 FAINT = 0.999  # opacity from which a surface hides its own back
 ANGLE = 30.0  # of the camera (degrees)
 LOOSE = 1.8125  # distance of the camera over the diagonal of what is looked at
-TUBE_SIDES = 10
+TUBE_SIDES = 8
 BALLS = 5_000  # points up to which they are drawn as balls of their radius
 TUBES = 200_000  # points of lines up to which they are drawn as tubes
 
@@ -156,7 +156,12 @@ def dataset(layer: Layer, *, time: float | None = None) -> Any:
         moves = layer.vectors.ndim == 3
         vectors = layer.vectors[layer.frame(time)] if moves else layer.vectors
         made["vectors"] = vectors * np.float32(MM)
-        made = made.glyph(orient="vectors", scale="vectors", factor=1.0, geom=pv.Arrow())
+        made = made.glyph(
+            orient="vectors",
+            scale="vectors",
+            factor=1.0,
+            geom=pv.Arrow(tip_resolution=8, shaft_resolution=6),
+        )
     elif layer.kind == "points" and len(points) <= BALLS:
         ball = pv.Icosphere(radius=layer.radius * MM, nsub=1)
         made = made.glyph(orient=False, scale=False, geom=ball)

@@ -177,6 +177,31 @@ def thinned(
     return np.asarray(fewer.points) * 1e-3, np.asarray(fewer.regular_faces, dtype=np.int32)
 
 
+def clustered(
+    points: NDArray[Any], triangles: NDArray[np.integer[Any]], most: int
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Return a surface of about ``most`` triangles: points in a cell of a lattice become one.
+
+    Faster and rougher than `thinned` (Rossignac & Borrel 1993, doi:10.1007/978-3-642-78114-8_29).
+    """
+    if len(triangles) <= most:
+        return points, triangles.astype(np.int32)
+    a, b, c = (np.asarray(points, np.float64)[triangles[:, k]] for k in range(3))
+    area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
+    edge = np.sqrt(2.0 * area / most)
+    key = np.floor(points / edge).astype(np.int64)
+    key -= key.min(axis=0)
+    size = key.max(axis=0) + 1
+    flat = (key[:, 0] * size[1] + key[:, 1]) * size[2] + key[:, 2]
+    _, group, count = np.unique(flat, return_inverse=True, return_counts=True)
+    means = np.stack([np.bincount(group, points[:, k]) / count for k in range(3)], axis=1)
+    cells = group[triangles]
+    first, second, third = cells.T
+    cells = cells[(first != second) & (second != third) & (third != first)]
+    _, kept = np.unique(np.sort(cells, axis=1), axis=0, return_index=True)
+    return compact(means.astype(np.float32), cells[np.sort(kept)])
+
+
 def cortex_layer(
     head: Head,
     quantities: Mapping[str, Quantity],

@@ -23,12 +23,15 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError
 from rheobase.scenes.derived import plane
 from rheobase.scenes.drawing import bars_of
-from rheobase.scenes.field import volume_of
-from rheobase.scenes.head import thinned
+from rheobase.scenes.field import rounded, volume_of
+from rheobase.scenes.head import clustered
 from rheobase.scenes.picture import HasScene, as_scene, call_child
 from rheobase.scenes.scene import Layer, Quantity, Scene, direction
 
-MOST = 40_000  # triangles of a layer without values
+MOST = 22_000  # triangles of a layer without values, about
+ARROWS = 600
+POINTS_PER_MM = 64.0  # to which positions are rounded
+BITS, NORMAL_BITS = 9, 5  # of the mantissa of values and of normals
 STEPS = 24  # colours in a bar
 
 
@@ -73,7 +76,7 @@ def light(scene: Scene) -> Scene:
         elif layer.kind == "surface":
             layers.append(_fewer(layer))
         else:
-            layers.append(layer)
+            layers.append(_some(layer) if layer.kind == "arrows" else layer)
     return replace(scene, layers=tuple(x for x in layers if len(x.points)))
 
 
@@ -93,8 +96,18 @@ def _fewer(layer: Layer) -> Layer:
     assert layer.cells is not None  # Layer
     if shown or len(layer.cells) <= MOST:
         return layer.but(quantities=shown)
-    points, cells = thinned(layer.points, layer.cells, MOST)
+    points, cells = clustered(layer.points, layer.cells, MOST)
     return layer.but(points=points, cells=cells, quantities={}, times=None)
+
+
+def _some(layer: Layer) -> Layer:
+    """Return fewer arrows."""
+    n = len(layer.points)
+    if layer.vectors is None or layer.vectors.ndim > 2 or n <= ARROWS:
+        return layer
+    kept = np.linspace(0, n - 1, ARROWS).astype(int)
+    few = {k: replace(q, values=q.values[..., kept]) for k, q in layer.quantities.items()}
+    return layer.but(points=layer.points[kept], vectors=layer.vectors[kept], quantities=few)
 
 
 def encode(plotter: Any) -> dict[str, Any]:
@@ -107,6 +120,9 @@ def encode(plotter: Any) -> dict[str, Any]:
         serialize,
     )
 
+    for actor in plotter.renderer.actors.values():
+        if hasattr(actor, "mapper"):
+            actor.mapper.dataset = _slim(actor.mapper.dataset)
     initialize_serializers()
     context = SynchronizationContext()
     context.set_ignore_last_dependencies(True)
@@ -124,6 +140,16 @@ def encode(plotter: Any) -> dict[str, Any]:
         for entry in extract_array_hash(scene)
     }
     return {"scene": scene, "hashes": hashes}
+
+
+def _slim(drawn: Any) -> Any:
+    """Return a copy that is rounded where a page need not be exact: small when compressed."""
+    data = drawn.copy()
+    data.points = np.rint(np.asarray(data.points, np.float32) * POINTS_PER_MM) / POINTS_PER_MM
+    for values in data.point_data.values():
+        if values.dtype == np.float32:
+            values[:] = rounded(values, BITS if values.ndim == 1 else NORMAL_BITS)
+    return data
 
 
 def page(scene: Scene, index: bytes) -> str:

@@ -14,6 +14,7 @@ from rheobase.stations.dbs_book import write_record
 from rheobase.stations.fus_focus import focus_table
 from rheobase.stations.fus_heat import heat_table, place, safety_rows
 from rheobase.stations.fus_pictures import axis_picture, beam_picture, head_picture, heat_picture
+from rheobase.stations.fus_show import show_beam, show_voxels
 from rheobase.tables.target import known_targets
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def write_sound(scene: Scene, heard: Heard, found: list[Focused], book: Book) ->
         if scene.head is not None:
             words = "The beam in the head: pressure amplitude, + target, outline of the transducer."
             pictures.insert(0, book.picture("head", head_picture(scene, heard, found[-1]), words))
+            pictures = [*show_beam(scene, heard, found[-1], book), *pictures]
     words = (
         "Amplitudes at full output; the focus is looked for behind the skull, its size is that at "
         "half of its peak (-6 dB). Elements have the same amplitude in every row."
@@ -212,6 +214,7 @@ def write_images(study: UltrasoundStudy, scene: Scene, heard: Heard, warmed: War
         if warmed is not None:
             rise = on_mesh(warmed, warmed.heating.peak_rise, points)
             images["temperature", "rise"] = (np.nan_to_num(rise), "largest temperature rise (K)")
+        show_voxels(grid, {s: v for (s, d), (v, _) in images.items() if d != "uncorrected"}, book)
         for (suffix, desc), (values, words) in images.items():
             whole = values.reshape(grid.shape).astype(np.float32)
             with book.file(suffix, ".nii.gz", desc=desc, title=words, role="field") as path:
