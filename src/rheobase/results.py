@@ -84,35 +84,34 @@ class Result:
             raise InputError(f"there is no 3-D scene in {self.out}")
         return load_scene(self.out / SCENE)
 
-    def plot(self, png: Path | str | None = None, *, jupyter: bool = False, **how: Any) -> Any:
-        """Show the 3-D scene in a window or a notebook, or draw it into a file.
+    def plot(
+        self, png: Path | str | None = None, *, jupyter: bool | None = None, **how: Any
+    ) -> Any:
+        """Show the 3-D scene in a notebook or a window, or draw it.
 
         Parameters
         ----------
         png
-            Picture to draw off screen (`rheobase.scenes.picture`).
+            Picture to draw off screen (`rheobase.scenes.plot`).
         jupyter
-            Show it in the cell of a notebook (`rheobase.viewer.in_notebook`).
+            Show its page in the cell of a notebook (`rheobase.viewer.in_notebook`); if None, that
+            depends on where this runs.
         **how
-            Options of the function that shows or draws.
+            Options of the function that shows or draws (``window=True`` opens a window).
 
         Raises
         ------
         InputError
-            If the study has no scene.
+            If the study has no scene, or what is asked for cannot be drawn here.
         """
-        scene = self.scene()
-        if png is not None:
-            from rheobase.scenes import picture
+        from rheobase.scenes import plot
+        from rheobase.scenes.show import in_notebook
 
-            return picture(scene, png, **how)
-        if jupyter:
-            from rheobase.viewer import in_notebook
+        if png is None and (in_notebook() if jupyter is None else jupyter):
+            from rheobase.viewer import in_notebook as page
 
-            return in_notebook(self, **how)
-        from rheobase.scenes import show
-
-        return show(scene, **how)
+            return page(self, **how)
+        return plot(self.scene(), png, jupyter=False, **how)
 
     def dataset(self, name: str) -> xr.Dataset:
         """Return the labelled arrays of a NetCDF file by its suffix.

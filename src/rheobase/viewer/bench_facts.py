@@ -58,12 +58,12 @@ def rows_of(bench: Bench, moved: Moved) -> Rows:
                 parts.append(f"at {_near(*nearest_position(head, e.centre))}")
             rows.append((f"electrode {e.name}", ", ".join(parts)))
             density = 1e3 * abs(current) / (1e4 * _area(bench, e))
-            rows.append(("  mean current density", f"{density:.3g} mA/cm²"))
+            rows.append(("mean current density", f"{density:.3g} mA/cm²"))
     rows += _strongest(bench, moved)
     if moved.error is not None:
         rows.append(("estimated error of the modes", f"{moved.error:.1%}"))
     rows.append(("field", moved.how))
-    rows.append(("time", f"{moved.seconds:.2g} s"))
+    rows.append(("solved in", f"{moved.seconds:.1f} s"))
     return rows
 
 

@@ -218,7 +218,7 @@ def _place(page: Page) -> None:
                 label="electrode",
                 variant="outlined",
                 v_show=("!place_is_coil",),
-                classes="mb-1",
+                classes="mt-2 mb-1",
                 **DENSE,
             )
             v.VSwitch(v_model=("placing",), label="place with the mouse", color="#0969da", **DENSE)

@@ -313,12 +313,16 @@ class Page:
             facts, rows = found
             self.state.facts = rows
             self.work.told(self._slices)(list(facts.point))
-            self.state.flush()
+            self._mark()
 
     def click_slice(self, k: int, part: list[float]) -> None:
         """Move the point to where a person clicked in a slice."""
         self.work.told(self._move_point)(int(k), part)
-        self.state.flush()
+        self._mark()
+
+    def _mark(self) -> None:
+        self.session.stage.mark(self.state.point)
+        self._update()
 
     def _move_point(self, k: int, part: list[float]) -> None:
         image = self.state.images[k]

@@ -49,10 +49,11 @@ def serve(
             webbrowser.open(address)
 
     page.server.controller.on_server_ready.add(started)
-    asyncio.run(_run(page, port))
+    asyncio.run(start(page, port))
 
 
-async def _run(page: Page, port: int) -> None:
+async def start(page: Page, port: int) -> None:
+    """Serve a page in the running loop, until it is cancelled."""
     with _no_arguments():
         task = page.server.start(
             port=port,

@@ -24,9 +24,10 @@ AXES: tuple[Axis, ...] = ("x", "y", "z")
 
 #: Layers that are made of the field's volume when they are asked for.
 CUT, ISOSURFACE, ARROWS, LINES = "cut face", "isosurface", "arrows", "streamlines"
+POINT = "point"
 SLICES: dict[Axis, str] = {axis: f"slice {axis}" for axis in AXES}
 FLAT = (CUT, *SLICES.values())  # in their own colours, whatever the light
-MADE = (CUT, ISOSURFACE, ARROWS, LINES, *SLICES.values())
+MADE = (CUT, ISOSURFACE, ARROWS, LINES, POINT, *SLICES.values())
 SOLID = 0.5  # opacity from which a layer is what a click means
 
 
@@ -206,6 +207,18 @@ class Stage:
             self._make_again(name, old[name])
         self._update_cut()
 
+    def mark(self, point: Sequence[float] | None) -> None:
+        """Show a point (m) as a ball, or none."""
+        if point is None:
+            self._remove(POINT)
+            return
+        at = np.array([point], dtype=np.float32)
+        self._set(
+            Layer(
+                name=POINT, kind="points", group="device", points=at, radius=2e-3, colour="#d91a1a"
+            )
+        )
+
     def hit(self, origin: Floats, direction: Floats) -> Hit | None:
         """Return what a ray (mm) first meets of what is drawn; faint layers only if nothing else.
 
@@ -214,7 +227,7 @@ class Stage:
         origin, direction
             Shape (3,).
         """
-        drawn = {n: self._data[n] for n in self._actors if n in self._data}
+        drawn = {n: self._data[n] for n in self._actors if n in self._data and n != POINT}
         solid = {n: d for n, d in drawn.items() if self.scene[n].opacity >= SOLID}
         return self._rays.hit(solid, origin, direction) or self._rays.hit(drawn, origin, direction)
 
