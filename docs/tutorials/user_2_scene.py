@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rheobase.results import open_result
+import rheobase
 from rheobase.scenes import VIEWS, picture, slices
-from rheobase.study_file import load_study
 
 # %%
 # A result to look at
@@ -23,9 +22,11 @@ from rheobase.study_file import load_study
 # ``rheobase run tms_motor --out out/tms``.)
 
 out = Path("out")
-study = load_study("tms_motor", change={"cells.placements": 60}, without=("network",), name="scene")
+study = rheobase.load_study(
+    "tms_motor", change={"cells.placements": 60}, without=("network",), name="scene"
+)
 study.run(out / "tms")
-result = open_result(out / "tms")
+result = rheobase.open_result(out / "tms")
 print(*(f.relative_to(result.out) for f in result.files), sep="\n")
 
 # %%

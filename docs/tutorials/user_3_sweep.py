@@ -51,7 +51,7 @@ print(found.length.sel(frequency=0.0).to_pandas().round(3))
 
 pyramidal = found.length.sel(kind="L5_pyramidal")
 falls = pyramidal.sel(frequency=1000.0) / pyramidal.sel(frequency=0.0)
-print("left of it at 1 kHz:", dict(zip(axes["species"], falls.values.round(2), strict=True)))
+print(falls.rename("left of it at 1 kHz").to_pandas().round(2))
 assert (falls < 0.5).all()
 steady = pyramidal.sel(frequency=0.0)
 assert steady.sel(species="human") > steady.sel(species="rat") > steady.sel(species="mouse")
@@ -142,6 +142,6 @@ def fragile(x):
 
 
 mixed = sweep(fragile, {"x": [4.0, -1.0, 9.0]}, out=out / "fragile")
-print(mixed.root.values, list(mixed.error.values))
+print(mixed.to_dataframe())
 assert mixed.root.sel(x=9.0) == 3.0
 assert "expected x >= 0" in str(mixed.error.sel(x=-1.0).values)
