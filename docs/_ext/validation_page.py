@@ -35,7 +35,7 @@ def page(rows: Sequence[Row], *, cases: Iterable[str], long: Iterable[str]) -> s
     lines = [
         f"{len(rows)} numbers in {len(found)} cases; {passed} are within their limits.",
         "",
-        "| case | numbers | farthest from its reference, of its limit | passed | source |",
+        "| case | numbers | farthest | passed | source |",
         "|---|---|---|---|---|",
         *(_summary(name, found.get(name, [])) for name in names),
         "",
