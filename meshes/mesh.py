@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class TetMesh:
     nodes: NDArray[np.float64]
     tets: NDArray[np.int32]
     labels: NDArray[np.int32]
+    _volumes: NDArray[np.float64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check shapes, indices and orientation."""
@@ -51,12 +52,17 @@ class TetMesh:
                 f"tets index nodes {self.tets.min()}..{self.tets.max()}, "
                 f"there are {len(self.nodes)}"
             )
-        volumes = self.volumes()
+        volumes = self._measured()
         if not (volumes > 0).all():
             raise ValueError(f"{np.count_nonzero(~(volumes > 0))} tetrahedra have no volume > 0")
+        volumes.flags.writeable = False
+        set_(self, "_volumes", volumes)
 
     def volumes(self) -> NDArray[np.float64]:
-        """Return the volume of each tetrahedron (m³), shape (n_tets,)."""
+        """Return the volume of each tetrahedron (m³), shape (n_tets,), read-only."""
+        return self._volumes
+
+    def _measured(self) -> NDArray[np.float64]:
         volumes = np.empty(len(self.tets))
         for first in range(0, len(volumes), CHUNK):
             some = slice(first, first + CHUNK)

@@ -13,6 +13,7 @@ from rheobase.config import Study
 from rheobase.network_views import network_response
 from rheobase.report import Section, Table
 from rheobase.stations.cells import MICRO
+from rheobase.stations.network_runs import run_microcircuit
 from rheobase.tables.network import Microcircuit
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
     from rheobase.neurons.network.drive import Drive
     from rheobase.neurons.network.microcircuit import microcircuit, microcircuit_probabilities
     from rheobase.neurons.network.readout import evoked_response, evoked_wave, raster
-    from rheobase.neurons.network.simulation import simulate
 
     chance = recruited.probability([table.intensity_A_per_us / MICRO], by=("type",))
     probability = microcircuit_probabilities(
@@ -45,8 +45,10 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
     with stage("wiring the network"):
         network = microcircuit(scale=table.scale, seed=study.seed)
     drive = Drive(probability=probability, times=pulses, latency=table.latency_ms * 1e-3)
-    driven = simulate(network, duration, seed=study.seed, drive=drive, record_currents=True)
-    free = simulate(network, duration, seed=study.seed, record_currents=True)
+    made: dict[str, Any] = {"scale": table.scale, "seed": study.seed}
+    with stage("running the network"):
+        driven = run_microcircuit(network, duration, **made, drive=drive)
+        free = run_microcircuit(network, duration, **made)
     window = {"before": BEFORE, "after": AFTER}
     response, quiet = (evoked_response(s, pulses, **window) for s in (driven, free))
     wave, rest = (evoked_wave(s, pulses, **window) for s in (driven, free))
