@@ -227,7 +227,7 @@ def test_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     sweep(product, {"a": [1], "name": ["x"]}, out=tmp_path / "s", fixed=fixed)
     with pytest.raises(InputError, match="another fixed"):
         sweep(product, {"a": [1], "name": ["x"]}, out=tmp_path / "s", fixed=fixed | {"offset": 1})
-    with pytest.raises(InputError, match="function .*product"):
+    with pytest.raises(InputError, match=r"function .*product"):
         sweep(ragged, {"k": [1]}, out=tmp_path / "s")
 
 

@@ -1,6 +1,5 @@
-"""Designs of parameter studies, the studies at their points, and what is said of bad axes."""
+"""Designs of parameter studies: grids, samples, lists; and what variance goes with what."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,38 +9,6 @@ from rheobase._errors import InputError
 from rheobase._sweep_cli import parse_points
 from rheobase.sweeps.design import Design, Range, grid, listed, sampled
 from rheobase.sweeps.sensitivity import sensitivity
-from rheobase.sweeps.settings import Base
-from rheobase.sweeps.study import load_sweep
-
-SPHERE = """
-title = "a sphere"
-[head]
-name = "sphere"
-edge_length_mm = 8.0
-[head.options]
-radii_mm = [80.0, 92.0]
-layers = ["grey_matter", "scalp"]
-sigma_S_per_m = [0.33, 0.4]
-"""
-PADS = (
-    SPHERE
-    + """
-[device]
-kind = "tes"
-electrodes = [
-  {name = "a", position = "C3", current_mA = 1.0},
-  {name = "b", position = "C4", current_mA = -0.5},
-  {name = "c", position = "Pz", current_mA = -0.5},
-]
-"""
-)
-
-
-def sweep_file(folder: Path, text: str, study: str = PADS) -> Path:
-    (folder / "base.toml").write_text(study)
-    path = folder / "sweep.toml"
-    path.write_text(f'title = "x"\nstudy = "base.toml"\n{text}')
-    return path
 
 
 def test_grid_has_every_combination_and_keys_that_go_together() -> None:
@@ -136,100 +103,6 @@ def test_sensitivity_leaves_failed_samples_out_and_knows_when_it_knows_nothing()
 def test_impossible_designs_are_refused(make: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()
-
-
-def base(table: dict[str, Any]) -> Base:
-    from rheobase.kinds import KINDS
-
-    return Base(kind=KINDS["field"], table=table, name="base.toml", folder=None)
-
-
-def test_study_at_a_point_has_the_values_of_the_point(tmp_path: Path) -> None:
-    found = load_sweep(
-        sweep_file(
-            tmp_path,
-            """
-            [axes]
-            "device.current_mA" = [1.0, 3.0]
-            "device.electrodes.b.radius_mm" = [8.0, 9.0]
-            "head.options.sigma_S_per_m.1" = [0.4, 0.5]
-            """,
-        )
-    )
-    assert found.design.shape == (2, 2, 2)
-    study: Any = found.base.study(found.design.points[-1])
-    assert [e.current_mA for e in study.device.electrodes] == [3.0, -1.5, -1.5]
-    assert [e.radius_mm for e in study.device.electrodes] == [None, 9.0, None]
-    assert study.head.options["sigma_S_per_m"] == [0.33, 0.5]
-    first: Any = found.base.study(found.design.points[0])
-    assert [e.current_mA for e in first.device.electrodes] == [1.0, -0.5, -0.5]
-
-
-def test_heads_and_species_change_the_head(tmp_path: Path) -> None:
-    one = base({"title": "x", "head": {"name": "slab-human", "edge_length_mm": 0.4}})
-    assert one.at({"species": "rat"})["head"] == {"name": "slab-rat", "edge_length_mm": 0.4}
-    assert base({"head": {"name": "rat"}}).at({"species": "human"})["head"] == {"name": "mni152"}
-    assert one.at({"head": "sphere"})["head"] == {"name": "sphere", "edge_length_mm": 0.4}
-    other = {"name": "sphere", "edge_length_mm": 4.0}
-    assert one.at({"head": other})["head"] == other
-    (tmp_path / "m2m").mkdir()
-    assert one.at({"head": str(tmp_path / "m2m")})["head"]["file"] == str(tmp_path / "m2m")
-    with pytest.raises(InputError, match="expected a built-in head"):
-        base({"head": {"file": "x.msh"}}).at({"species": "rat"})
-    with pytest.raises(InputError, match="unknown head 'spere', nearest: sphere"):
-        one.at({"head": "spere"})
-
-
-@pytest.mark.parametrize(
-    ("axes", "words"),
-    [
-        (
-            '[axes]\n"device.curent_mA" = [1.0]',
-            "unknown key 'curent_mA'.*axis 'device.curent_mA' =",
-        ),
-        (
-            '[axes]\n"device.current_mA" = [0]',
-            "other than 0 mA, got 0.*axis 'device.current_mA' = 0",
-        ),
-        (
-            '[axes]\n"device.electrodes.a.radius_mm" = [8.0, -1.0]',
-            "greater than 0, got -1.0.*axis 'device.electrodes.a.radius_mm' = -1.0",
-        ),
-        (
-            '[axes]\n"device.electrodes.d.radius_mm" = [8.0]',
-            "unknown item 'd'.*axis 'device.electrodes.d.radius_mm' = 8.0",
-        ),
-        (
-            '[axes]\n"device.electrodes.a.position" = ["C3", "C33"]',
-            "unknown electrode position 'C33'.*axis 'device.electrodes.a.position' = 'C33'",
-        ),
-        (
-            'method = "sobol"\nsamples = 8\n[axes]\n'
-            '"device.electrodes.a.radius_mm" = { low = -2.0, high = 9.0 }',
-            "greater than 0, got -2.0.*axis 'device.electrodes.a.radius_mm' = -2.0",
-        ),
-        ('heads = ["sphere", "globe"]', "unknown head 'globe'.*axis 'head' = 'globe'"),
-        ('method = "sobol"\n[axes]\nx = [1]', "method = 'sobol' needs samples"),
-        ("samples = 3\n[axes]\nx = [1]", "samples belongs to method"),
-        ('method = "list"', "belong together"),
-        ("[axes]", "expected an axis, got none"),
-        ("[axes]\nx = { low = 2.0, high = 1.0 }", "low < high"),
-        ('[axes]\nseed = [1]\n[outputs]\nstatistics = ["median"]', "outputs.statistics"),
-        ("colour = 1\n[axes]\nseed = [1]", "unknown key 'colour'"),
-    ],
-)
-def test_bad_axes_are_refused_before_anything_runs(axes: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=words) as caught:
-        load_sweep(sweep_file(tmp_path, axes))
-    assert "\n" not in str(caught.value)
-
-
-def test_other_kinds_need_values_and_have_no_maps(tmp_path: Path) -> None:
-    path = tmp_path / "s.toml"
-    text = 'title = "x"\nstudy = "stn"\n[axes]\nseed = [1, 2]\n'
-    path.write_text(text)
-    with pytest.raises(InputError, match=r"expected \[\[outputs.values\]\].*kind 'dbs'"):
-        load_sweep(path)
 
 
 def test_points_of_an_array_job() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from tests.unit.test_sweep_design import PADS, SPHERE, sweep_file
 
 import rheobase.fields.conduction
 import rheobase.fields.induction
 import rheobase.fields.solver
+from rheobase._errors import InputError
 from rheobase.config import Study
+from rheobase.kinds import KINDS
 from rheobase.meshes.regions.region import tissue_region
 from rheobase.meshes.regions.statistics import region_table
 from rheobase.results import open_result
@@ -22,7 +23,32 @@ from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import place_device
 from rheobase.sweeps.plan import plan_sweep
 from rheobase.sweeps.results import run_sweep
+from rheobase.sweeps.settings import Base
 from rheobase.sweeps.study import Sweep, load_sweep
+
+SPHERE = """
+title = "a sphere"
+[head]
+name = "sphere"
+edge_length_mm = 8.0
+[head.options]
+radii_mm = [80.0, 92.0]
+layers = ["grey_matter", "scalp"]
+sigma_S_per_m = [0.33, 0.4]
+"""
+PADS = (
+    SPHERE
+    + """
+[device]
+kind = "tes"
+electrodes = [
+  {name = "a", position = "C3", current_mA = 1.0},
+  {name = "b", position = "C4", current_mA = -0.5},
+  {name = "c", position = "Pz", current_mA = -0.5},
+]
+"""
+)
+
 
 COIL = (
     SPHERE
@@ -46,6 +72,13 @@ pairs = [
 ]
 """
 )
+
+
+def sweep_file(folder: Path, text: str, study: str = PADS) -> Path:
+    (folder / "base.toml").write_text(study)
+    path = folder / "sweep.toml"
+    path.write_text(f'title = "x"\nstudy = "base.toml"\n{text}')
+    return path
 
 
 @pytest.fixture
@@ -96,6 +129,98 @@ def grey(device: Device) -> list[float]:
         percentiles=(99,),
     )
     return [float(row[k]) for k in ("mean", "p99", "max")]
+
+
+def base(table: dict[str, Any]) -> Base:
+    return Base(kind=KINDS["field"], table=table, name="base.toml", folder=None)
+
+
+def test_study_at_a_point_has_the_values_of_the_point(tmp_path: Path) -> None:
+    found = load_sweep(
+        sweep_file(
+            tmp_path,
+            """
+            [axes]
+            "device.current_mA" = [1.0, 3.0]
+            "device.electrodes.b.radius_mm" = [8.0, 9.0]
+            "head.options.sigma_S_per_m.1" = [0.4, 0.5]
+            """,
+        )
+    )
+    assert found.design.shape == (2, 2, 2)
+    study: Any = found.base.study(found.design.points[-1])
+    assert [e.current_mA for e in study.device.electrodes] == [3.0, -1.5, -1.5]
+    assert [e.radius_mm for e in study.device.electrodes] == [None, 9.0, None]
+    assert study.head.options["sigma_S_per_m"] == [0.33, 0.5]
+    first: Any = found.base.study(found.design.points[0])
+    assert [e.current_mA for e in first.device.electrodes] == [1.0, -0.5, -0.5]
+
+
+def test_heads_and_species_change_the_head(tmp_path: Path) -> None:
+    one = base({"title": "x", "head": {"name": "slab-human", "edge_length_mm": 0.4}})
+    assert one.at({"species": "rat"})["head"] == {"name": "slab-rat", "edge_length_mm": 0.4}
+    assert base({"head": {"name": "rat"}}).at({"species": "human"})["head"] == {"name": "mni152"}
+    assert one.at({"head": "sphere"})["head"] == {"name": "sphere", "edge_length_mm": 0.4}
+    other = {"name": "sphere", "edge_length_mm": 4.0}
+    assert one.at({"head": other})["head"] == other
+    (tmp_path / "m2m").mkdir()
+    assert one.at({"head": str(tmp_path / "m2m")})["head"]["file"] == str(tmp_path / "m2m")
+    with pytest.raises(InputError, match="expected a built-in head"):
+        base({"head": {"file": "x.msh"}}).at({"species": "rat"})
+    with pytest.raises(InputError, match="unknown head 'spere', nearest: sphere"):
+        one.at({"head": "spere"})
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        (
+            '[axes]\n"device.curent_mA" = [1.0]',
+            "unknown key 'curent_mA'.*axis 'device.curent_mA' =",
+        ),
+        (
+            '[axes]\n"device.current_mA" = [0]',
+            "other than 0 mA, got 0.*axis 'device.current_mA' = 0",
+        ),
+        (
+            '[axes]\n"device.electrodes.a.radius_mm" = [8.0, -1.0]',
+            "greater than 0, got -1.0.*axis 'device.electrodes.a.radius_mm' = -1.0",
+        ),
+        (
+            '[axes]\n"device.electrodes.d.radius_mm" = [8.0]',
+            "unknown item 'd'.*axis 'device.electrodes.d.radius_mm' = 8.0",
+        ),
+        (
+            '[axes]\n"device.electrodes.a.position" = ["C3", "C33"]',
+            "unknown electrode position 'C33'.*axis 'device.electrodes.a.position' = 'C33'",
+        ),
+        (
+            'method = "sobol"\nsamples = 8\n[axes]\n'
+            '"device.electrodes.a.radius_mm" = { low = -2.0, high = 9.0 }',
+            "greater than 0, got -2.0.*axis 'device.electrodes.a.radius_mm' = -2.0",
+        ),
+        ('heads = ["sphere", "globe"]', "unknown head 'globe'.*axis 'head' = 'globe'"),
+        ('method = "sobol"\n[axes]\nx = [1]', "method = 'sobol' needs samples"),
+        ("samples = 3\n[axes]\nx = [1]", "samples belongs to method"),
+        ('method = "list"', "belong together"),
+        ("[axes]", "expected an axis, got none"),
+        ("[axes]\nx = { low = 2.0, high = 1.0 }", "low < high"),
+        ('[axes]\nseed = [1]\n[outputs]\nstatistics = ["median"]', "outputs.statistics"),
+        ("colour = 1\n[axes]\nseed = [1]", "unknown key 'colour'"),
+    ],
+)
+def test_bad_axes_are_refused_before_anything_runs(axes: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        load_sweep(sweep_file(tmp_path, axes))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_kinds_need_values_and_have_no_maps(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    text = 'title = "x"\nstudy = "stn"\n[axes]\nseed = [1, 2]\n'
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"expected \[\[outputs.values\]\].*kind 'dbs'"):
+        load_sweep(path)
 
 
 def test_currents_are_sums_of_as_few_fields_as_they_need(
@@ -172,6 +297,28 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
 def test_results_speak_for_themselves(tmp_path: Path) -> None:
     axes = """
     question = "how much?"
+    [axes]
+    "device.current_mA" = [0.5, 1.0, 4.0]
+    """
+    found = load_sweep(sweep_file(tmp_path, axes))
+    result = run_sweep(found, tmp_path / "out")
+    again = open_result(tmp_path / "out")
+    data = again.dataset("sweep")
+    assert data.attrs["method"] == "grid"
+    assert json.loads(data.attrs["study_tables"])["device"]["kind"] == "tes"
+    per_mA = (data["E"] / data["device.current_mA"]).values
+    np.testing.assert_allclose(per_mA, np.broadcast_to(per_mA[0], per_mA.shape), rtol=1e-12)
+    rows = (tmp_path / "out/group/sweep.csv").read_text().splitlines()
+    assert len(rows) == 4
+    assert rows[0].startswith("device.current_mA,E grey_matter mean (V/m)")
+    report = (tmp_path / "out/report.html").read_text()
+    assert "how much?" in report
+    assert result.files[0].name == "report.html"
+
+
+@pytest.mark.slow
+def test_samples_have_indices(tmp_path: Path) -> None:
+    axes = """
     method = "latin_hypercube"
     samples = 12
     [axes]
@@ -179,21 +326,9 @@ def test_results_speak_for_themselves(tmp_path: Path) -> None:
     """
     found = load_sweep(sweep_file(tmp_path, axes))
     result = run_sweep(found, tmp_path / "out")
-    again = open_result(tmp_path / "out")
-    data = again.dataset("sweep")
-    assert data.attrs["method"] == "latin_hypercube"
-    assert json.loads(data.attrs["study_tables"])["device"]["kind"] == "tes"
-    assert data["device.current_mA"].attrs["high"] == 4.0
-    per_mA = (data["E"] / data["device.current_mA"]).transpose("sample", ...).values
-    np.testing.assert_allclose(per_mA, np.broadcast_to(per_mA[0], per_mA.shape), rtol=1e-12)
-    rows = (tmp_path / "out/group/sweep.csv").read_text().splitlines()
-    assert len(rows) == 13
-    assert rows[0].startswith("device.current_mA,E grey_matter mean (V/m)")
-    shares = again.tables["Share of the variance (Sobol index, total)"]
+    assert result.dataset("sweep")["device.current_mA"].attrs["high"] == 4.0
+    shares = result.tables["Share of the variance (Sobol index, total)"]
     assert shares.rows[0][1] == pytest.approx(1.0, abs=1e-6)
-    report = (tmp_path / "out/report.html").read_text()
-    assert "how much?" in report
-    assert result.files[0].name == "report.html"
 
 
 @pytest.mark.slow  # two whole runs

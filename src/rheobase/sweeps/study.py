@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError
 from rheobase._files import content_key
+from rheobase._progress import stage
 from rheobase.sweeps.design import Design, Point
 from rheobase.sweeps.settings import Base, open_base
-from rheobase.sweeps.sweep import gather, work_out
+from rheobase.sweeps.sweep import gather, tasks, work_out
 from rheobase.tables.sweep import OutputsTable, SweepStudy
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ class Sweep:
         InputError
             As there.
         """
-        self._build_heads()
+        if self.shares and (jobs > 1 or dask is not None):
+            self._build_heads(out)
         work_out(
             partial(maker, self.base, self.table.outputs, out.absolute()),
             self.design,
@@ -103,8 +107,20 @@ class Sweep:
             let_go()
         return gather(self.design, out)
 
-    def _build_heads(self) -> None:
-        """Build each built-in head once, before processes would each build their own."""
+    def _build_heads(self, out: Path) -> None:
+        """Put each head into the cache once, before several processes would build it."""
+        from rheobase.stations.head import open_head
+        from rheobase.sweeps.solved import head_key
+
+        heads: dict[str, Any] = {}
+        for task in tasks(self.design, out):
+            if task.left:
+                with suppress(InputError):  # that of its points
+                    study: Any = self.base.study(task.point)
+                    heads.setdefault(head_key(study), study.head)
+        for head in heads.values():
+            with suppress(InputError), stage(f"head {head.name or head.file}"):
+                open_head(head)
 
 
 def maker(
@@ -162,6 +178,4 @@ def load_sweep(source: Path | str) -> Sweep:
 
 def _plain(value: Any) -> Any:
     """Return tables of TOML as JSON has them: dates as text."""
-    import json
-
     return json.loads(json.dumps(value, default=str))
