@@ -60,14 +60,12 @@ def show(what, name, **how):
 show(scene, "1_whole")
 
 # %%
-# From above, and without all that is not the cortex: layers are switched off, or made half
-# transparent, by name.
+# From above, and peeled: layers are switched on and off by name. The arrows are the direction of
+# the field, which runs under the middle of the coil and back in two wide arcs.
 
 show(scene, "2_top", view="top")
-head_layers = [layer.name for layer in scene.group("head")]
-print("of the head:", *head_layers)
-cells_only = scene.without(*(layer.name for layer in scene.group("device")))
-show(cells_only, "3_without_device", view=(-1.0, 0.3, 0.8))
+peeled = scene.without("scalp", "coil").with_layers(scene["arrows"].but(visible=True))
+show(peeled, "3_peeled", view=(-1.0, 0.2, 1.0))
 
 # %%
 # Linked slices
