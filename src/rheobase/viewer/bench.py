@@ -206,19 +206,28 @@ def open_bench(result: Result) -> Bench:
     Raises
     ------
     InputError
-        If the result is of another kind of study, or its layers of electrodes are meshed: they
-        would have to be meshed again at every move.
+        If the result is of another kind of study, or as `bench_of`.
+    """
+    return bench_of(field_study(result))
+
+
+def bench_of(study: Study) -> Bench:
+    """Return the head and the device of a study, ready to be moved.
+
+    Raises
+    ------
+    InputError
+        If the layers of its electrodes are meshed: they would have to be meshed again at every
+        move; or where the study does not fit its head.
     """
     from rheobase.stations.head import open_head
     from rheobase.stations.inputs import open_inputs
     from rheobase.stations.placing import place_device
 
-    study = field_study(result)
     inputs = open_inputs(study)
     placed = place_device(study, open_head(study.head), inputs)
     if placed.meshed is not None:
         raise InputError(
-            "expected electrodes of model 'complete' or 'ideal' to move them, got 'meshed': "
-            f"{result.out}"
+            "expected electrodes of model 'complete' or 'ideal' to move them, got 'meshed'"
         )
     return Bench(study=study, placed=placed, coil=inputs.coil)

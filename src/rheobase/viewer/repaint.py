@@ -64,7 +64,9 @@ class Canvas:
             found[tet < 0] = np.nan
             return found
 
-        values = here(moved.strength)
+        E = here(moved.E.sum(axis=0))
+        # in voxels the size of the field between the nodes, as the studies' own scenes have it
+        values = here(moved.strength) if layer.vectors is None else np.linalg.norm(E, axis=1)
         shape = layer.shape or values.shape
         kept = {n: q for n, q in layer.quantities.items() if q.categories}
         new = Quantity(
@@ -74,7 +76,6 @@ class Canvas:
             colours=of.colours,
             limits=(0.0, self._limit(moved)),
         )
-        E = here(moved.E.sum(axis=0))
         vectors = None if layer.vectors is None else np.nan_to_num(E).reshape(*shape, 3)
         cortex = self.bench.head.cortex
         if layer.kind == "surface" and "across" in layer.quantities and cortex is not None:
