@@ -23,7 +23,10 @@ from rheobase.scenes import VIEWS, picture, slices
 
 out = Path("out")
 study = rheobase.load_study(
-    "tms_motor", change={"cells.placements": 60}, without=("network",), name="scene"
+    "tms_motor",
+    change={"cells.types": ["L5_pyramidal"], "cells.placements": 60},
+    without=("network",),
+    name="scene",
 )
 study.run(out / "tms")
 result = rheobase.open_result(out / "tms")
