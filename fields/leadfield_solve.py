@@ -23,6 +23,7 @@ from rheobase.fields.electrodes.electrode import Electrode, place_electrode
 from rheobase.fields.electrodes.pads import Pad, check_apart, lay
 from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field, opened
 from rheobase.fields.multigrid import WIDTH
+from rheobase.fields.petsc_options import given
 from rheobase.fields.solver import Conductor
 from rheobase.fields.tensors import isotropic
 from rheobase.fields.unit_currents import UnitCurrents, check_joined
@@ -113,7 +114,7 @@ def _key(head: Head, conductor: Conductor | None, pads: Sequence[Pad], choice: l
         *(a.tobytes() for a in arrays),
         {str(label): value for label, value in sigma.items()},
         [[pad.name, pad.model, pad.g] for pad in pads],
-        [*choice, rtol],
+        [*choice, rtol, *given()],
     )
 
 

@@ -208,9 +208,12 @@ def run[T](program: Callable[[], T]) -> T | int:
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
         raise
+    except KeyboardInterrupt:
+        _say("interrupted; what was finished is kept")
+        status = 130
+        raise SystemExit(status) from None
     except BaseException as error:
-        status = 130 if isinstance(error, KeyboardInterrupt) else 1
-        if team.busy and status == 1:  # all ranks end here: say what happened
+        if team.busy:  # all ranks end here: say what happened
             _say(_sentence(0, error)[1])
         raise
     finally:

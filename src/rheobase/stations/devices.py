@@ -120,8 +120,10 @@ def field_file(placed: Placed) -> Path:
 
     The key is made of what the solution is made of: the code, the mesh and its conductivities, the
     elements of the coil or the integrals of the pads. Which file or which words of the study they
-    came from does not matter.
+    came from does not matter; options that a person gave PETSc do.
     """
+    from rheobase.fields.petsc_options import given
+
     head, mesh = placed.head, placed.head.mesh
     parts: list[Any] = [a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)]
     parts.append({t.name: [label, t.sigma] for label, t in head.tissues.items()})
@@ -133,7 +135,7 @@ def field_file(placed: Placed) -> Path:
         split = [round(current / montage.amplitude, 12) for current in montage.currents]
         parts += [montage.name, split, *_pad_parts(pads)]  # solved for 1 A in all
     kind = "electrodes" if placed.coil is None else "coil"
-    key = content_key(package_key("rheobase.fields"), *parts)
+    key = content_key(package_key("rheobase.fields"), *given(), *parts)
     return cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"
 
 
