@@ -25,16 +25,16 @@ def complete_study(incomplete: str) -> Iterator[tuple[str, str]]:
         for name in kind.studies():
             if name.startswith(incomplete):
                 yield name, kind.what
-    start = Path(incomplete)
-    folder = start if incomplete.endswith("/") else start.parent
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if not str(path).startswith(incomplete) or path.name.startswith("."):
-                continue
-            if path.is_dir():
-                yield f"{path}/", "folder of results" if (path / "study.toml").is_file() else ""
-            elif path.suffix == ".toml":
-                yield str(path), "study file"
+    typed = incomplete[: incomplete.rfind("/") + 1]
+    folder = Path(typed or ".")
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        shown = typed + path.name
+        if not shown.startswith(incomplete) or path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield f"{shown}/", "folder of results" if (path / "study.toml").is_file() else ""
+        elif path.suffix == ".toml":
+            yield shown, "study file"
 
 
 def complete_head(incomplete: str) -> list[tuple[str, str]]:

@@ -9,16 +9,16 @@ import typer
 
 
 def _complete_kind(incomplete: str) -> list[tuple[str, str]]:
-    from rheobase.kinds import KINDS
+    from rheobase.schema import FILES
 
-    return [(k.name, k.what) for k in KINDS.values() if k.key and k.name.startswith(incomplete)]
+    return [(name, what) for name, (_, what, _) in FILES.items() if name.startswith(incomplete)]
 
 
 def schema(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="field, dbs, fus, loop, optimise or cross-species; all kinds without.",
+            help="field, dbs, fus, loop, optimise, cross-species or sweep; all without.",
             autocompletion=_complete_kind,
         ),
     ] = None,

@@ -43,12 +43,12 @@ class Kind:
 
     def table(self) -> type[Table]:
         """Return the model of the whole file."""
-        model: type[Table] = _named(self.model)
+        model: type[Table] = named(self.model)
         return model
 
     def function(self, which: str) -> Callable[..., Any]:
         """Return the function that does "check", "run" or "plan"."""
-        found: Callable[..., Any] = _named(getattr(self, which))
+        found: Callable[..., Any] = named(getattr(self, which))
         return found
 
     def studies(self) -> dict[str, Path]:
@@ -59,7 +59,8 @@ class Kind:
         return {p.stem: p for p in sorted(folder.glob("*.toml"))}
 
 
-def _named(target: str) -> Any:
+def named(target: str) -> Any:
+    """Return what ``module:name`` within the package is."""
     module, _, name = target.partition(":")
     return getattr(import_module(f"rheobase.{module}"), name)
 
@@ -157,9 +158,9 @@ def kind_of(table: Mapping[str, Any], *, where: str) -> Kind:
     """
     keys = {kind.key: kind for kind in KINDS.values() if kind.key}
     for key, kind in keys.items():
-        if key in table:
+        if isinstance(table.get(key), (Mapping, list, tuple)):
             return kind
-    if "axes" in table:
+    if isinstance(table.get("study"), str):
         raise InputError(f"expected a study, got a sweep: rheobase sweep {where}")
     from difflib import get_close_matches
 

@@ -10,8 +10,12 @@ from importlib.resources import files
 from typing import Any
 
 from rheobase._errors import check_option
-from rheobase.kinds import KINDS
+from rheobase.kinds import KINDS, named
 
+#: Files that there are schemas for: the table that tells them, what they are, their model.
+FILES = {k.name: (k.key, k.what, k.model) for k in KINDS.values() if k.key} | {
+    "sweep": ("study", "a study over many settings, heads and species", "tables.sweep:SweepStudy")
+}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: Units as key names write them, longest first where one ends another.
 UNITS = {
@@ -59,7 +63,7 @@ def study_schema(kind: str) -> dict[str, Any]:
     Parameters
     ----------
     kind
-        One of `rheobase.kinds.KINDS`.
+        One of `FILES`.
 
     Raises
     ------
@@ -71,15 +75,16 @@ def study_schema(kind: str) -> dict[str, Any]:
     >>> study_schema("field")["properties"]["title"]["type"]
     'string'
     """
-    found = KINDS[check_option("kind of study", kind, KINDS)]
-    schema = found.table().model_json_schema()
+    _, what_for, target = FILES[check_option("kind of study", kind, FILES)]
+    model = named(target)
+    schema: dict[str, Any] = model.model_json_schema()
     definitions = schema.get("$defs", {})
     for name, table in {"": schema, **definitions}.items():
         if "properties" not in table:
             continue
         table["description"] = _plain(table.get("description", ""))
         for key, what in table["properties"].items():
-            _tell(name or found.table().__name__, key, what)
+            _tell(name or model.__name__, key, what)
             if (name, key) in ONLY:
                 _list(what, ONLY[name, key](), only=True)
             elif (name, key) in KNOWN:
@@ -87,26 +92,25 @@ def study_schema(kind: str) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         **schema,
-        "title": f"rheobase {found.name} study",
-        "description": f"A study file of rheobase: {found.what}.",
+        "title": f"rheobase {kind} study",
+        "description": f"A file of rheobase: {what_for}.",
     }
 
 
 def every_schema() -> dict[str, Any]:
     """Return one JSON Schema for all kinds: which one a file is, its telling table says."""
-    kinds = [kind for kind in KINDS.values() if kind.key]
     definitions: dict[str, Any] = {}
     choice: dict[str, Any] = {}
-    for kind in reversed(kinds):  # a file is of the first kind whose table it has
-        schema = study_schema(kind.name)
+    for kind, (key, _, _) in reversed(FILES.items()):  # a file is of the first whose table it has
+        schema = study_schema(kind)
         own = schema.pop("$defs", {})
         del schema["$schema"]
-        prefix = f"{kind.name}."
+        prefix = f"{kind}."
         definitions |= {prefix + name: _prefixed(table, prefix) for name, table in own.items()}
-        definitions[kind.name] = _prefixed(schema, prefix)
-        one = {"$ref": f"#/$defs/{kind.name}"}
-        choice = {"if": {"required": [kind.key]}, "then": one} | (
-            {"else": choice} if choice else {"else": {"required": [kind.key]}}
+        definitions[kind] = _prefixed(schema, prefix)
+        one = {"$ref": f"#/$defs/{kind}"}
+        choice = {"if": {"required": [key]}, "then": one} | (
+            {"else": choice} if choice else {"else": {"required": [key]}}
         )
     return {"$schema": DIALECT, "title": "rheobase study", "$defs": definitions, **choice}
 

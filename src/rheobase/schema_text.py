@@ -16,7 +16,7 @@ def schema_markdown(kind: str) -> str:
     Parameters
     ----------
     kind
-        One of `rheobase.kinds.KINDS`.
+        One of `rheobase.schema.FILES`.
 
     Raises
     ------

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rheobase.kinds import KINDS, shipped_studies
-from rheobase.schema import every_schema, split_unit, study_schema
+from rheobase.kinds import KINDS, named, shipped_studies
+from rheobase.schema import FILES, every_schema, split_unit, study_schema
 from rheobase.schema_text import schema_markdown
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -65,7 +65,7 @@ def test_short_forms_are_valid(every: Any) -> None:
 
 
 def test_every_key_is_told_with_its_unit() -> None:
-    for kind in KINDS:
+    for kind in FILES:
         for name, table in study_schema(kind)["$defs"].items():
             for key, what in table.get("properties", {}).items():
                 assert what["description"], (name, key)
@@ -74,8 +74,8 @@ def test_every_key_is_told_with_its_unit() -> None:
     assert tms["handle_angle_deg"]["description"] == "Handle: 0 points backwards, 90 sideways (°)"
     assert study_schema("field")["$defs"]["Cells"]["description"].startswith("[cells]: which cells")
     known = tomllib.loads((files("rheobase") / "data/schema/keys.toml").read_text())
-    tables = {n: t for k in KINDS for n, t in study_schema(k)["$defs"].items()}
-    tables |= {KINDS[k].table().__name__: study_schema(k) for k in KINDS}
+    tables = {n: t for k in FILES for n, t in study_schema(k)["$defs"].items()}
+    tables |= {named(FILES[k][2]).__name__: study_schema(k) for k in FILES}
     for name, keys in known.items():
         used = {k for t in tables.values() for k in t.get("properties", ())}
         own = used if name == "all" else set(tables[name]["properties"])
@@ -84,7 +84,7 @@ def test_every_key_is_told_with_its_unit() -> None:
     assert split_unit("Ti_s") == ("Ti", "s")
 
 
-@pytest.mark.parametrize("kind", [k.name for k in KINDS.values() if k.key])
+@pytest.mark.parametrize("kind", FILES)
 def test_the_documentation_has_every_key(kind: str) -> None:
     page = Path(__file__).parents[2] / "docs/study_keys.md"
     assert schema_markdown(kind) in page.read_text(encoding="utf-8"), (

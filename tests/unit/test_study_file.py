@@ -17,7 +17,7 @@ LOOP: dict[str, Any] = {
     "title": "Pulses",
     "plant": {"kind": "fibres"},
     "recruitment": {"file": "curves/mine.csv", "site": "here"},
-    "timing": {"duration_s": 2.0, "settle_s": 0.5, "period_s": 0.1},
+    "timing": {"duration_s": 0.5, "settle_s": 0.1, "period_s": 0.1},
     "controllers": [{"name": "always", "kind": "open loop"}],
 }
 
@@ -48,29 +48,21 @@ def test_a_run_is_repeated_from_its_results(
     beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    first = rheobase.run(beside, out=out)
+    monkeypatch.chdir(beside.parent)  # where the paths of plain values start
+    first = rheobase.run(LOOP, out=out, change={"timing.duration_s": 0.3})
+    assert LOOP["timing"]["duration_s"] == 0.5, "what was given is not changed"
     courses = {p.name: p.read_bytes() for p in out.rglob("*course.csv")}
     assert len(courses) == 2
-    monkeypatch.chdir(tmp_path / "mine/curves")  # the working folder does not matter
     for course in out.rglob("*course.csv"):
         course.unlink()
+    monkeypatch.chdir(tmp_path / "mine/curves")  # the working folder does not matter now
     again = load_study(out)
     assert (again.kind.name, again.folder, again.out) == ("loop", beside.parent, out)
+    assert "duration_s = 0.3" in again.text
     second = again.run()
     assert {p.name: p.read_bytes() for p in out.rglob("*course.csv")} == courses
     assert second.as_dict()["tables"] == first.as_dict()["tables"]
     assert rheobase.open_result(out).title == "Pulses"
-
-
-def test_plain_values_start_at_the_working_folder(
-    beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(beside.parent)
-    rheobase.run(LOOP, out=tmp_path / "out", change={"timing.duration_s": 1.0})
-    told = json.loads((tmp_path / "out/provenance.json").read_text())["study"]
-    assert told["folder"] == str(beside.parent)
-    assert "duration_s = 1.0" in told["text"]
-    assert LOOP["timing"]["duration_s"] == 2.0, "what was given is not changed"
 
 
 def test_uncertainty_is_the_kind_that_its_results_say(tmp_path: Path) -> None:
