@@ -36,6 +36,7 @@ def isosurface(
     """
     from rheobase.scenes.drawing import MM, dataset
 
+    volume_of(layer)
     key = _key(layer, quantity)
     of = layer.quantities[key]
     image = dataset(layer)

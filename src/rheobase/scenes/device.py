@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
-from rheobase.scenes.head import compact
 from rheobase.scenes.scene import Layer, line_starts
 
 if TYPE_CHECKING:
     from rheobase.fields.coils.coil import Coil
+    from rheobase.fields.electrodes.electrode import Electrode
     from rheobase.fields.electrodes.montage import Montage
     from rheobase.meshes.head import Head
+    from rheobase.meshes.placing.scalp import Scalp
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +24,8 @@ ANODE, CATHODE = "#d65e00", "#0072b2"
 COPPER = "#b87333"
 RED = "#d91a1a"
 RING_HEIGHT = 0.008  # of the ring that marks a target, over the pial surface (m)
+FINE = 1e-3  # edge of the triangles under an electrode (m)
+MOST_HALVINGS = 4
 LIFT = 5e-4  # of what lies on the scalp, so that it is not hidden in it (m)
 
 
@@ -81,30 +84,21 @@ def electrode_layers(
         ``#rrggbb`` of each montage; if None anodes are orange and cathodes blue.
     """
     from rheobase.fields.electrodes.montage import Montage
-    from rheobase.fields.electrodes.pads import lay_montage
     from rheobase.meshes.placing.scalp import Scalp
 
     scalp = Scalp(head.mesh)
-    normals = _vertex_normals(scalp)
+    lifted = head.mesh.nodes + LIFT * _vertex_normals(scalp)
     layers: list[Layer] = []
     several = [montages] if isinstance(montages, Montage) else montages
     for k, montage in enumerate(several):
-        pads = lay_montage(montage, scalp)
-        for pad, current in zip(pads, montage.currents, strict=True):
-            covered = [triangle for triangle, part in pad.coverage.items() if part > 0.5]
-            points, cells = compact(
-                head.mesh.nodes + LIFT * normals, scalp.triangles[covered].reshape(-1, 3)
-            )
+        for electrode, current in zip(montage.electrodes, montage.currents, strict=True):
             sign = ANODE if current > 0 else CATHODE
             taken = {layer.name for layer in layers}
-            name = f"electrode {pad.name}"
+            name = f"electrode {electrode.name}"
             layers.append(
-                Layer(
-                    name=name if name not in taken else f"{name}, {montage.name} {k + 1}",
-                    kind="surface",
-                    group="device",
-                    points=points.astype(np.float32),
-                    cells=cells,
+                patch_layer(
+                    name if name not in taken else f"{name}, {montage.name} {k + 1}",
+                    _under(electrode, scalp, lifted),
                     colour=sign if colours is None else colours[k],
                     opacity=0.6,
                 )
@@ -112,7 +106,32 @@ def electrode_layers(
     return layers
 
 
-def _vertex_normals(scalp: Any) -> Floats:
+def _under(electrode: Electrode, scalp: Scalp, lifted: Floats) -> Floats:
+    """Return triangles of the skin under an electrode (m), shape (n, 3, 3).
+
+    Those of the scalp are halved until they are as small as `FINE`, so that the edge is smooth.
+    """
+    shape = electrode.shape
+    triangles, uv = electrode.frame(scalp).within(1.05 * shape.reach + scalp.edge)
+    corners = np.concatenate([lifted[scalp.triangles[triangles]], uv], axis=2)
+    near = shape.outside(corners[..., 3:].reshape(-1, 2)).reshape(-1, 3).min(axis=1) < scalp.edge
+    corners = corners[near]
+    for _ in range(int(np.clip(np.ceil(np.log2(scalp.edge / FINE)), 0, MOST_HALVINGS))):
+        corners = _quartered(corners)
+    inside = shape.outside(corners[..., 3:].mean(axis=1)) < 0
+    found: Floats = corners[inside][..., :3]
+    return found
+
+
+def _quartered(corners: Floats) -> Floats:
+    """Return each triangle as four, shape (4 n, 3, d)."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
+    parts = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+    return np.concatenate([np.stack(part, axis=1) for part in parts])
+
+
+def _vertex_normals(scalp: Scalp) -> Floats:
     """Return outward unit normals at the mesh nodes, 0 off the scalp, shape (n_nodes, 3)."""
     total = np.zeros_like(scalp.nodes)
     for k in range(3):
