@@ -255,14 +255,14 @@ def test_lead_and_volume(result: Result, folder: Path) -> None:
     assert float(contacts["case"]["current_mA"]) == pytest.approx(2)
     assert abs(float(contacts["1"]["current_mA"])) < 1e-9
     # the image holds the volume that the table tells, around the active contact
-    image: Any = nib.load(out / "volume_left.nii.gz")
+    image: Any = nib.load(out / "sub-sphere/sub-sphere_desc-left_volume.nii.gz")
     part, voxel = np.asarray(image.dataobj), np.abs(np.linalg.det(image.affine[:3, :3]))
     told = lead["volume"]["volume_mm3"]
     assert float(part.sum()) * voxel == pytest.approx(told, rel=0.02)
     where = np.argwhere(part > 0)
     middle = image.affine[:3, :3] @ np.average(where, axis=0, weights=part[part > 0])
     assert np.linalg.norm(middle + image.affine[:3, 3] - [-12, 0, 0]) < 0.5
-    field: Any = nib.load(out / "E_left.nii.gz")
+    field: Any = nib.load(out / "sub-sphere/sub-sphere_desc-left_field.nii.gz")
     E = np.asarray(field.dataobj)
     assert np.all(E[part >= 1] > 0.95 * record["threshold"]["threshold_V_per_m"])
     assert imread(out / "figures/sub-sphere_desc-leadLeft_figure.png")[..., :3].std() > 0.1

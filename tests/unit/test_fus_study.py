@@ -123,13 +123,13 @@ def test_reciprocity(result: Result, folder: Path, scene: Scene) -> None:
 
 
 def test_images_are_where_the_head_is(result: Result, folder: Path, scene: Scene) -> None:
-    image: Any = nib.load(folder / "out" / "pressure.nii.gz")
+    image: Any = nib.load(folder / "out" / "sub-sphere/sub-sphere_pressure.nii.gz")
     A = np.asarray(image.dataobj)
     at = np.linalg.inv(image.affine) @ [*(1e3 * scene.target), 1.0]
     i, j, k = np.rint(at[:3]).astype(int)
     told = record(folder)["sound"]["foci"][2]["at_target_Pa"]
     assert A[i, j, k] == pytest.approx(told, rel=0.1)
-    rise: Any = nib.load(folder / "out" / "temperature_rise.nii.gz")
+    rise: Any = nib.load(folder / "out" / "sub-sphere/sub-sphere_desc-rise_temperature.nii.gz")
     assert rise.shape == image.shape
     assert np.asarray(rise.dataobj).max() > 0
 
@@ -163,7 +163,8 @@ def test_focus_in_numbers(result: Result, folder: Path, scene: Scene) -> None:
     assert 1e3 * peak == pytest.approx((scene.frame @ in_beam)[:3])
     P: Any
     W: Any
-    P, W = (nib.load(folder / "out" / f"{k}.nii.gz") for k in ("pressure", "intensity"))
+    name = "sub-sphere/sub-sphere_{}.nii.gz"
+    P, W = (nib.load(folder / "out" / name.format(k)) for k in ("pressure", "intensity"))
     for at, amplitude in ((scene.target, focus["at_target_Pa"]), (peak, focus["peak_Pa"])):
         i, j, k = np.rint((np.linalg.inv(P.affine) @ [*(1e3 * at), 1.0])[:3]).astype(int)
         assert P.dataobj[i, j, k] == pytest.approx(amplitude, rel=0.15)

@@ -141,7 +141,7 @@ def test_carriers(tmp_path: Path) -> None:
 def test_cells_count(ball: Head, tmp_path: Path) -> None:
     table = changed(TES, "target", cells={"type": "L5_pyramidal", "placements": 20})
     table = changed(table, "optimise", goal="intensity", electrodes=None, front=0)
-    study, book = parsed(table), Book(out=tmp_path)
+    study, book = parsed(table), Book(out=tmp_path, subject="sphere")
     assert isinstance(study.optimise, OptimiseTES)
     currents_station(study, study.optimise, ball, book)
     found = book.details["optimise"]
@@ -175,7 +175,7 @@ def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> 
         electrodes=None,
         positions=["C3", "C1", "C5", "T7"],
     )
-    study, book = parsed(table), Book(out=tmp_path)
+    study, book = parsed(table), Book(out=tmp_path, subject="sphere")
     assert isinstance(study.optimise, OptimiseTES)
     currents_station(study, study.optimise, ball, book)
     found = book.details["optimise"]
@@ -205,7 +205,7 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
         radius_mm=6,
         step_deg=90,
     )
-    study, book = parsed(table), Book(out=tmp_path)
+    study, book = parsed(table), Book(out=tmp_path, subject="sphere")
     assert isinstance(study.optimise, OptimiseTMS)
     poses_station(study, study.optimise, ball, book)
     found = book.details["optimise"]

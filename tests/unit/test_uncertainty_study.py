@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from rheobase import field_views
 from rheobase.__main__ import main
 from rheobase._errors import InputError
 from rheobase.config import parse_study
@@ -49,8 +48,7 @@ def changed(**values: Any) -> dict[str, Any]:
     return study
 
 
-def test_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(field_views, "render", lambda scene, png: False)
+def test_study(tmp_path: Path) -> None:
     text = toml_text(STUDY)
     result = run_uncertainty(parse_study(STUDY), text=text, out=tmp_path)
     assert all(f.is_file() for f in result.files)

@@ -5,6 +5,7 @@ for (const button of document.querySelectorAll(".enlarge")) {
     button.setAttribute("aria-pressed", String(!large));
   });
 }
+if (matchMedia("(max-width: 40rem)").matches) document.querySelector("nav details").open = false;
 const opener = document.getElementById("open-scene");
 if (opener) {
   opener.hidden = false;

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def write_device(placed: Placed, book: Book) -> None:
     """Tell of the placed device."""
     if placed.coil is not None:
-        table, fact = coil_table(placed.coil, placed), placed.coil.name
+        table = coil_table(placed.coil, placed)
+        fact = f"{placed.coil.name}, middle {_off(placed):.1f} mm off the scalp"
     else:
         table = electrodes_table(placed.montages)
         fact = "; ".join(_montage(m) for m in placed.montages)
@@ -30,10 +31,6 @@ def write_device(placed: Placed, book: Book) -> None:
 
 def coil_table(coil: Coil, placed: Placed) -> Table:
     """Return what a coil is and where it stands."""
-    from rheobase.meshes.placing.scalp import Scalp
-
-    middle = coil.pose[:3, 3]
-    _, away = Scalp(placed.head.mesh).nearest(middle)
     rows = [("coil", coil.name)]
     rows += [(k, v) for k, v in (("brand", coil.brand), ("stimulator", coil.stimulator)) if v]
     parts = {
@@ -42,12 +39,20 @@ def coil_table(coil: Coil, placed: Placed) -> Table:
         "fields on a grid": len(coil.sampled),
     }
     rows.append(("made of", ", ".join(f"{n:,} {what}" for what, n in parts.items() if n)))
-    rows.append(("middle of its face (mm)", _mm(middle)))
-    rows.append(("from there to the scalp (mm)", f"{1e3 * float(away):.1f}"))
+    rows.append(("middle of its face (mm)", _mm(coil.pose[:3, 3])))
+    rows.append(("from there to the scalp (mm)", f"{_off(placed):.1f}"))
     rows.append(("handle points to", ", ".join(f"{c:.3f}" for c in coil.pose[:3, 1])))
     if coil.dIdt_max is not None:
         rows.append(("most that the stimulator gives (A/µs)", f"{1e-6 * coil.dIdt_max:g}"))
     return Table(columns=("part", "what"), rows=rows)
+
+
+def _off(placed: Placed) -> float:
+    """Return how far the middle of a coil's face is from the scalp (mm)."""
+    from rheobase.meshes.placing.scalp import Scalp
+
+    assert placed.coil is not None  # write_device
+    return 1e3 * Scalp(placed.head.mesh).nearest(placed.coil.pose[:3, 3])[1]
 
 
 def electrodes_table(montages: tuple[Montage, ...]) -> Table:
