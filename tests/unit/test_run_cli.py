@@ -226,6 +226,21 @@ def test_help_tells_the_exit_statuses_and_loads_no_verb() -> None:
     assert not {"rich", "numpy", "pydantic", "rheobase._heads_cli"} & loaded
 
 
+def test_a_closed_pipe_is_status_141() -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "rheobase", "cache", "size"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    run.stdout.close()  # before anything is written
+    assert run.wait(timeout=60) == 141
+    assert run.stderr is not None
+    assert run.stderr.read() == ""
+    run.stderr.close()
+
+
 def test_interrupting_keeps_what_is_finished(study: Path) -> None:
     study.write_text(LOOP.replace("duration_s = 2.0", "duration_s = 3600.0"), encoding="utf-8")
     run: Any = subprocess.Popen(

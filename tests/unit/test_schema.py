@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ jsonschema = pytest.importorskip("jsonschema")
 STUDIES = {**shipped_studies(), "dose": Path(__file__).parents[2] / "examples/dose_dlpfc.toml"}
 
 
+@cache
+def schema_of(kind: str) -> dict[str, Any]:
+    return study_schema(kind)
+
+
 @pytest.fixture(scope="module")
 def every() -> Any:
     schema = json.loads(json.dumps(every_schema()))
@@ -28,7 +34,7 @@ def test_shipped_studies_are_valid(name: str, every: Any) -> None:
     table = tomllib.loads(STUDIES[name].read_text(encoding="utf-8"))
     assert list(every.iter_errors(table)) == []
     kind = next(k for k in KINDS.values() if k.key and k.key in table)
-    assert list(jsonschema.Draft202012Validator(study_schema(kind.name)).iter_errors(table)) == []
+    assert list(jsonschema.Draft202012Validator(schema_of(kind.name)).iter_errors(table)) == []
 
 
 @pytest.mark.parametrize(
@@ -66,16 +72,16 @@ def test_short_forms_are_valid(every: Any) -> None:
 
 def test_every_key_is_told_with_its_unit() -> None:
     for kind in FILES:
-        for name, table in study_schema(kind)["$defs"].items():
+        for name, table in schema_of(kind)["$defs"].items():
             for key, what in table.get("properties", {}).items():
                 assert what["description"], (name, key)
                 assert {"type": "null"} not in what.get("anyOf", []), (name, key)
-    tms = study_schema("field")["$defs"]["TMS"]["properties"]
+    tms = schema_of("field")["$defs"]["TMS"]["properties"]
     assert tms["handle_angle_deg"]["description"] == "Handle: 0 points backwards, 90 sideways (°)"
-    assert study_schema("field")["$defs"]["Cells"]["description"].startswith("[cells]: which cells")
+    assert schema_of("field")["$defs"]["Cells"]["description"].startswith("[cells]: which cells")
     known = tomllib.loads((files("rheobase") / "data/schema/keys.toml").read_text())
-    tables = {n: t for k in FILES for n, t in study_schema(k)["$defs"].items()}
-    tables |= {named(FILES[k][2]).__name__: study_schema(k) for k in FILES}
+    tables = {n: t for k in FILES for n, t in schema_of(k)["$defs"].items()}
+    tables |= {named(FILES[k][2]).__name__: schema_of(k) for k in FILES}
     for name, keys in known.items():
         used = {k for t in tables.values() for k in t.get("properties", ())}
         own = used if name == "all" else set(tables[name]["properties"])
