@@ -127,7 +127,7 @@ def optimise(
     else:
         if target is None or (head is None and device is None):
             raise InputError(f"expected --head and --target: rheobase optimise {what}")
-        table = {
+        table: dict[str, Any] = {
             "title": f"{what}: {target}",
             "target": target_of(target, radius_mm, direction),
             "optimise": {"kind": what} | {k: v for k, v in given.items() if v is not None},

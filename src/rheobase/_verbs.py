@@ -74,7 +74,7 @@ class Verbs(TyperGroup):
             check_option("verb", args[0], VERBS, where="rheobase --help lists them")
             if args[0] not in SHARED:
                 check_alone(f"rheobase {args[0]}")
-        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         """Write the verbs by topic, without importing them."""
