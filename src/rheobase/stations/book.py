@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -164,3 +166,23 @@ class Book:
         with whole_file(self.figure_path(name)) as part:
             figure.savefig(part)
         return self.has_figure(name, caption)
+
+
+def write_rows(
+    book: Book, suffix: str, rows: Sequence[Mapping[str, Any]], *, title: str, desc: str = ""
+) -> None:
+    """Write rows as CSV."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    with (
+        book.file(suffix, ".csv", desc=desc, title=title, role="statistics") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, keys, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_record(book: Book, suffix: str, record: Mapping[str, Any], *, title: str) -> None:
+    """Write plain values as JSON."""
+    with book.file(suffix, ".json", title=title) as part:
+        part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")

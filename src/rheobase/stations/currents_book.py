@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from rheobase.montage_files import Channel, rounded, write_montage
 from rheobase.report import Section, Table
 from rheobase.scenes.device import electrode_layers
 from rheobase.stations.again import RADIUS_MM, device_of, write_study
+from rheobase.stations.book import write_rows
 from rheobase.stations.field import field_pictures
 from rheobase.stations.placing import direction_to
 from rheobase.tables.optimise import OptimiseStudy, OptimiseTES, OptimiseTI
@@ -387,15 +387,11 @@ def write_field(head: Head, basis: FieldBasis, quantities: dict[str, Floats], bo
 
 def _write_fronts(found: Found, book: Book) -> None:
     """Write the trade-offs as a table."""
-    if not found.fronts:
-        return
-    with (
-        book.file("tradeoff", ".csv", title="Field in and off the target") as part,
-        part.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["with", f"in_target_{_as_key(found.unit)}", "off_target_rms_V_per_m"])
-        for name, (value, rms) in found.fronts.items():
-            writer.writerows(
-                [name, v, r] for v, r in zip(value.tolist(), rms.tolist(), strict=True)
-            )
+    reached = f"in_target_{_as_key(found.unit)}"
+    rows = [
+        {"with": name, reached: v, "off_target_rms_V_per_m": r}
+        for name, (value, rms) in found.fronts.items()
+        for v, r in zip(value.tolist(), rms.tolist(), strict=True)
+    ]
+    if rows:
+        write_rows(book, "tradeoff", rows, title="Field in and off the target")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from rheobase.scenes.head import frame_of, tissue_layers
 from rheobase.scenes.leads import VIEW, deep_layers
 from rheobase.scenes.picture import CURE, picture
 from rheobase.scenes.scene import Scene
+from rheobase.stations.book import write_rows
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:
@@ -33,24 +32,6 @@ Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 TOP, MOST = 5.0, 1000.0  # where the colours of |E| end: of its threshold, or in V/m without one
-
-
-def write_rows(book: Book, suffix: str, rows: Sequence[Row], *, title: str, desc: str = "") -> None:
-    """Write rows as CSV."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    with (
-        book.file(suffix, ".csv", desc=desc, title=title, role="statistics") as part,
-        part.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, keys)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_record(book: Book, suffix: str, record: Mapping[str, Any], *, title: str) -> None:
-    """Write plain values as JSON."""
-    with book.file(suffix, ".json", title=title) as part:
-        part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_leads(
@@ -117,7 +98,7 @@ def write_leads(
     )
     book.notes.extend(_notes(actives, threshold, study.pulse.width_us * 1e-6))
     for a in actives:
-        book.facts[a.lead.name.capitalize()] = (
+        book.facts[f"Lead {a.lead.name}"] = (
             f"{a.lead.model.name}, {a.steering.total * 1e3:.3g} mA, "
             f"{a.volume.volume * 1e9:.3g} mm³ activated"
         )

@@ -13,7 +13,7 @@ from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.dbs_views import draw_recruitment
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_rows
+from rheobase.stations.book import write_rows
 from rheobase.tables.base import metres
 from rheobase.views import new_figure
 

@@ -11,7 +11,7 @@ from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.dbs_views import draw_contacts, draw_recruitment
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_record
+from rheobase.stations.book import write_record
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rheobase.dbs_views import draw_course, draw_spectrum
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_rows
+from rheobase.stations.book import write_rows
 from rheobase.stations.dbs_solve import BAND_TOP
 from rheobase.views import new_figure
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rheobase._files import content_key
 from rheobase.dosing_views import draw_sobol, draw_spread
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_record
+from rheobase.stations.book import write_record
 from rheobase.views import new_figure
 
 if TYPE_CHECKING:

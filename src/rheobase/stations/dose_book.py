@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rheobase.pose_files import MNI, NATIVE, write_poses
 from rheobase.report import Section, Table
 from rheobase.scenes.device import target_layer
 from rheobase.stations.again import write_study
+from rheobase.stations.book import write_record
 from rheobase.stations.currents_book import write_field
 from rheobase.stations.device_book import write_device
 from rheobase.stations.dose import Felt, dose_station
@@ -69,8 +69,7 @@ def write_dose(study: OptimiseStudy, head: Head, book: Book) -> None:
     book.facts["Target"] = study.target.title
     book.facts["Dose"] = amount
     facts = facts_of(study, table, felts, dose)
-    with book.file("dose", ".json", title="The dose") as part:
-        part.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_record(book, "dose", facts, title="The dose")
     _exports(study, here, dose, book)
     factor = dose.amplitude / here.own
     with stage("pictures"):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rheobase._progress import stage
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_record
+from rheobase.stations.book import write_record
 from rheobase.stations.fus_focus import focus_table
 from rheobase.stations.fus_heat import heat_table, place, safety_rows
 from rheobase.stations.fus_pictures import axis_picture, beam_picture, head_picture, heat_picture

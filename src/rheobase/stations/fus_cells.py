@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import stage
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_rows
+from rheobase.stations.book import write_rows
 from rheobase.stations.fus_focus import tissue_names
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from rheobase import loop_views
 from rheobase.loop_views import Course
 from rheobase.report import Section, Table
-from rheobase.stations.dbs_book import write_rows
+from rheobase.stations.book import write_rows
 from rheobase.stations.loop import Outcome, Parts, goal_of, make_biomarker
 from rheobase.tables.loop import OFF
 
@@ -299,8 +299,8 @@ def _dataset(runs: Mapping[str, LoopRun], unit: str) -> xr.Dataset:
         )
         for run in runs.values()
     ]
-    names = xr.IndexVariable("controller", list(runs))
-    return xr.concat(each, dim=names, join="outer")
+    both = xr.concat(each, dim="controller", join="outer")
+    return both.assign_coords(controller=list(runs))
 
 
 def _rows(name: str, run: LoopRun, book: Book) -> None:
