@@ -66,18 +66,13 @@ def alone(sweep, index: int):
     from rheobase.stations.inputs import open_inputs
     from rheobase.stations.placing import place_device
     from rheobase.sweeps.field_points import field_statistics
-    from rheobase.sweeps.solved import Solved
 
     study = sweep.base.study(sweep.design.points[index])
     inputs = open_inputs(study)
     head = open_head(study.head)
     placed = place_device(study, head, inputs)
     basis = _solve(placed)
-    solved = Solved(
-        key="", head=head, placed=placed, inputs=inputs, basis=basis, directions=np.empty((0, 0))
-    )
-    device = device_of(study, placed, basis)
-    return field_statistics(device, study, solved, sweep.table.outputs)[1]
+    return field_statistics(device_of(study, placed, basis), study, sweep.table.outputs)[1]
 
 
 def main(edge: float, count: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
@@ -20,7 +21,7 @@ from rheobase.meshes.spaces import Affine, Registration
 from rheobase.meshes.tissues import tissue
 from rheobase.stations.devices import Device
 from rheobase.sweeps.group import group_statistics
-from rheobase.sweeps.group_results import run_group
+from rheobase.sweeps.group_results import run_group, subject_images
 from rheobase.sweeps.maps import map_of, template_grid
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,8 @@ CENTRE = np.array([0.004, -0.02, 0.015])  # of the standard head in MNI space (m
 
 def common(x: Floats) -> Floats:
     """Return the strength of the common field at points of MNI space, linear in them."""
-    return 2.0 + x @ SLOPE
+    strength: Floats = 2.0 + x @ SLOPE
+    return strength
 
 
 def deformed(k: int) -> Affine:
@@ -126,9 +128,9 @@ def test_fields_of_deformed_heads_meet_in_the_common_space(maps: Floats) -> None
     assert not known.reshape(4, -1)[:, beyond].any()  # the scalp does not count
     found = group_statistics(maps.reshape(4, -1))
     field, a = common(points[inside]), np.array(STRENGTHS)
-    close = {"rtol": 1e-6}  # images are float32
-    np.testing.assert_allclose(found.mean[inside], a.mean() * field, **close)
-    np.testing.assert_allclose(found.sd[inside], a.std(ddof=1) * field, **close)
+    close = 1e-6  # images are float32
+    np.testing.assert_allclose(found.mean[inside], a.mean() * field, rtol=close)
+    np.testing.assert_allclose(found.sd[inside], a.std(ddof=1) * field, rtol=close)
     t = a.mean() / a.std(ddof=1) * 2.0
     np.testing.assert_allclose(found.t[inside], t, rtol=1e-5)
     assert found.count[inside].tolist() == [4] * inside.sum()
@@ -238,6 +240,24 @@ def test_images_in_statistical_maps_and_a_table_out(tmp_path: Path, maps: Floats
         run_group([paths[0], tmp_path / "far.nii"], tmp_path / "three")
     with pytest.raises(InputError, match="found no"):
         run_group([tmp_path], tmp_path / "four")
+
+
+def test_maps_of_a_sweep_are_chosen_by_their_axes(tmp_path: Path) -> None:
+    names = np.array([["maps/a.nii", "maps/b.nii"], ["maps/c.nii", ""]])
+    coords = {"head": ["s1", "s2"], "device.current_mA": [1.0, 2.0]}
+    data = xr.Dataset({"map": (tuple(coords), names)}, coords=coords)
+    (tmp_path / "group").mkdir()
+    data.to_netcdf(tmp_path / "group/sweep.nc", engine="h5netcdf")
+    found = subject_images([tmp_path], {"device.current_mA": 1})
+    assert found == {"s1": tmp_path / "maps/a.nii", "s2": tmp_path / "maps/c.nii"}
+    for at, words in (
+        ({"device.current_mA": 2}, "there is no map of s2"),
+        ({"device.current_mA": 3}, r"one of 1.0, 2.0, got 3"),
+        ({"device.curent": 3}, "unknown axis 'device.curent'"),
+        ({}, "varies device.current_mA too"),
+    ):
+        with pytest.raises(InputError, match=words):
+            subject_images([tmp_path], at)
 
 
 def test_template_grid_covers_the_template() -> None:

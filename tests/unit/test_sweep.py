@@ -112,7 +112,7 @@ def finished(out: Path) -> dict[str, int]:
 
 def killed_at(count: int, out: Path, log: Path, jobs: int) -> dict[str, int]:
     """Start the sweep, kill it and its workers when so many points are there; return these."""
-    context = multiprocessing.get_context("fork" if jobs == 1 else "spawn")
+    context: Any = multiprocessing.get_context("fork" if jobs == 1 else "spawn")
     process = context.Process(target=run_thousand, args=(str(out), str(log), jobs))
     process.start()
     assert process.pid is not None

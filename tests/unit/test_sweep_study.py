@@ -277,6 +277,10 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
     found = load_sweep(sweep_file(tmp_path, axes, study))
     plan = plan_sweep(found, tmp_path / "out")
     assert (plan.points, plan.heads, plan.solutions, plan.seconds) == (12, 1, 6, None)
+    steps = {step.what: step for step in plan.plan.steps}
+    assert steps["fields"].size == "6 devices, 6 right-hand sides"
+    assert plan.plan.seconds > 0
+    assert "12 left" in plan.text()
     data = found.work_out(tmp_path / "out")
     assert calls == {"conductors": 1, "montages": 0, "coils": 3, "blocks": 1}
     failed = data["error"].values != ""

@@ -133,7 +133,7 @@ class FieldPoints:
 
         def statistics() -> tuple[list[str], Any]:
             names, values = field_statistics(
-                self._device(study, solved), study, solved, self.outputs
+                self._device(study, solved), study, self.outputs
             )
             return names, values / size
 
@@ -241,9 +241,7 @@ class FieldPoints:
         return name
 
 
-def field_statistics(
-    device: Device, study: Study, solved: Solved, outputs: OutputsTable
-) -> tuple[list[str], Any]:
+def field_statistics(device: Device, study: Study, outputs: OutputsTable) -> tuple[list[str], Any]:
     """Return the names of places, and the statistics of the field there, shape (places, stats).
 
     Raises
@@ -255,7 +253,7 @@ def field_statistics(
     from rheobase.meshes.regions.statistics import region_table
 
     head = device.head
-    tissues, regions = _places(head, study, solved, outputs)
+    tissues, regions = _places(head, study, outputs)
     brain = [n for n in BRAIN if any(t.name == n for t in head.tissues.values())]
     percentiles = [float(s[1:]) for s in outputs.statistics if s not in SIMPLE]
     within = tissue_region(*(brain or [_innermost(head)]))
@@ -279,18 +277,16 @@ def field_statistics(
     return names, np.array([[float(row[k]) for k in keys] for row in rows])
 
 
-def _places(
-    head: Head, study: Study, solved: Solved, outputs: OutputsTable
-) -> tuple[list[Region], list[Region]]:
+def _places(head: Head, study: Study, outputs: OutputsTable) -> tuple[list[Region], list[Region]]:
     """Return the tissues and the other regions that statistics are asked for."""
     from rheobase.meshes.regions.region import tissue_region
 
-    regions = {r.name: r for r in solved.inputs.regions}
+    regions = {r.name: r.make() for r in study.results.regions}
     if not outputs.places:
         return [tissue_region(_innermost(head))], list(regions.values())
     present = set(np.unique(head.mesh.labels).tolist())
     tissues = [t.name for label, t in head.tissues.items() if label in present]
-    atlas = solved.inputs.atlas
+    atlas = study.results.read_atlas()
     parcels = list(atlas.names.values()) if atlas is not None else []
     found: tuple[list[Region], list[Region]] = ([], [])
     for name in outputs.places:

@@ -10,7 +10,8 @@ from typing import Any
 
 from rheobase._errors import InputError, check_option
 from rheobase.kinds import Kind
-from rheobase.study_file import load_study, put
+from rheobase.study_file import load_study
+from rheobase.study_source import put
 from rheobase.sweeps.design import Design, Point, Value, label
 from rheobase.tables.base import Table
 from rheobase.tables.parse import parse_table
