@@ -63,9 +63,8 @@ def read_source(source: str | Path, kind: str | None) -> Read:
         if kind is not None and str(source) not in known:
             known = KINDS[kind].studies()  # the nearest of its own kind
         if path.suffix == ".toml" or len(path.parts) > 1:
-            raise InputError(
-                f"no study file or folder of results {path}; shipped studies: {', '.join(known)}"
-            )
+            what = "study file" if path.suffix == ".toml" else "study file or folder of results"
+            raise InputError(f"no {what} {path}; shipped studies: {', '.join(known)}")
         path = known[check_option("study", str(source), known)]
     table, text = read_toml(path)
     return Read(table=table, text=text, name=path.stem, where=path.name, folder=path.parent)

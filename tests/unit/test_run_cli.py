@@ -122,7 +122,8 @@ def test_verbs_stop_at_their_station(
         (["fields", "stn"], "expected a study with [device] (field), got one with [leads] (dbs)"),
         (["dbs", "tms_motor"], "expected a study with [leads] (dbs), got one with [device]"),
         (["run", "stnn"], "unknown study 'stnn', nearest: stn"),
-        (["run", "no.toml"], "no study file or folder of results no.toml; shipped studies: "),
+        (["run", "no.toml"], "no study file no.toml; shipped studies: "),
+        (["run", "out/no"], "no study file or folder of results out/no; shipped studies: "),
         (["run", "cache"], "unknown study 'cache'"),
         (["rn", "x"], "unknown verb 'rn', nearest: run"),
         (["run"], "Missing argument"),
@@ -147,7 +148,8 @@ def test_errors_tell_the_line(run: Run, study: Path) -> None:
     status, _, err = run("run", str(study))
     assert status == 2
     assert err == (
-        "rheobase: unknown key 'setle_s', nearest: settle_s, latency_s: pulses.toml, line 9, [timing]\n"
+        "rheobase: unknown key 'setle_s', nearest: settle_s, latency_s: pulses.toml, line 9, "
+        "[timing]\n"
     )
 
 
