@@ -64,7 +64,8 @@ def read_source(source: str | Path, kind: str | None) -> Read:
             known = KINDS[kind].studies()  # the nearest of its own kind
         if path.suffix == ".toml" or len(path.parts) > 1:
             what = "study file" if path.suffix == ".toml" else "study file or folder of results"
-            raise InputError(f"no {what} {path}; shipped studies: {', '.join(known)}")
+            shipped = f"; shipped studies: {', '.join(known)}" if known else ""
+            raise InputError(f"no {what} {path}{shipped}")
         path = known[check_option("study", str(source), known)]
     table, text = read_toml(path)
     return Read(table=table, text=text, name=path.stem, where=path.name, folder=path.parent)

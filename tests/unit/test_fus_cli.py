@@ -146,7 +146,8 @@ def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "one: valid: A bowl over a ball" in told
     assert "M nodes" in told
     assert main_with(["fus", "run", str(file), "--dry-run", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["solutions"] == 1
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    assert next(s["size"] for s in steps if s["what"] == "waves").endswith(" mm, 1 solution")
     wrong = ["fus", "run", str(file), "--dry-run", "--set", "drive.source_pressure_kPa=-3"]
     assert main_with(wrong) == 2
     assert "greater than 0" in capsys.readouterr().err
