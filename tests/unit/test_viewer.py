@@ -95,7 +95,9 @@ def grid(n: int = 5, edge: float = 0.01) -> Layer:
 def square(name: str, y: float, **how: Any) -> Layer:
     points = np.array([[-1, y, -1], [1, y, -1], [1, y, 1], [-1, y, 1]]) * 0.05
     given = {"group": "head", **how}
-    return Layer(name=name, kind="surface", points=points, cells=[[0, 1, 2], [0, 2, 3]], **given)
+    return Layer(
+        name=name, kind="surface", points=points, cells=np.array([[0, 1, 2], [0, 2, 3]]), **given
+    )
 
 
 def scene(*layers: Layer) -> Scene:
@@ -192,9 +194,9 @@ def test_time_changes_what_is_drawn() -> None:
         name="cells",
         kind="points",
         group="network",
-        points=[[0, 0, 0]],
-        times=[0.0, 0.1],
-        quantities={"rate": Quantity(values=[[1.0], [7.0]], label="rate", unit="1/s")},
+        points=np.zeros((1, 3)),
+        times=np.array([0.0, 0.1]),
+        quantities={"rate": Quantity(values=np.array([[1.0], [7.0]]), label="rate", unit="1/s")},
         shown="rate",
     )
     session = Session(scene(moving))
@@ -236,8 +238,8 @@ def test_facts_name_the_nearest_labelled_cell() -> None:
         name="cells",
         kind="points",
         group="cells",
-        points=[[0, 0, 0], [0.01, 0, 0]],
-        quantities={"type": Quantity(values=[0, 1], label="type", categories=types)},
+        points=np.array([[0, 0, 0], [0.01, 0, 0]]),
+        quantities={"type": Quantity(values=np.array([0, 1]), label="type", categories=types)},
         shown="type",
     )
     assert facts_at(scene(cells), (0.012, 0, 0)).region == "L5 pyramidal, 2.0 mm away"
