@@ -33,7 +33,8 @@ def frames(scene: Scene, job: dict[str, Any], folder: Path) -> None:
     plotter = pv.Plotter(off_screen=True, window_size=list(job["size"]))
     how = {"view": job["view"], "bars": job["bars"], "axes": job["axes"]}
     for k, time in enumerate(job["times"]):
-        plotter.clear()
+        plotter.scalar_bars.clear()
+        plotter.clear_actors()  # clear() would take the lights too
         draw(scene, plotter, time=time, **how)
         if job.get("clock"):
             words = f"{1e3 * time:.4g} ms"

@@ -155,7 +155,7 @@ def _slim(drawn: Any) -> Any:
 def page(scene: Scene, index: bytes) -> str:
     """Return the page of an encoded scene (JSON)."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         archive.writestr("index.json", index)
     data = base64.b64encode(packed.getvalue()).decode()
     viewer = files("trame_vtk").joinpath("tools/static_viewer.html").read_text(encoding="utf-8")
