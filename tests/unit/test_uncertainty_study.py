@@ -151,7 +151,7 @@ def test_command_line(
     assert main() == 0
     assert "valid: A ring on a ball" in capsys.readouterr().out
     for options, message in (
-        (["--samples", "2"], "greater than or equal to 8, got 2: ring.toml, uncertainty.samples"),
+        (["--samples", "2"], "greater than or equal to 8, got 2: ring.toml with other values"),
         (["--tissues", "skull"], "tissue 'skull' comes twice"),
     ):
         monkeypatch.setattr("sys.argv", ["rheobase", "uncertainty", str(file), *options])
