@@ -51,7 +51,7 @@ def check_cross_species(study: CrossSpeciesStudy) -> None:
 
     for name in study.cells.types:
         check_option("cell type", name, cell_types(), where="cells.types")
-    files = [label(c.name) for c in study.conditions]
+    files = [label(c.name).lower() for c in study.conditions]  # some disks know no case
     for condition, file in zip(study.conditions, files, strict=True):
         where = f"condition {condition.name!r}"
         if files.count(file) > 1:
