@@ -8,13 +8,15 @@ from typing import Any
 from sphinx.application import Sphinx
 
 _CODE = re.compile(r"(``.*?``|`[^`]*`_?_?)")
+#: A star before a word that no star ends: ``(k, *shape of x)``, not ``*word*`` or ``**how``.
+_STAR = re.compile(r"(?<=[ (,])\*(?=\w)(?![^*]*\w\*)")
 
 
 def mend(lines: list[str]) -> list[str]:
-    r"""Return a docstring's lines with indented blocks as literal ones and bars escaped.
+    r"""Return a docstring's lines with indented blocks as literal ones, bars and stars escaped.
 
     An indented block after an empty line is a formula; reST would join its lines. A bar is an
-    absolute value; reST would look for a substitution.
+    absolute value; reST would look for a substitution, and for the end of what a star begins.
 
     >>> mend(["The sum", "", "    |a| + b", "", "of |a|."])
     ['The sum', '', '::', '', '    |a| + b', '', 'of \\|a\\|.']
@@ -48,7 +50,7 @@ def _escaped(line: str) -> str:
     if line.lstrip().startswith((">>>", "...")):
         return line
     parts = _CODE.split(line)
-    parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+    parts[::2] = [_STAR.sub(r"\\*", part.replace("|", r"\|")) for part in parts[::2]]
     return "".join(parts)
 
 

@@ -155,6 +155,9 @@ def test_docstrings_keep_their_formulas() -> None:
         "",
         "and ``|d|``.",
     ]
+    assert mend(["shape (k, *shape of x), *not* all, **how"]) == [
+        r"shape (k, \*shape of x), *not* all, **how"
+    ]
     numpydoc = ["Parameters", "----------", "a", "    First.", "", "    Second.", "b", "    Third."]
     assert mend(numpydoc) == numpydoc
 
