@@ -65,7 +65,7 @@ def _render(content: Content, record: Mapping[str, Any], scene: str, no_scene: s
         data.joinpath(f"report.{end}").read_text(encoding="utf-8") for end in ("html", "css", "js")
     )
     environment = Environment(autoescape=True, trim_blocks=True)
-    environment.filters["cell"] = cell
+    environment.filters["cell"] = lambda value: "–" if value != value else cell(value)  # NaN
     sections = [(f"part-{k}", section) for k, section in enumerate(content.sections, start=1)]
     contents = [("scene", "3-D scene")] if scene or no_scene else []
     contents += [(id_, section.title) for id_, section in sections]

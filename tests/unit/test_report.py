@@ -22,7 +22,11 @@ def written(out: Path, **changes: Any) -> str:
     )
     png = out / "curve.png"
     figure.savefig(png)
-    table = Table(title="E & B", columns=("tissue", "V/m"), rows=[("grey", 1.23456789)])
+    table = Table(
+        title="E & B",
+        columns=("tissue", "V/m"),
+        rows=[("grey", 1.23456789), ("white", float("nan"))],
+    )
     content = Content(
         title="<b>title</b>",
         question="",
@@ -42,6 +46,7 @@ def test_report_needs_nothing_beside_it(tmp_path: Path) -> None:
     html = written(tmp_path)
     assert "&lt;b&gt;title&lt;/b&gt;" in html
     assert "1.235" in html
+    assert '<td class="number">–</td>' in html
     assert "<h3>E &amp; B</h3>" in html
     assert 'alt="&#34;curves&#34;"' in html
     assert not re.findall(r'(?:src|href)="(?!data:|#)', html)

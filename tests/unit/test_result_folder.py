@@ -184,14 +184,21 @@ def test_a_second_run_takes_away_what_the_first_alone_had(tmp_path: Path) -> Non
     assert outside.is_file()
 
 
-def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     book = Book(out=tmp_path)
     with book.file("field", ".nii.gz", desc="left lead", title="one") as part:
         assert part.name.endswith(".nii.gz")
         part.write_bytes(b"1")
+    for _ in range(2):
+        with book.file("field", ".nii.gz", desc="left-lead", title="other") as part:
+            part.write_bytes(b"2")
+    names = ["leftLead", "leftLeadV2", "leftLeadV3"]
+    assert [o.path for o in book.outputs] == [f"group/desc-{n}_field.nii.gz" for n in names]
+    with book.own("study.toml", title="one", role="study") as part:
+        part.write_bytes(b"1")
     with (
-        pytest.raises(InputError, match=r"two files .* group/desc-leftLead_field\.nii\.gz"),
-        book.file("field", ".nii.gz", desc="left-lead", title="other"),
+        pytest.raises(InputError, match=r"two files of a result would be called study\.toml"),
+        book.own("study.toml", title="other", role="study"),
     ):
         pass
 

@@ -110,10 +110,16 @@ class Book:
         suffix, extension, **entities
             Of the name, as `rheobase.naming.file_name` takes them; ``sub`` is known.
         title, role
-            What it holds, and what it is for.
+            What it holds, and what it is for. A second file of a name gets a number.
         """
-        path = self.path(suffix, extension, **entities).relative_to(self.out)
-        with self.own(path.as_posix(), title=title, role=role) as part:
+        taken, number, found = {o.path for o in self.outputs}, 1, dict(entities)
+        while True:
+            path = self.path(suffix, extension, **found).relative_to(self.out).as_posix()
+            if path not in taken:
+                break
+            number += 1  # names that differ in signs alone: "2.5 mA" and "25 mA"
+            found["desc"] = f"{entities.get('desc', '')} v{number}"
+        with self.own(path, title=title, role=role) as part:
             yield part
 
     @contextmanager

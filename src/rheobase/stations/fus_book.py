@@ -176,7 +176,9 @@ def write_safety(table: SafetyTable, book: Book) -> None:
     """Tabulate the exposure beside the levels."""
     rows = safety_rows(table)
     book.tables["Safety"] = rows
-    book.facts["Safety"] = f"Mechanical: {table.mechanical}. Thermal: {table.thermal}."
+    book.facts["Safety"] = (
+        f"levels of the ITRUSST consensus: mechanical {table.mechanical}, thermal {table.thermal}"
+    )
     book.sections.append(
         Section(
             title="Levels of the ITRUSST consensus",

@@ -116,7 +116,7 @@ def write_loop(
     if helped:
         best = min(helped, key=lambda o: o.efficacy.of_off if o.efficacy else 1.0)
         assert best.efficacy is not None
-        book.facts["Best controller"] = (
+        book.facts["Lowest biomarker"] = (
             f"{best.table.name} leaves {100 * best.efficacy.of_off:.3g} % of the biomarker with "
             f"{1e6 * best.energy.power:.3g} µW"
         )
