@@ -151,7 +151,7 @@ class Share:
         total: NDArray[np.int64] = self.team.comm.allreduce(out)
         return total
 
-    @property
+    @cached_property
     def _near(self) -> tuple[TetMesh, Tensors]:
         """The tetrahedra that touch own nodes, and their tensors."""
         mesh, tensors = self._mesh, self._tensors
