@@ -18,6 +18,12 @@ from rheobase._errors import InputError
 from rheobase.sweeps.sweep import sweep
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers import the functions of this file, from wherever the tests are run."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+
+
 def product(a: float, name: str, log: str, offset: float = 0.0) -> dict[str, Any]:
     """Return a number and a curve, and note the call."""
     with Path(log).open("a") as file:

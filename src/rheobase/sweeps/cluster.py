@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rheobase._errors import InputError
-from rheobase.sweeps.work import Bunch, Maker, bunch_done, died
+from rheobase.sweeps.work import Bunch, Maker, bunch_done, died, fail
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -51,7 +51,7 @@ def on_cluster(make: Maker, bunches: Sequence[Bunch], address: str, jobs: int) -
         If Dask is not installed or no scheduler answers.
     """
     check_cluster()
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
     left = [bunch for bunch in bunches if bunch]
     with _client(address, jobs) as client:
@@ -67,8 +67,11 @@ def on_cluster(make: Maker, bunches: Sequence[Bunch], address: str, jobs: int) -
             for task in bunch:
                 if task.left:
                     future = client.submit(_alone, make, [task], pure=False, retries=0)
-                    if future.exception() is not None:
+                    error = future.exception()
+                    if isinstance(error, KilledWorker):
                         died(task)
+                    elif error is not None:  # it could not begin: what is asked cannot be sent
+                        fail(task, f"{type(error).__name__}: {error}", "")
                 yield 1
 
 
