@@ -13,7 +13,7 @@ import numpy as np
 
 from rheobase.results import open_result
 from rheobase.scenes import Layer, Scene, picture, slices
-from rheobase.scenes.derived import arrows, isosurface, plane, streamlines
+from rheobase.scenes.derived import arrows, plane, streamlines
 
 HERE = Path(__file__).parent
 SIZE = (900, 720)
@@ -43,34 +43,20 @@ def main(folder: str) -> None:
     shells = [cut(scene[n], corner) for n in ("scalp", "skull", "csf", "grey matter")]
     peeled = only(scene, *shells, scene["white matter"], coil)
     picture(peeled, HERE / "views_peeled.png", view=(-0.6, 0.7, 0.5), size=SIZE)
-    level = 0.5 * voxels.quantities["strength"].range[1]
     brain = ("grey matter", "white matter")
     inside = only(
         scene,
         scene["scalp"],
         plane(voxels, "x", float(at[0]), tissues=brain),
-        isosurface(voxels, level, opacity=0.3),
-        arrows(voxels, every=7e-3, longest=15e-3),
+        arrows(voxels, every=8e-3, longest=25e-3),
         coil,
     )
-    picture(inside, HERE / "views_field.png", view="left", size=SIZE)
+    picture(inside, HERE / "views_field.png", view=(-1.0, 0.5, 0.3), size=SIZE)
     lines = streamlines(voxels, count=250, radius=6e-4)
     picture(only(scene, scene["scalp"], lines, coil), HERE / "views_lines.png", size=SIZE)
-    cells = scene["cells"]
-    box = scene.extent([cells])
-    near = (
-        (scene["cortex"].points > box[0] - 8e-3) & (scene["cortex"].points < box[1] + 8e-3)
-    ).all(axis=1)
-    cortex = scene["cortex"]
-    assert cortex.cells is not None
-    patch = cortex.but(
-        cells=cortex.cells[near[cortex.cells].all(axis=1)], shown=None, opacity=0.25, group="head"
-    )
-    picture(
-        replace(only(scene, cells, patch), focus=("cells",)),
-        HERE / "views_cells.png",
-        size=SIZE,
-    )
+    cells = scene["cells"].but(radius=1.2e-3)
+    cortex = scene["cortex"].but(shown=None, opacity=0.25, group="head")
+    picture(only(scene, cells, cortex), HERE / "views_cells.png", size=SIZE)
     slices(scene, at=at, tissues=brain).figure().savefig(HERE / "views_slices.png", dpi=80)
 
 

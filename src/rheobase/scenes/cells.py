@@ -113,7 +113,7 @@ def polarised_layer(
 def points_layer(
     name: str, position: ArrayLike, quantities: dict[str, Quantity], *, radius: float
 ) -> Layer:
-    """Return points of the group "cells" (m), shape (n, 3), with quantities; the first is shown."""
+    """Return points of the group "cells" (m), shape (n, 3), with quantities, hidden at first."""
     return Layer(
         name=name,
         kind="points",
@@ -122,6 +122,7 @@ def points_layer(
         quantities=quantities,
         shown=next(iter(quantities)),
         radius=radius,
+        visible=False,
     )
 
 

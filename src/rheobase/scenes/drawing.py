@@ -18,6 +18,7 @@ MM = 1e3
 FAINT = 0.999  # opacity from which a surface hides its own back
 ANGLE = 30.0  # of the camera (degrees)
 LOOSE = 1.8125  # distance of the camera over the diagonal of what is looked at
+WIDE = 1400.0  # pixels of a picture from which letters are as large as they get
 TUBE_SIDES = 8
 BALLS = 5_000  # points up to which they are drawn as balls of their radius
 TUBES = 200_000  # points of lines up to which they are drawn as tubes
@@ -239,6 +240,7 @@ def _add_bars(plotter: Any, scene: Scene) -> None:
 
     found = bars_of(scene.visible())
     height = min(0.6, 0.9 / max(len(found), 1))
+    large = min(1.0, plotter.window_size[0] / WIDE)
     for k, (quantity, _) in enumerate(found):
         low, high = quantity.range
         table = LookupTable(quantity.colours, scalar_range=(low, high if high > low else low + 1))
@@ -252,8 +254,8 @@ def _add_bars(plotter: Any, scene: Scene) -> None:
             position_y=0.5 - height * len(found) / 2 + height * (len(found) - 1 - k),
             height=0.92 * height,
             width=0.08,
-            title_font_size=26 if len(found) == 1 else 20,
-            label_font_size=24 if len(found) == 1 else 18,
+            title_font_size=round((26 if len(found) == 1 else 20) * large),
+            label_font_size=round((24 if len(found) == 1 else 18) * large),
             n_labels=5 if len(found) < 3 else 3,
             fmt=number_format(low, high),
             render=False,
