@@ -65,6 +65,7 @@ def test_more_work_takes_longer(own_cache: Path) -> None:
         assert seconds(name, {key: more}) > 1.1 * seconds(name, usual), key
 
 
+@pytest.mark.slow
 def test_a_head_of_the_cache_is_read(own_cache: Path) -> None:
     device = {"kind": "tms", "coil": "magstim-70mm-figure8", "position": "C3"}
     study = load_study({"title": "x", "head": BALL, "device": device})
