@@ -28,12 +28,12 @@ TOP = 0.095
 
 def mesh() -> TetMesh:
     """Three layers."""
-    return mesh_spheres((0.07, 0.082, TOP), (2, 4, 5), 0.0115)
+    return mesh_spheres((0.065, 0.08, TOP), (2, 4, 5), 0.0135)
 
 
 def with_a_ball(head: TetMesh) -> TetMesh:
     """Return the mesh and a ball beside it that nothing joins to it."""
-    ball = mesh_spheres((0.02,), (2,), 0.011)
+    ball = mesh_spheres((0.02,), (2,), 0.01)
     return TetMesh(
         nodes=np.concatenate([head.nodes, ball.nodes + np.array([0.0, 0.0, 0.2])]),
         tets=np.concatenate([head.tets, ball.tets + len(head.nodes)]).astype(np.int32),

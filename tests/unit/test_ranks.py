@@ -158,7 +158,7 @@ def test_verbs_that_ranks_cannot_share_say_so() -> None:
     ("kind", "status", "sentence"),
     [
         ("OSError", 1, "rheobase: rank 1: OSError: the disk is gone (program.py, line 13)"),
-        ("InputError", 2, "rheobase: the disk is gone"),
+        pytest.param("InputError", 2, "rheobase: the disk is gone", marks=pytest.mark.slow),
     ],
 )
 def test_what_fails_on_rank_1_ends_all_with_one_sentence(
