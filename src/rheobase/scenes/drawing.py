@@ -20,6 +20,7 @@ ANGLE = 30.0  # of the camera (degrees)
 LOOSE = 1.8125  # distance of the camera over the diagonal of what is looked at
 WIDE = 1400.0  # pixels of a picture from which letters are as large as they get
 TUBE_SIDES = 8
+FEW = 300  # points up to which balls are round
 BALLS = 5_000  # points up to which they are drawn as balls of their radius
 TUBES = 200_000  # points of lines up to which they are drawn as tubes
 
@@ -164,7 +165,7 @@ def dataset(layer: Layer, *, time: float | None = None) -> Any:
             geom=pv.Arrow(tip_resolution=8, shaft_resolution=6),
         )
     elif layer.kind == "points" and len(points) <= BALLS:
-        ball = pv.Icosphere(radius=layer.radius * MM, nsub=1)
+        ball = pv.Icosphere(radius=layer.radius * MM, nsub=1 if len(points) <= FEW else 0)
         made = made.glyph(orient=False, scale=False, geom=ball)
     return made
 
