@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,11 +81,16 @@ def _picture(scene: Scene, png: Path, looking: str | None) -> None:
 def _window(scene: Scene) -> None:
     from rheobase.scenes import show
 
-    if not show(scene):
+    if not _display() or not show(scene):
         raise InputError(
             "no window can be opened here: there is no display, or no OpenGL; leave --window out "
             "for a page in a browser, or give --screenshot FILE.png"
         )
+
+
+def _display() -> bool:
+    """Return whether there is a display: VTK would draw into nothing without one."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY"))
 
 
 def _page(result: Result | None, scene: Scene, *, port: int, browser: bool, drawing: str) -> None:

@@ -25,7 +25,7 @@ from rheobase.viewer.rays import camera_ray
 from rheobase.viewer.repaint import Canvas
 from rheobase.viewer.session import Session
 from rheobase.viewer.slice_images import moved_point, slice_images
-from rheobase.viewer.stage import CUT, SLICES, Clip, Stage
+from rheobase.viewer.stage import CUT, SLICES, Clip, Stage, thinned
 
 HEAD = {
     "name": "sphere",
@@ -187,6 +187,25 @@ def test_slices_isosurfaces_and_limits() -> None:
         stage.limits(bar["layers"], 1.0, 1.0)
     stage.slice("x", None)
     assert SLICES["x"] not in stage.scene
+
+
+def test_lines_are_thinned_with_their_ends_and_values() -> None:
+    x = np.concatenate([np.arange(10.0), np.arange(7.0)])
+    lines = Layer(
+        name="lines",
+        kind="lines",
+        group="field",
+        points=np.stack([x, 0 * x, 0 * x], axis=1),
+        cells=np.array([0, 10, 17]),
+        quantities={"size": Quantity(values=x, label="E", unit="V/m")},
+        shown="size",
+    )
+    fewer = thinned(lines, 6)
+    assert fewer.cells is not None
+    assert fewer.cells.tolist() == [0, 4, 7]
+    assert fewer.points[:, 0].tolist() == [0, 3, 6, 9, 0, 3, 6]
+    np.testing.assert_array_equal(fewer.values(), fewer.points[:, 0])
+    assert thinned(lines, 17) is lines
 
 
 def test_time_changes_what_is_drawn() -> None:
