@@ -199,7 +199,7 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
         table,
         "optimise",
         goal="recruitment",
-        intensity_A_per_us=220,
+        intensity_A_per_us=150,
         field_V_per_m=None,
         modes=40,
         radius_mm=6,
@@ -212,9 +212,9 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < found["share_solved"] < 1
     with xr.open_dataset(tmp_path / "sub-sphere/sub-sphere_recruitment.nc") as cells_solved:
         curve = cells_solved.threshold.sel(polarity="plus").values * 1e-6
-    assert found["share_solved"] == pytest.approx(float(np.mean(curve <= 220)))
+    assert found["share_solved"] == pytest.approx(float(np.mean(curve <= 150)))
     # few modes: the field that they lack moves the thresholds, and with them the share
-    low, high = (float(np.mean(curve * (1 + k * found["modes_missing"]) <= 220)) for k in (1, -1))
+    low, high = (float(np.mean(curve * (1 + k * found["modes_missing"]) <= 150)) for k in (1, -1))
     assert low <= found["share_by_modes"] <= high
     with np.load(tmp_path / "sub-sphere/sub-sphere_desc-map_pose.npz") as every:
         share = every["cells_that_fire_percent"]
@@ -224,7 +224,7 @@ def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.Monk
     ]
     assert poses[0]["cells_that_fire_percent"] == pytest.approx(100 * found["share_by_modes"])
     again: Any = load_study(tmp_path / "run.toml").study
-    assert again.results.intensity_A_per_us == 220
+    assert again.results.intensity_A_per_us == 150
 
 
 def changed(table: dict[str, Any], where: str, **values: Any) -> dict[str, Any]:
