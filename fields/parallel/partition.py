@@ -82,11 +82,7 @@ def partition(team: Team, mesh: TetMesh | None) -> NDArray[np.int32] | None:
     """
     comm, PETSc = team.comm, petsc()
     n = comm.bcast(None if mesh is None else len(mesh.nodes))
-    if n < _FEWEST * team.size:
-        raise InputError(
-            f"expected at least {_FEWEST} nodes for each rank, got {n} for {team.size}: "
-            "start fewer ranks, or solve on a finer mesh"
-        )
+    team.agree(lambda: _check_size(n, team.size))
     bounds = np.arange(team.size + 1, dtype=np.int64) * n // team.size
     if mesh is not None:
         blocks = _graph(mesh, bounds)
@@ -102,22 +98,33 @@ def partition(team: Team, mesh: TetMesh | None) -> NDArray[np.int32] | None:
     )
     cut = PETSc.MatPartitioning().create(comm)
     parts = PETSc.IS().create(comm)
-    with defaults({"mat_partitioning_type": "ptscotch"}):
-        cut.setOptionsPrefix(PREFIX)
-        adjacency = graph.convert("mpiadj", PETSc.Mat())
-        graph.destroy()
-        cut.setAdjacency(adjacency)
-        cut.setFromOptions()
-        cut.apply(parts)
+    adjacency = graph.convert("mpiadj", PETSc.Mat())
+    graph.destroy()
+
+    def cut_up() -> None:
+        with defaults({"mat_partitioning_type": "ptscotch"}):
+            cut.setOptionsPrefix(PREFIX)
+            cut.setAdjacency(adjacency)
+            cut.setFromOptions()
+            cut.apply(parts)
+
+    team.agree(cut_up)
     owner = np.empty(n, np.int32) if mesh is not None else None
     counts = np.diff(bounds).tolist()
     comm.Gatherv(parts.getIndices(), [owner, counts] if owner is not None else None)
     for thing in (cut, adjacency, parts):
         thing.destroy()
     fewest = comm.bcast(None if owner is None else np.bincount(owner, minlength=team.size).min())
-    if fewest == 0:
-        raise InputError(f"the partitioner left a rank of {team.size} without nodes: start fewer")
+    team.agree(lambda: _check_size(fewest, 1))
     return owner
+
+
+def _check_size(n: int, ranks: int) -> None:
+    if n < _FEWEST * ranks:
+        raise InputError(
+            f"expected at least {_FEWEST} nodes for each rank, got {n} for {ranks}: "
+            "start fewer ranks, or solve on a finer mesh"
+        )
 
 
 def _graph(mesh: TetMesh, bounds: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int32], ...]]:

@@ -106,13 +106,16 @@ class System:
             comm=self.comm,
         )
         self.matrix.setOption(PETSc.Mat.Option.SPD, True)
+        self._pc = PETSc.PC().create(self.comm)
+        team.agree(self._set_up)
+        self._x, self._b = self.matrix.createVecs()
+
+    def _set_up(self) -> None:
         with defaults(_OPTIONS):
-            self._pc = PETSc.PC().create(self.comm)
             self._pc.setOptionsPrefix(PREFIX)
             self._pc.setOperators(self.matrix, self.matrix)
             self._pc.setFromOptions()
             self._pc.setUp()
-        self._x, self._b = self.matrix.createVecs()
 
     def apply(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return K V (A) of this rank's part of V (V), both shape (n,)."""
@@ -161,7 +164,7 @@ class System:
         size = np.sqrt(self._squared(b))
         if size == 0.0:
             return np.zeros(self.n), 0, 0.0
-        ksp = self._iteration(contacts)
+        ksp = self.team.agree(lambda: self._iteration(contacts))
         self._b.setArray(b)
         self._b.getArray()[self._ground] = 0.0
         # relative to |b| with the grounds; PETSc's is relative to |b| without them
@@ -197,9 +200,7 @@ class System:
                 pc.setOperators(whole, whole)
                 pc.setOptionsPrefix(PREFIX + "contacts_")
                 ksp.setPC(pc)
-                pc_prefix = pc.getOptionsPrefix()
                 ksp.setFromOptions()
-                assert pc.getOptionsPrefix() == pc_prefix
         ksp.setMonitor(_let_signals_in)
         return ksp
 

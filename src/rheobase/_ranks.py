@@ -60,6 +60,7 @@ class Team:
         self._parts: dict[int, Any] = {}
         self._dropped: list[int] = []
         self._numbers = 0
+        self._agreed: Exception | None = None  # what all ranks raised last
         self.busy = False
 
     def create(self, kind: type, *small: Any, whole: Any = None) -> int:
@@ -92,7 +93,9 @@ class Team:
         self._dropped.append(number)
 
     def agree[T](self, work: Callable[[], T]) -> T:
-        """Do ``work``, which needs no other rank, on every rank; raise on all if one failed.
+        """Do ``work`` on every rank; raise on all if one failed.
+
+        The work needs no other rank, or fails on all of them alike.
 
         Raises
         ------
@@ -109,7 +112,8 @@ class Team:
         first = next((s for s in said if s is not None), None)
         if first is not None:
             kind, text = first
-            raise kind(text) from failed
+            self._agreed = kind(text)
+            raise self._agreed from failed
         return mine
 
     def _together(self, order: Any, whole: Any) -> Any:
@@ -120,8 +124,8 @@ class Team:
         self._dropped = []
         try:
             result = self._do(order, whole)
-        except (InputError, RankError):  # raised by `agree`, on all ranks
-            self.busy = False
+        except Exception as error:
+            self.busy = error is not self._agreed
             raise
         self.busy = False
         return result
@@ -155,9 +159,9 @@ class Team:
                 self._parts.pop(number, None)
             try:
                 self._do(order, None)
-            except (InputError, RankError):
-                continue
             except BaseException as error:
+                if error is self._agreed:
+                    continue
                 _say(_sentence(self.rank, error)[1])
                 self.abort(1)
 
