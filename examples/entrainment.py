@@ -18,11 +18,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from rheobase.neurons.measures.locking import entrainment, stimulus_phase
-from rheobase.sweeps.sweep import sweep
 from rheobase.neurons.network.drive import Polarisation
 from rheobase.neurons.network.microcircuit import microcircuit
 from rheobase.neurons.network.readout import rates
 from rheobase.neurons.network.simulation import simulate
+from rheobase.sweeps.sweep import sweep
 from rheobase.views import new_figure
 
 # V per V/m at steady somata of human size, docs/subthreshold.md: L2/3 and L4 generated, L5

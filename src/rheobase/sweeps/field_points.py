@@ -132,9 +132,7 @@ class FieldPoints:
         results = study.results.model_dump(mode="json", exclude={"intensity_A_per_us"})
 
         def statistics() -> tuple[list[str], Any]:
-            names, values = field_statistics(
-                self._device(study, solved), study, self.outputs
-            )
+            names, values = field_statistics(self._device(study, solved), study, self.outputs)
             return names, values / size
 
         names, values = self._once(statistics, solved.key, rest, results)
