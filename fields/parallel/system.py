@@ -170,7 +170,7 @@ class System:
         # relative to |b| with the grounds; PETSc's is relative to |b| without them
         short = self._b.norm()
         ksp.setTolerances(rtol=min(0.5 * rtol * size / short, 0.5), atol=1e-300)
-        ksp.solve(self._b, self._x)
+        _interruptible(ksp, self._b, self._x)
         x: NDArray[np.float64] = self._x.getArray().copy()
         r = self.apply(x) - b
         if contacts is not None:
@@ -327,6 +327,17 @@ def _in_place() -> Any:
     from mpi4py import MPI
 
     return MPI.IN_PLACE
+
+
+def _interruptible(ksp: Any, b: Any, x: Any) -> None:
+    """Solve; an exception that Python raised inside of PETSc comes out as what it was."""
+    try:
+        ksp.solve(b, x)
+    except petsc().Error as error:
+        cause: BaseException | None = error
+        while isinstance(cause, petsc().Error):
+            cause = cause.__cause__
+        raise (cause or error) from None
 
 
 def _let_signals_in(*_: Any) -> None:
