@@ -76,7 +76,7 @@ def solve_conduction(
     for group in _same_contacts(laid):
         units = UnitCurrents(conductor, [pad for k in group for pad in laid[k]])
         every = range(len(units.pads))
-        U, solves = units.solve(every, rtol=min(conductor.rtol, RTOL))
+        U, solves = units.solve(every, goal=RTOL)
         asked = np.zeros((len(group), len(units.pads)))
         first = 0
         for row, k in zip(asked, group, strict=True):

@@ -74,7 +74,7 @@ def solve_induction(
         if not (of_coil**2).any():
             raise InputError(f"expected a field in the head, got 0 everywhere: coil {c.name!r}")
     conductor = head if isinstance(head, Conductor) else Conductor(head)
-    V, solves = conductor.solve(conductor.induced_load(A), rtol=min(conductor.rtol, RTOL))
+    V, solves = conductor.solve(conductor.induced_load(A), goal=RTOL)
     with stage("correcting and recovering the field"):
         W = correct(conductor, V)
         E = -conductor.gradient(V + W)

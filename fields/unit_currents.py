@@ -53,7 +53,7 @@ class UnitCurrents:
         return np.concatenate([np.empty(0, np.int32), *under])
 
     def solve(
-        self, rows: Iterable[int], *, rtol: float | None = None
+        self, rows: Iterable[int], *, rtol: float | None = None, goal: float | None = None
     ) -> tuple[NDArray[np.float64], list[Solve]]:
         """Solve for the unit currents of some electrodes.
 
@@ -61,7 +61,7 @@ class UnitCurrents:
         ----------
         rows
             The electrodes, k of them.
-        rtol
+        rtol, goal
             As for `Conductor.solve`.
 
         Returns
@@ -70,7 +70,7 @@ class UnitCurrents:
             Potential (V).
         solves : list of Solve
         """
-        return self.conductor.solve(self.loads(rows), contacts=self.contacts, rtol=rtol)
+        return self.conductor.solve(self.loads(rows), contacts=self.contacts, rtol=rtol, goal=goal)
 
     def loads(self, rows: Iterable[int]) -> NDArray[np.float64]:
         """Return the right-hand sides of the unit currents (A), shape (k, n_nodes)."""
