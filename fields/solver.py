@@ -40,8 +40,8 @@ from rheobase.meshes.mesh import TetMesh
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-#: Relative residual that potentials of field bases are solved to: on another number of ranks, or with
-#: another preconditioner, E is then the same to 1e-8 (a coil's field needs it: its largest
+#: Relative residual that potentials of field bases are solved to: on another number of ranks, or
+#: with another preconditioner, E is then the same to 1e-8 (a coil's field needs it: its largest
 #: difference is 11 times the residual; corrections are a hundredth of the potential).
 RTOL = 1e-10
 
