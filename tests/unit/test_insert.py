@@ -41,7 +41,7 @@ def sphere() -> Carved:
 def image_head(step: float) -> Carved:
     """Return a layered ellipsoid of voxels (mm), graded."""
     centre = np.array([32.5, 36.9, 32.1])
-    shape = np.ceil(2 * centre / step).astype(int) + 1
+    shape = (np.ceil(2 * centre / step).astype(int) + 1).tolist()
     grid = step * np.moveaxis(np.indices(shape), 0, -1) - centre
     r = np.sqrt(((grid / [29.0, 33.0, 29.0]) ** 2).sum(axis=-1))
     image = np.select([r < 0.7, r < 0.8, r < 0.87, r < 0.94, r < 1], [1, 2, 3, 4, 5], 0)
