@@ -273,7 +273,7 @@ def test_bad_coils_are_refused_before_anything_is_assembled(
     def unwanted(*_: object, **__: object) -> None:
         raise AssertionError("assembled")
 
-    monkeypatch.setattr("rheobase.fields.induction.Conductor", unwanted)
+    monkeypatch.setattr("rheobase.fields.solver.Conductor.__init__", unwanted)
     far = magnetic_dipole([0, 0, 0.2], [1, 0, 0])
     with pytest.raises(InputError, match="names must differ, got dipole, dipole"):
         solve_induction(head, [far, far])

@@ -101,7 +101,7 @@ def group_statistics(
     Examples
     --------
     >>> found = group_statistics([[1.0, 2.0], [2.0, 2.0], [3.0, 5.0]])
-    >>> found.mean.tolist(), found.sd[0], round(found.t[0], 6)
+    >>> found.mean.tolist(), float(found.sd[0]), round(float(found.t[0]), 6)
     ([2.0, 3.0], 1.0, 3.464102)
     """
     from scipy.stats import false_discovery_control
