@@ -56,6 +56,7 @@ autodoc_class_signature = "mixed"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # the signature has the types
 python_maximum_signature_line_length = 88
 
 html_theme = "pydata_sphinx_theme"
@@ -99,4 +100,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "nested_sections": False,
 }
-suppress_warnings = ["config.cache"]  # the scraper above is a function, which no pickle holds
+suppress_warnings = [
+    "config.cache",  # the scraper above is a function, which no pickle holds
+    "ref.python",  # a short name that several modules have (`Layer`, `Scene`): the page tells which
+]

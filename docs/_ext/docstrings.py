@@ -1,4 +1,4 @@
-"""Docstrings as they read in the code: formulas keep their lines, bars and stars are themselves."""
+"""Docstrings as they read in the code: formulas keep their lines, bars and stars stay."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from sphinx.application import Sphinx
 _CODE = re.compile(r"(``.*?``|`[^`]*`_?_?)")
 #: A star before a word that no star ends: ``(k, *shape of x)``, not ``*word*`` or ``**how``.
 _STAR = re.compile(r"(?<=[ (,])\*(?=\w)(?![^*]*\w\*)")
+#: The underscore that ends a word: ``above_``, not a link.
+_END = re.compile(r"(?<=\w)_(?!\w)")
 
 
 def mend(lines: list[str]) -> list[str]:
-    r"""Return a docstring's lines with indented blocks as literal ones, bars and stars escaped.
+    r"""Return a docstring's lines with indented blocks as literal ones, and marks escaped.
 
     An indented block after an empty line is a formula; reST would join its lines. A bar is an
     absolute value; reST would look for a substitution, and for the end of what a star begins.
@@ -50,7 +52,8 @@ def _escaped(line: str) -> str:
     if line.lstrip().startswith((">>>", "...")):
         return line
     parts = _CODE.split(line)
-    parts[::2] = [_STAR.sub(r"\\*", part.replace("|", r"\|")) for part in parts[::2]]
+    for old, new in ((r"\|", r"\\|"), (_STAR, r"\\*"), (_END, r"\\_")):
+        parts[::2] = [re.sub(old, new, part) for part in parts[::2]]
     return "".join(parts)
 
 

@@ -85,17 +85,17 @@ STORED = (".h5", ".hdf5")
 def reader_of(origin: Origin) -> Reader | None:
     """Return the reader of ``origin``, None for a head that rheobase wrote.
 
-    ========================================  =====================
-    what                                      reader
-    ========================================  =====================
-    ``.h5``                                   `load_head`
-    ``.nii(.gz)``, ``.mgz``, ``.jnii`` …      `head_from_image`
-    several images, or one folder of them     `head_from_maps`
-    ``.msh``                                  `head_from_msh`
-    ``.vtu``, ``.vtk``, ``.xdmf``, ``.inp`` … `head_from_mesh`
-    ``m2m_ID``                                `head_from_m2m`
-    several surfaces, a folder or a ``.csv``  `head_from_surfaces`
-    ========================================  =====================
+    =========================================  =====================
+    what                                       reader
+    =========================================  =====================
+    ``.h5``                                    `load_head`
+    ``.nii(.gz)``, ``.mgz``, ``.jnii`` …       `head_from_image`
+    several images, or one folder of them      `head_from_maps`
+    ``.msh``                                   `head_from_msh`
+    ``.vtu``, ``.vtk``, ``.xdmf``, ``.inp`` …  `head_from_mesh`
+    ``m2m_ID``                                 `head_from_m2m`
+    several surfaces, a folder or a ``.csv``   `head_from_surfaces`
+    =========================================  =====================
 
     Raises
     ------
