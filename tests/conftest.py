@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+
+# What a run says of its progress is tested where it is asked for, not wherever a log asked.
+os.environ.pop("RHEOBASE_PROGRESS", None)
 
 DRAWER = import_module("rheobase.scenes.picture")
 
