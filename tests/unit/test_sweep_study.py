@@ -298,6 +298,21 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
     assert (plan.finished, plan.failed, plan.solutions, plan.seconds) == (6, 6, 0, 0.0)
 
 
+def test_values_make_each_point_a_run_in_the_plan_too(tmp_path: Path) -> None:
+    axes = """
+    [axes]
+    "device.current_mA" = [0.5, 1.0, 4.0]
+    """
+    values = '[[outputs.values]]\nname = "n"\ntable = "t"\ncolumn = "c"\n'
+    without = plan_sweep(load_sweep(sweep_file(tmp_path, axes)), tmp_path / "out")
+    plan = plan_sweep(load_sweep(sweep_file(tmp_path, axes + values)), tmp_path / "out")
+    assert (without.runs, plan.runs, plan.solutions) == (False, True, 1)
+    sizes = {step.what: step.size for step in plan.plan.steps}
+    assert sizes["report and scene"].startswith("3 x ")
+    assert plan.plan.seconds > without.plan.seconds
+    assert "each point is a whole run" in plan.text()
+
+
 def test_results_speak_for_themselves(tmp_path: Path) -> None:
     axes = """
     question = "how much?"

@@ -111,7 +111,7 @@ def brain_station(
     time = answer.time - SETTLE
     book.scene.append(regions_layer(head, region, time, answer.potential, names))
     found = spread(answer, connectome, origin, pulse=SETTLE, level=table.answer_uV * 1e-6)
-    _save(book, driven, rest)
+    _save(book, driven, rest, found)
     fired = np.count_nonzero(probability["pyramidal"])
     numbers = _table(found, probability["pyramidal"])
     book.tables[f"Brain at {table.intensity_A_per_us:g} A/µs"] = numbers
@@ -173,14 +173,19 @@ def _table(found: Spread, pyramidal: NDArray[np.float64]) -> Table:
     )
 
 
-def _save(book: Book, driven: Activity, rest: Activity) -> None:
-    """Write the potentials of both runs as NetCDF."""
+def _save(book: Book, driven: Activity, rest: Activity, found: Spread) -> None:
+    """Write the potentials of both runs and how the response spreads as NetCDF."""
     import xarray as xr
 
     data = xr.Dataset(
         {
             name: (("region", "time"), run.potential, {"units": "V"})
             for name, run in (("driven", driven), ("rest", rest))
+        }
+        | {
+            "onset": ("region", found.onset, {"units": "s", "level_V": found.level}),
+            "peak": ("region", found.peak, {"units": "V"}),
+            "peak_time": ("region", found.peak_time, {"units": "s"}),
         },
         coords={
             "region": list(driven.names),

@@ -28,7 +28,9 @@ class SweepPlan:
     points, finished, failed
         Of the design; those in the folder already; those that have failed before.
     heads, solutions
-        Distinct heads, and devices on heads, that are left to solve for; 0 where a point is a run.
+        Distinct heads, and devices on heads, that are left to solve for; 0 where points share none.
+    runs
+        Whether each point is a run of the whole study.
     jobs
         Processes.
     seconds
@@ -45,6 +47,7 @@ class SweepPlan:
     failed: int
     heads: int
     solutions: int
+    runs: bool
     jobs: int
     seconds: float | None
     plan: Plan
@@ -70,7 +73,7 @@ class SweepPlan:
         ]
         if self.solutions:
             lines.append(f"{self.solutions:,} fields to solve for on {self.heads:,} heads")
-        elif left:
+        if left and self.runs:
             lines.append("each point is a whole run")
         if self.seconds is not None:
             lines.append(
@@ -116,8 +119,8 @@ def plan_sweep(sweep: Sweep, out: Path, *, jobs: int = 1) -> SweepPlan:
         took = float(np.mean([read_part(task.path).seconds for task in done]))
         seconds = took * len(left) / jobs
     steps = [step for points in heads.values() for step in _shared(sweep, points, jobs)]
-    if not sweep.shares and left:
-        steps = list(_runs(sweep, left))
+    if sweep.runs and left:
+        steps += _runs(sweep, left, len(geometries))
     return SweepPlan(
         title=sweep.table.title,
         points=len(every),
@@ -125,6 +128,7 @@ def plan_sweep(sweep: Sweep, out: Path, *, jobs: int = 1) -> SweepPlan:
         failed=len(failed),
         heads=len(heads),
         solutions=len(geometries),
+        runs=sweep.runs,
         jobs=jobs,
         seconds=seconds,
         plan=Plan(steps=steps),
@@ -172,8 +176,15 @@ def _shared(sweep: Sweep, points: list[Point], jobs: int) -> Iterator[Step]:
                 yield replace(step, size=f"{n} x {step.size}", seconds=n * step.seconds)
 
 
-def _runs(sweep: Sweep, points: list[Point]) -> Iterator[Step]:
-    """Yield the steps of points that are whole runs, as the first of them tells."""
+def _runs(sweep: Sweep, points: list[Point], solutions: int) -> Iterator[Step]:
+    """Yield the steps of points that are whole runs, as the first of them tells.
+
+    Where points share, heads are counted with what is shared, and a field is solved for once.
+    """
     plan = sweep.base.kind.function("plan")(sweep.base.study(points[0]))
     for step in plan.steps:
-        yield replace(step, size=f"{len(points)} x {step.size}", seconds=len(points) * step.seconds)
+        times = len(points)
+        if sweep.shares and step.kept is False:
+            times = 0 if step.what.startswith("head ") else solutions
+        if times:
+            yield replace(step, size=f"{times} x {step.size}", seconds=times * step.seconds)

@@ -49,6 +49,12 @@ class Sweep:
         """Whether points share heads and fields: those of field studies."""
         return self.base.kind.name == "field"
 
+    @property
+    def runs(self) -> bool:
+        """Whether each point is (also) a run of the whole study."""
+        outputs = self.table.outputs
+        return bool(outputs.values) or outputs.keep or not self.shares
+
     def share(self, point: Point) -> str:
         """Return the key of what a point shares with others: its head and device."""
         from rheobase.sweeps.solved import geometry_key
@@ -90,7 +96,7 @@ class Sweep:
         if self.shares and (jobs > 1 or dask is not None):
             self._build_heads(out)
         work_out(
-            partial(maker, self.base, self.table.outputs, out.absolute()),
+            partial(maker, self.base, self.table.outputs, self.runs, out.absolute()),
             self.design,
             out,
             self.what(),
@@ -124,12 +130,11 @@ class Sweep:
 
 
 def maker(
-    base: Base, outputs: OutputsTable, out: Path, points: Sequence[Point]
+    base: Base, outputs: OutputsTable, runs: bool, out: Path, points: Sequence[Point]
 ) -> Callable[[Point], Any]:
     """Return what works out points of a study."""
     from rheobase.sweeps.run_points import run_point
 
-    runs = bool(outputs.values) or outputs.keep
     if base.kind.name != "field":
         return lambda point: run_point(base, outputs, out, point)
     from rheobase.sweeps.field_points import FieldPoints
