@@ -23,7 +23,7 @@ TINY = """
 title = "Two pads on a small ball"
 [head]
 name = "sphere"
-edge_length_mm = 12.0
+edge_length_mm = 10.0
 [head.options]
 radii_mm = [80.0, 92.0]
 layers = ["grey_matter", "scalp"]
