@@ -23,6 +23,8 @@ from rheobase.stations.field_tables import (
     electrode_table,
     error_facts,
     error_table_of,
+    exposure_table,
+    exposures,
     impedance_table,
     region_tables,
     solver_table,
@@ -76,11 +78,13 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
     _write_fields(study, device, book)
     tables = region_tables(rows, device.name, unit)
     book.tables.update(tables)
+    exposed = exposures(study, placed, device)
     sources = {
         "Estimated error": error_table_of(errors),
         "Sources": solver_table(basis),
         "Electrodes": electrode_table(device),
         "Impedances": impedance_table(basis),
+        "Safety: levels of direct current": exposure_table(exposed),
     }
     book.tables.update({k: t for k, t in sources.items() if t.rows and k != "Sources"})
     where = ", ".join(str(round(c * 1e3)) for c in hot.tolist())
@@ -105,6 +109,12 @@ def field_station(study: Study, placed: Placed, inputs: Inputs, book: Book) -> D
         )
     )
     book.notes.extend(placed.notes)
+    book.notes.extend(
+        f"{one.quantity} {one.value:.3g} {one.unit} is above {one.level:g}, a level of direct "
+        f"current ({one.source}): {one.where or 'all electrodes'}"
+        for one in exposed
+        if one.verdict == "above"
+    )
     book.details["field"] = {
         "sources": list(basis.names),
         "amplitudes": device.amplitudes,

@@ -14,9 +14,13 @@ from rheobase.stations.field_errors import source_errors
 
 if TYPE_CHECKING:
     from rheobase.fields.basis import FieldBasis
+    from rheobase.fields.electrodes.safety import Exposure
     from rheobase.meshes.regions.statistics import Row
     from rheobase.stations.devices import Device
     from rheobase.stations.inputs import Inputs
+    from rheobase.stations.placing import Placed
+
+BRAIN = ("grey_matter", "white_matter")  # where current densities have a level
 
 
 def statistics(study: Study, device: Device, inputs: Inputs) -> tuple[list[Row], list[Row]]:
@@ -179,5 +183,43 @@ def impedance_table(basis: FieldBasis) -> Table:
             (source, report.electrodes[i], report.electrodes[j], report.pair_impedance[i][j])
             for source, report in zip(basis.names, basis.report, strict=True)
             for i, j in combinations(range(len(report.electrodes)), 2)
+        ],
+    )
+
+
+def exposures(study: Study, placed: Placed, device: Device) -> list[Exposure]:
+    """Return what a montage is beside levels of direct current.
+
+    Nothing for other devices, or where the study says that the current alternates. Densities in the
+    brain are 99.9th percentiles, told where tissues conduct alike in all directions.
+    """
+    from rheobase.fields.electrodes.safety import direct_current_exposure
+
+    alternates = study.cells is not None and study.cells.frequency_Hz is not None
+    if len(placed.montages) != 1 or alternates:
+        return []
+    brain = {}
+    for label, tissue in device.head.tissues.items() if placed.tensors is None else ():
+        if tissue.name in BRAIN:
+            strength = device.basis.percentiles(device.strength, label, (99.9,))[0]
+            brain[tissue.name] = float(strength) * tissue.sigma
+    return direct_current_exposure(placed.montages[0], brain=brain)
+
+
+def exposure_table(found: list[Exposure]) -> Table:
+    """Return exposures for people."""
+    return Table(
+        columns=("quantity", "where", "value", "level", "unit", "verdict", "what the level is"),
+        rows=[
+            (
+                one.quantity,
+                one.where or "all",
+                one.value,
+                one.level,
+                one.unit,
+                one.verdict,
+                f"{one.remark}: {one.source}",
+            )
+            for one in found
         ],
     )
