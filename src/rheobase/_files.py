@@ -10,7 +10,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from time import time
 from typing import Any, Protocol
@@ -157,16 +159,25 @@ def cache_limit() -> int:
     return round(limit * 1e9)
 
 
+@cache
 def package_key(package: str) -> str:
-    """Return a key of a package's own code and data: what it made is made anew when they change."""
+    """Return a key of a package's own code and data: what it made is made anew when they change.
+
+    Of a module it is the key of its file.
+    """
     parts: list[Any] = []
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"no module {package!r}")
+    if found.submodule_search_locations is None:
+        return content_key(Path(found.origin))
     pending = [files(package)]
     while pending:
         for entry in sorted(pending.pop().iterdir(), key=lambda e: e.name):
             if entry.is_dir():
                 if entry.name != "__pycache__":
                     pending.append(entry)
-            elif entry.name.endswith((".py", ".csv", ".toml", ".c", ".h")):
+            elif entry.name.endswith((".py", ".csv", ".toml", ".c", ".h", ".npz")):
                 parts += [entry.name, entry.read_bytes()]
     return content_key(*parts)
 
@@ -181,7 +192,9 @@ def cache_dir() -> Path:
 
 
 def content_key(*parts: Any) -> str:
-    """Return a 16-digit key of JSON-able ``parts`` (bytes and files are hashed by content).
+    """Return a 16-digit key of JSON-able ``parts``; bytes, files and arrays count by content.
+
+    The type and shape of an array count too.
 
     Examples
     --------
@@ -194,10 +207,23 @@ def content_key(*parts: Any) -> str:
             digest.update(part)
         elif isinstance(part, Path):
             digest.update(part.read_bytes())
+        elif hasattr(part, "tobytes"):  # an array; NumPy is not imported for it
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(part.tobytes())
         else:
             digest.update(json.dumps(part, sort_keys=True).encode())
         digest.update(b"\0")
     return digest.hexdigest()[:16]
+
+
+def stamp(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time (ns) of a file, or of every file in a folder.
+
+    It changes with the content for all but the most unlucky, and costs no reading.
+    """
+    every = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    told = [(file, file.stat()) for file in every]
+    return [(str(f.relative_to(path.parent)), s.st_size, s.st_mtime_ns) for f, s in told]
 
 
 def input_keys(*paths: Path | str | None) -> dict[str, str]:

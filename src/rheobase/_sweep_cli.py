@@ -12,7 +12,9 @@ from rheobase._errors import InputError
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="The file of the parameter study (TOML).")],
+    file: Annotated[
+        Path, typer.Argument(help="The parameter study: a TOML file, or the folder of its results.")
+    ],
     out: Out = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at work.")] = 1,
     dask: Annotated[
@@ -35,7 +37,7 @@ def sweep(
     from rheobase.sweeps.study import load_sweep
 
     found = load_sweep(file)
-    out = out or Path("out") / found.name
+    out = out or found.out or Path("out") / found.name
     chosen = None if points is None else parse_points(points)
     if dry_run:
         plan = plan_sweep(found, out, jobs=jobs)

@@ -21,7 +21,7 @@ from rheobase.meshes.spaces import Affine, Registration
 from rheobase.meshes.tissues import tissue
 from rheobase.stations.devices import Device
 from rheobase.sweeps.group import group_statistics
-from rheobase.sweeps.group_results import run_group, subject_images
+from rheobase.sweeps.group_results import paired, run_group, subject_images
 from rheobase.sweeps.maps import map_of, template_grid
 
 Floats = NDArray[np.float64]
@@ -230,7 +230,7 @@ def test_images_in_statistical_maps_and_a_table_out(tmp_path: Path, maps: Floats
     assert "is positive in every subject" in (tmp_path / "out/report.html").read_text()
     with pytest.raises(InputError, match="expected two subjects or more, got 1"):
         run_group(paths[:1], tmp_path / "one")
-    with pytest.raises(InputError, match="got 4 and 3: --against"):
+    with pytest.raises(InputError, match="in one only: sub-3: --against"):
         run_group(paths, tmp_path / "two", against=paths[:3])
     moved = GRID.affine.copy()
     moved[0, 3] += 0.001
@@ -240,6 +240,35 @@ def test_images_in_statistical_maps_and_a_table_out(tmp_path: Path, maps: Floats
         run_group([paths[0], tmp_path / "far.nii"], tmp_path / "three")
     with pytest.raises(InputError, match="found no"):
         run_group([tmp_path], tmp_path / "four")
+
+
+def test_conditions_are_paired_by_subject(tmp_path: Path) -> None:
+    def images(folder: str, *names: str) -> dict[str, Path]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        paths = [tmp_path / folder / f"{name}.nii" for name in names]
+        for path in paths:
+            path.touch()
+        return subject_images(paths, {})
+
+    first = images("a", "sub-01_magnE", "sub-02_magnE", "sub-10_magnE")
+    assert list(first) == ["sub-01", "sub-02", "sub-10"]
+    turned = images("b", "sub-10_other", "sub-01_other", "sub-02_other")
+    others, notes = paired(list(first), turned)
+    assert list(others.items()) == [(name, turned[name]) for name in first]
+    assert not notes
+    for names, words in (
+        (("sub-01_x", "sub-02_x", "sub-03_x"), "in one only: sub-03, sub-10"),
+        (("sub-01_x", "sub-02_x"), "in one only: sub-10"),
+        (("sub-4_x", "sub-5_x", "sub-6_x"), "in one only: sub-01, sub-02"),
+    ):
+        with pytest.raises(InputError, match=words):
+            paired(list(first), images("c", *names))
+    plain = images("d", "anna", "ben", "carl")
+    with pytest.raises(InputError, match="got 3 and 2: --against"):
+        paired(list(plain), images("e", "anna2", "ben2"))
+    others, notes = paired(list(plain), images("f", "x", "y", "z"))
+    assert [path.stem for path in others.values()] == ["x", "y", "z"]
+    assert "anna with x, ben with y, carl with z" in notes[0]
 
 
 def test_maps_of_a_sweep_are_chosen_by_their_axes(tmp_path: Path) -> None:

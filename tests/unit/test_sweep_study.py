@@ -21,6 +21,7 @@ from rheobase.stations.devices import Device, _solve, device_of
 from rheobase.stations.head import open_head
 from rheobase.stations.inputs import open_inputs
 from rheobase.stations.placing import place_device
+from rheobase.sweeps.inputs import hold_inputs
 from rheobase.sweeps.plan import plan_sweep
 from rheobase.sweeps.results import run_sweep
 from rheobase.sweeps.settings import Base
@@ -296,6 +297,43 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
     xr.testing.assert_identical(again, data)
     plan = plan_sweep(found, tmp_path / "out")
     assert (plan.finished, plan.failed, plan.solutions, plan.seconds) == (6, 6, 0, 0.0)
+
+
+def test_points_of_another_head_file_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "head.h5").write_bytes(b"one")
+    study = PADS[PADS.index("[device]") :]
+    study = 'title = "pads"\n[head]\nfile = "head.h5"\n' + study
+    one = load_sweep(sweep_file(tmp_path, '[axes]\n"device.current_mA" = [0.5, 1.0]', study))
+    assert list(one.files()) == [str(tmp_path / "head.h5")]
+    first = {one.share(point) for point in one.design.points}
+    assert len(first) == 1
+    hold_inputs(tmp_path / "out", one.files().values())
+    hold_inputs(tmp_path / "out", one.files().values())
+    (tmp_path / "other.h5").write_bytes(b"more")
+    hold_inputs(tmp_path / "out", [tmp_path / "other.h5"])  # axes may grow
+    (tmp_path / "head.h5").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"holds points made from another .*head\.h5$"):
+        one.work_out(tmp_path / "out")
+    assert {one.share(point) for point in one.design.points}.isdisjoint(first)
+
+
+def test_a_sweep_goes_on_from_its_own_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    path = sweep_file(tmp_path, '[axes]\n"device.current_mA" = [0.5, 1.0]')
+    run_sweep(load_sweep(path), out)
+    made = {file: file.stat().st_mtime_ns for file in (out / "points").iterdir()}
+    path.unlink()
+    (tmp_path / "base.toml").unlink()
+    for source in (out, out / "study.toml"):
+        again = load_sweep(source)
+        assert again.out == out
+        run_sweep(again, out)
+        assert made == {file: file.stat().st_mtime_ns for file in (out / "points").iterdir()}
+    record = json.loads((out / "provenance.json").read_text())
+    assert record["base"]["table"]["device"]["kind"] == "tes"
+    (out / "provenance.json").unlink()
+    with pytest.raises(InputError, match="expected the results of a sweep that has ended"):
+        load_sweep(out)
 
 
 def test_values_make_each_point_a_run_in_the_plan_too(tmp_path: Path) -> None:

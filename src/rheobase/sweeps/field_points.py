@@ -12,7 +12,8 @@ from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
 from rheobase.config import Study
 from rheobase.stations.book import Book
-from rheobase.stations.cells import MICRO, check_cortex, placed_cells
+from rheobase.stations.cells import MICRO, check_cortex
+from rheobase.stations.recruited import centre_of, placed_cells
 from rheobase.sweeps.design import Point
 from rheobase.sweeps.settings import Base
 from rheobase.sweeps.solved import (
@@ -156,8 +157,8 @@ class FieldPoints:
         def population() -> Population:
             check_cortex(study.cells, solved.head)  # type: ignore[arg-type]
             device = self._device(study, solved)
-            book = Book(out=self.out)
-            return placed_cells(study, study.cells, device, book)[0]  # type: ignore[arg-type]
+            table: Cells = study.cells  # type: ignore[assignment]
+            return placed_cells(study, table, device, centre_of(table, device))
 
         placed = self._once(population, *same)
         if isinstance(study.device, TMS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MOST_ROWS = 60
+#: A subject in the name of a file or of its folders, as BIDS has it.
+SUBJECT = re.compile(r"(?<![A-Za-z0-9-])sub-[A-Za-z0-9]+")
 UNITS = {"mean": "V/m", "sd": "V/m", "consistency": "share", "t": "1", "p": "1", "count": "1"}
 
 
@@ -87,15 +90,20 @@ def run_group(
     ------
     InputError
         If there are fewer than two subjects, images are not on one grid, points are not told, or
-        the subjects of two conditions differ in number.
+        the subjects of two conditions are not the same.
     """
     from rheobase.meshes.regions.atlases import read_atlas
 
-    first = read_subjects(subject_images(sources, at or {}))
-    second = None
+    images = subject_images(sources, at or {})
+    files = {f"subjects.{name}": path for name, path in images.items()}
+    first, second = read_subjects(images), None
+    notes: list[str] = []
     if against or against_at:
-        second = read_subjects(subject_images(against or sources, against_at or {}))
-        _check_same(first, second)
+        others = subject_images(against or sources, against_at or {})
+        others, notes = paired(list(images), others)
+        files |= {f"against.{name}": path for name, path in others.items()}
+        second = read_subjects(others)
+        _check_grid(first, second)
     parcels = None if atlas is None else read_atlas(atlas, space="MNI", names=atlas_names)
     n = len(first.names)
     flat = first.values.reshape(n, -1)
@@ -121,7 +129,9 @@ def run_group(
                 regions = _regions(parcels, first, second, options)
             _write_regions(*regions, book)
         _tell(found, first, tested, regions, reference, second is not None, book)
-        files = {"atlas": atlas} if atlas is not None else {}
+        book.notes.extend(notes)
+        if atlas is not None:
+            files["atlas"] = atlas
         return finish(
             book,
             title=f"Fields over {n} subjects",
@@ -145,9 +155,40 @@ def subject_images(sources: Sequence[Path], at: Mapping[str, Any]) -> dict[str, 
     for path in sources:
         if not path.is_file():
             raise InputError(f"expected images in MNI space or the folder of a sweep, got {path}")
+    told = [SUBJECT.findall(str(path)) for path in sources]
     stems = [path.name.removesuffix(".gz").removesuffix(".nii") for path in sources]
-    names = stems if len(set(stems)) == len(stems) else [str(path) for path in sources]
-    return dict(zip(names, sources, strict=True))
+    for names in ([found[-1] for found in told if found], stems):
+        if len(set(names)) == len(sources):
+            return dict(zip(names, sources, strict=True))
+    return {str(path): path for path in sources}
+
+
+def paired(first: Sequence[str], second: Mapping[str, Path]) -> tuple[dict[str, Path], list[str]]:
+    """Return the images of a second condition in the order of the first, and what to know of it.
+
+    Subjects are paired by name. Where no name of the one is a name of the other they are paired in
+    their order, which is told.
+
+    Raises
+    ------
+    InputError
+        If some subjects are in one condition only, or their numbers differ.
+    """
+    if set(first) == set(second):
+        return {name: second[name] for name in first}, []
+    alone = sorted(set(first) ^ set(second))
+    if set(first) & set(second) or all(SUBJECT.fullmatch(name) for name in alone):
+        raise InputError(
+            "expected the same subjects under both conditions, in one only: "
+            f"{', '.join(alone[:8])}: --against"
+        )
+    if len(first) != len(second):
+        raise InputError(
+            f"expected the same subjects under both conditions, got {len(first)} and "
+            f"{len(second)}: --against"
+        )
+    pairs = ", ".join(f"{a} with {b}" for a, b in zip(first, second, strict=True))
+    return dict(second), [f"The conditions name their subjects differently; paired: {pairs}."]
 
 
 def _of_sweep(folder: Path, at: Mapping[str, Any]) -> dict[str, Path]:
@@ -211,12 +252,7 @@ def read_subjects(images: Mapping[str, Path]) -> Subjects:
     return Subjects(names=tuple(images), values=np.stack(values), grid=grid)
 
 
-def _check_same(first: Subjects, second: Subjects) -> None:
-    if len(first.names) != len(second.names):
-        raise InputError(
-            "expected the same subjects under both conditions, got "
-            f"{len(first.names)} and {len(second.names)}: --against"
-        )
+def _check_grid(first: Subjects, second: Subjects) -> None:
     if first.grid.shape != second.grid.shape or not np.allclose(
         first.grid.affine, second.grid.affine, atol=1e-6
     ):

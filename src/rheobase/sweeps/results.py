@@ -17,7 +17,7 @@ from rheobase.sweeps.design import SAMPLE, Design, label
 from rheobase.sweeps.parts import PENDING
 from rheobase.sweeps.sensitivity import Sensitivity, sensitivity
 from rheobase.sweeps.series import Series, series
-from rheobase.sweeps.study import Sweep
+from rheobase.sweeps.study import Sweep, plain_tables
 from rheobase.sweeps.views import picture
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def run_sweep(
         announce(note)
     data = sweep.work_out(out, jobs=jobs, dask=dask, chosen=chosen, retry_failed=retry_failed)
     table = sweep.table
-    with open_book(sweep.text, out) as book:
+    files = {name: path for name, path in sweep.files().items() if path.is_file()}
+    with open_book(sweep.text, out, folder=sweep.folder) as book:
+        book.details["base"] = plain_tables(sweep.base.record())
         _describe(data, sweep)
         with book.file("sweep", ".nc", title="All numbers, labelled") as part:
             data.to_netcdf(part, engine="h5netcdf")
@@ -74,7 +76,7 @@ def run_sweep(
             question=table.question,
             text=sweep.text,
             seed=table.seed,
-            read=table.files(),
+            read={**table.files(), **files},
         )
 
 

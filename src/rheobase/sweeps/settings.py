@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rheobase._errors import InputError, check_option
-from rheobase.kinds import Kind
+from rheobase.kinds import KINDS, Kind
 from rheobase.study_file import load_study
 from rheobase.study_source import put
 from rheobase.sweeps.design import Design, Point, Value, label
@@ -35,6 +36,11 @@ class Base:
     table: Mapping[str, Any]
     name: str
     folder: Path | None
+
+    def record(self) -> dict[str, Any]:
+        """Return what `recorded_base` makes it from again."""
+        folder = None if self.folder is None else str(self.folder.absolute())
+        return {"kind": self.kind.name, "name": self.name, "folder": folder, "table": self.table}
 
     def at(self, point: Point) -> dict[str, Any]:
         """Return the tables at a point.
@@ -89,6 +95,24 @@ class Base:
                 return
         told = ", ".join(f"{key!r} = {label(value)!r}" for key, value in place.items())
         raise InputError(f"{first}: axis {told}") from first
+
+
+def recorded_base(path: Path) -> Base:
+    """Return the study that a sweep varied, from the record in the folder of its results.
+
+    Raises
+    ------
+    InputError
+        If the folder is of no finished sweep.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["base"]
+        folder = None if told["folder"] is None else Path(told["folder"])
+        return Base(kind=KINDS[told["kind"]], table=told["table"], name=told["name"], folder=folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"expected the results of a sweep that has ended, got {path.parent}"
+        ) from error
 
 
 def open_base(source: str | Path) -> Base:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import content_key
+from rheobase._files import content_key, stamp
 from rheobase.config import Study
 from rheobase.stations.devices import Device, device_of
 from rheobase.stations.head import open_head
 from rheobase.stations.inputs import Inputs, open_inputs
 from rheobase.stations.placing import Placed, place_device
+from rheobase.tables.base import Table
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TES, TI
 
@@ -70,7 +71,12 @@ def let_go() -> None:
 
 def head_key(study: Study) -> str:
     """Return the key of what makes the head of a study."""
-    return content_key(study.head.model_dump(mode="json"))
+    return content_key(study.head.model_dump(mode="json"), _stamps(study.head))
+
+
+def _stamps(table: Table) -> list[Any]:
+    """Return what tells the files that a table names from what they were."""
+    return [stamp(path) for path in table.files().values() if path.exists()]
 
 
 def geometry_key(study: Study) -> str:
@@ -83,7 +89,7 @@ def geometry_key(study: Study) -> str:
     for one in sources:
         for key in OF_SOURCE:
             one.pop(key, None)
-    return f"{head_key(study)}-{content_key(device)}"
+    return f"{head_key(study)}-{content_key(device, _stamps(study.device))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from rheobase._errors import InputError
 from rheobase._files import content_key
 from rheobase._progress import stage
 from rheobase.sweeps.design import Design, Point
-from rheobase.sweeps.settings import Base, open_base
-from rheobase.sweeps.sweep import gather, tasks, work_out
+from rheobase.sweeps.inputs import files_of, hold_inputs
+from rheobase.sweeps.settings import Base, open_base, recorded_base
+from rheobase.sweeps.sweep import claim, gather, tasks, work_out
 from rheobase.tables.sweep import OutputsTable, SweepStudy
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Sweep:
         The study that is varied.
     design
         The points.
+    folder, out
+        Where the paths of the file start; the folder of results that it is from, None for a file.
     """
 
     table: SweepStudy
@@ -43,6 +47,8 @@ class Sweep:
     name: str
     base: Base
     design: Design
+    folder: Path
+    out: Path | None = None
 
     @property
     def shares(self) -> bool:
@@ -64,11 +70,16 @@ class Sweep:
         except InputError:
             return content_key(point)  # its error comes when it is worked out
 
+    def files(self) -> dict[str, Path]:
+        """Return the files and folders that its points are made from, by their path."""
+        return files_of(self.base, self.design.points)
+
     def what(self) -> dict[str, Any]:
         """Return what the points are results of; axes may grow."""
         return {
+            "rheobase": version("rheobase"),
             "study": self.base.name,
-            "tables": content_key(_plain(self.base.table)),
+            "tables": content_key(plain_tables(self.base.table)),
             "outputs": self.table.outputs.model_dump(mode="json"),
         }
 
@@ -93,6 +104,8 @@ class Sweep:
         InputError
             As there.
         """
+        claim(out, self.what())
+        hold_inputs(out, self.files().values())
         if self.shares and (jobs > 1 or dask is not None):
             self._build_heads(out)
         work_out(
@@ -151,7 +164,8 @@ def load_sweep(source: Path | str) -> Sweep:
     Parameters
     ----------
     source
-        Its file.
+        Its file, or the folder of its results (or the ``study.toml`` there): then the study that it
+        varies is the one that was varied, whatever became of its file.
 
     Raises
     ------
@@ -159,28 +173,39 @@ def load_sweep(source: Path | str) -> Sweep:
         If there is no such file, it or its study is none, an axis is not in the study, or a value
         is of the wrong type or out of range: with the axis and the value.
     """
-    from rheobase.study_source import read_toml
+    from rheobase.study_source import RECORD, STUDY, read_source, read_toml
     from rheobase.tables.parse import parse_table
 
     path = Path(source)
-    table, text = read_toml(path)
-    found = parse_table(SweepStudy, table, where=path.name, folder=path.parent)
-    base = open_base(found.study)
+    if path.name == STUDY and (path.parent / RECORD).is_file():
+        path = path.parent
+    out = base = None
+    if path.is_dir():
+        read = read_source(path, None)
+        table, text, folder, out = read.table, read.text, read.folder or path, path
+        base = recorded_base(path / RECORD)
+        where = read.where
+    else:
+        (table, text), folder, where = read_toml(path), path.parent, path.name
+    given = table if base is None else {**table, "study": base.name.removesuffix(".toml")}
+    found = parse_table(SweepStudy, given, where=where, folder=folder)
+    base = base or open_base(found.study)
     design = found.design()
     base.check(design)
     outputs = found.outputs
     if base.kind.name != "field" and not outputs.values:
         raise InputError(
             f"expected [[outputs.values]], the numbers that a study of kind {base.kind.name!r} is "
-            f"asked for: {path.name}"
+            f"asked for: {where}"
         )
     if base.kind.name != "field" and outputs.maps:
-        raise InputError(
-            f"outputs.maps is for field studies, got kind {base.kind.name!r}: {path.name}"
-        )
-    return Sweep(table=found, text=text, name=path.stem, base=base, design=design)
+        raise InputError(f"outputs.maps is for field studies, got kind {base.kind.name!r}: {where}")
+    name = path.resolve().stem
+    return Sweep(
+        table=found, text=text, name=name, base=base, design=design, folder=folder, out=out
+    )
 
 
-def _plain(value: Any) -> Any:
+def plain_tables(value: Any) -> Any:
     """Return tables of TOML as JSON has them: dates as text."""
     return json.loads(json.dumps(value, default=str))
