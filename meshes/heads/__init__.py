@@ -155,6 +155,10 @@ def check_building(name: str, options: Mapping[str, Any]) -> None:
             check_option("resolution", value, module.RESOLUTIONS, where=where)
     if {"edge_length_mm", "resolution"} <= options.keys():
         raise InputError(f"expected either resolution or edge_length_mm, got both: {where}")
+    if head.module == "sphere":
+        from rheobase.meshes.heads.sphere import checked
+
+        checked(**{k: v for k, v in options.items() if k != "tissues"})
 
 
 def build_head(name: str, *, tissues: Source = None, **options: Any) -> Head:

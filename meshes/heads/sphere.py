@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase.meshes.cortex.sheet import CorticalSheet, sheet_from_pairs
 from rheobase.meshes.head import Head
-from rheobase.meshes.mesher import mesh_spheres
+from rheobase.meshes.mesher import check_spheres, mesh_spheres
 from rheobase.meshes.placing.positions import ten_ten
-from rheobase.meshes.tissues import tissue
+from rheobase.meshes.tissues import Tissue, tissue
+
+EDGE_MM = 4.0
 
 
 @cache
@@ -36,9 +38,50 @@ def unit_sphere(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     return points, np.asarray(ball.regular_faces, dtype=np.int32)
 
 
+def checked(
+    edge_length_mm: float = EDGE_MM,
+    radii_mm: Sequence[float] | None = None,
+    layers: Sequence[str] | None = None,
+    sigma_S_per_m: Sequence[float] | None = None,
+) -> tuple[NDArray[np.float64], dict[int, Tissue]]:
+    """Return the radii (mm) and the tissue of each layer by its label.
+
+    Raises
+    ------
+    InputError
+        As `build`.
+    """
+    default = simple_heads()["sphere"]
+    radii = np.asarray(default["radii_mm"] if radii_mm is None else radii_mm, float)
+    names = list(default["tissues"] if layers is None else layers)
+    sigma = list(default["sigma_S_per_m"] if sigma_S_per_m is None else sigma_S_per_m)
+    if not len(radii) == len(names) == len(sigma):
+        raise InputError(
+            f"expected one tissue and one conductivity per radius, got {len(radii)} radii, "
+            f"{len(names)} tissues, {len(sigma)} conductivities: head 'sphere'"
+        )
+    if len(set(names)) != len(names):
+        raise InputError(f"expected a different tissue for each layer, got {names}: head 'sphere'")
+    made = {}
+    for name, s in zip(names, sigma, strict=True):
+        if not s > 0:
+            raise InputError(f"expected conductivities > 0 S/m, got {s!r}: head 'sphere'")
+        made[tissue(name).label] = tissue(name).with_value(
+            "conductivity", s, source="chosen for this sphere"
+        )
+    radii = check_spheres(radii.tolist(), list(made))
+    thinnest = np.diff(radii).min(initial=np.inf)
+    if not edge_length_mm < thinnest:
+        raise InputError(
+            f"edge_length_mm must be < {thinnest:g} mm, the thinnest layer, or that layer gets "
+            f"holes, got {edge_length_mm:g}: head 'sphere'"
+        )
+    return radii, made
+
+
 def build(
     *,
-    edge_length_mm: float = 4.0,
+    edge_length_mm: float = EDGE_MM,
     radii_mm: Sequence[float] | None = None,
     layers: Sequence[str] | None = None,
     sigma_S_per_m: Sequence[float] | None = None,
@@ -68,30 +111,7 @@ def build(
     InputError
         If the three lists differ in length or a value makes no sense.
     """
-    default = simple_heads()["sphere"]
-    radii = np.asarray(default["radii_mm"] if radii_mm is None else radii_mm, float)
-    names = list(default["tissues"] if layers is None else layers)
-    sigma = list(default["sigma_S_per_m"] if sigma_S_per_m is None else sigma_S_per_m)
-    if not len(radii) == len(names) == len(sigma):
-        raise InputError(
-            f"expected one tissue and one conductivity per radius, got {len(radii)} radii, "
-            f"{len(names)} tissues, {len(sigma)} conductivities: head 'sphere'"
-        )
-    if len(set(names)) != len(names):
-        raise InputError(f"expected a different tissue for each layer, got {names}: head 'sphere'")
-    made = {}
-    for name, s in zip(names, sigma, strict=True):
-        if not s > 0:
-            raise InputError(f"expected conductivities > 0 S/m, got {s!r}: head 'sphere'")
-        made[tissue(name).label] = tissue(name).with_value(
-            "conductivity", s, source="chosen for this sphere"
-        )
-    thinnest = np.diff(radii).min(initial=np.inf)
-    if not edge_length_mm < thinnest:
-        raise InputError(
-            f"edge_length_mm must be < {thinnest:g} mm, the thinnest layer, or that layer gets "
-            f"holes, got {edge_length_mm:g}: head 'sphere'"
-        )
+    radii, made = checked(edge_length_mm, radii_mm, layers, sigma_S_per_m)
     mesh = mesh_spheres((radii * 1e-3).tolist(), list(made), edge_length_mm * 1e-3)
     outer = radii[-1] * 1e-3
     fiducials = {
@@ -113,7 +133,7 @@ def build(
         tissues=made,
         fiducials=fiducials,
         positions={k: outer * p / np.linalg.norm(p) for k, p in positions.items()},
-        cortex=shell_sheet(radii[0] * 1e-3, default["cortex_thickness_mm"] * 1e-3),
+        cortex=shell_sheet(radii[0] * 1e-3, simple_heads()["sphere"]["cortex_thickness_mm"] * 1e-3),
         provenance={
             "made by": "rheobase.meshes.heads.sphere",
             "radii (mm)": radii.tolist(),

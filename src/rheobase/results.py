@@ -193,8 +193,17 @@ def rewrite_report(folder: Path | str) -> Path:
     """
     out = open_result(folder).out
     record = read_json(out / PROVENANCE)
-    record["outputs"] = [o for o in record["outputs"] if o["path"] != REPORT]
-    _report(out, read_content(out / RECORD, out), record)
+    content = read_content(out / RECORD, out)
+    for picture in (f.path for section in content.sections for f in section.figures):
+        if not picture.is_file():
+            raise InputError(f"expected the picture that the report shows, found no {picture}")
+    try:
+        record["outputs"] = [o for o in record["outputs"] if o["path"] != REPORT]
+        _report(out, content, record)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"expected the record of a run, got a damaged one without {error}: {out / PROVENANCE}"
+        ) from error
     return out / REPORT
 
 
@@ -231,6 +240,8 @@ def open_book(
     kind, folder
         Kind of the study (`rheobase.kinds`), None for what is no study; where its paths start.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"expected a folder for the results, got the file {out}: --out")
     former = _former(out)
     begun = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

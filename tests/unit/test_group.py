@@ -287,6 +287,13 @@ def test_maps_of_a_sweep_are_chosen_by_their_axes(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             subject_images([tmp_path], at)
+    xr.Dataset({"map": ("head", names[:, 0])}).to_netcdf(
+        tmp_path / "group/sweep.nc", engine="h5netcdf"
+    )
+    with pytest.raises(InputError, match="varies the heads alone, got 'x'"):
+        subject_images([tmp_path], {"x": 1})
+    with pytest.raises(InputError, match="reference must be finite"):
+        run_group([tmp_path], tmp_path / "out", reference=float("nan"))
 
 
 def test_template_grid_covers_the_template() -> None:

@@ -139,6 +139,30 @@ def test_a_report_is_drawn_again_from_the_folder(made: Result, tmp_path: Path) -
     assert rewrite_report(moved).read_text(encoding="utf-8") == first
 
 
+def test_folders_that_are_none_and_damaged_results_are_refused(
+    made: Result, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with (
+        pytest.raises(InputError, match=r"expected a folder for the results, got the file .*file"),
+        open_book(TEXT, file),
+    ):
+        pass
+    assert file.read_text() == "mine"
+    out = tmp_path / "out"
+    shutil.copytree(made.out, out)
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    del record["outputs"][0]["bytes"]
+    (out / "provenance.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError, match=r"damaged one without 'bytes': .*provenance.json"):
+        rewrite_report(out)
+    (picture,) = (out / "figures").iterdir()
+    picture.unlink()
+    with pytest.raises(InputError, match=r"expected the picture .*found no .*figures"):
+        rewrite_report(out)
+
+
 def test_an_interrupted_run_leaves_whole_files_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

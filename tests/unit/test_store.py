@@ -8,7 +8,7 @@ import pytest
 
 from rheobase._errors import InputError
 from rheobase.meshes.head import Head
-from rheobase.meshes.heads import build_head, head_names
+from rheobase.meshes.heads import build_head, check_building, head_names
 from rheobase.meshes.heads.sphere import build
 from rheobase.meshes.store import cached_head, load_head, save_head
 
@@ -96,6 +96,8 @@ def test_build_head_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         build_head("sphere", radius_mm=3)
     with pytest.raises(InputError, match="edge_length_mm"):
         build_head("sphere", edge_length_mm=-1.0)
+    with pytest.raises(InputError, match="must be < 5 mm, the thinnest layer"):  # said in time, too
+        check_building("sphere", {"edge_length_mm": 5.0})
     with pytest.raises(InputError, match="must be < 5 mm, the thinnest layer"):
         build_head("sphere", edge_length_mm=6.0)
     with pytest.raises(InputError, match="'species'"):

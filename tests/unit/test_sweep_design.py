@@ -121,3 +121,10 @@ def test_list_of_points_goes_with_further_axes() -> None:
         {"a": 4, "b": 5, "c": 7},
         {"a": 4, "b": 5, "c": 8},
     ]
+
+
+def test_whole_numbers_may_be_drawn_twice() -> None:
+    design = sampled({"n": Range(low=1, high=3, whole=True)}, 8)
+    drawn = [point["n"] for point in design.points]
+    assert set(drawn) == {1, 2, 3}
+    assert len(drawn) == 8

@@ -206,6 +206,7 @@ def test_heads_and_species_change_the_head(tmp_path: Path) -> None:
         ('method = "list"', "belong together"),
         ("[axes]", "expected an axis, got none"),
         ("[axes]\nx = { low = 2.0, high = 1.0 }", "low < high"),
+        ("[axes]\nx = { low = 2.0, hihg = 3.0 }", "unknown key 'hihg', nearest: high: axis 'x'"),
         ('[axes]\nseed = [1]\n[outputs]\nstatistics = ["median"]', "outputs.statistics"),
         ("colour = 1\n[axes]\nseed = [1]", "unknown key 'colour'"),
     ],

@@ -144,7 +144,7 @@ class Design:
                 told = ", ".join(f"{n} of {k!r}" for k, n in sizes.items()) or "no key"
                 raise InputError(f"expected as many values of each key, got {told}: axis {dim!r}")
             places = list(zip(*own.values(), strict=True))
-            if len({_text(place) for place in places}) < len(places):
+            if dim != SAMPLE and len({_text(place) for place in places}) < len(places):
                 raise InputError(f"values must be distinct, got one twice: axis {dim!r}")
 
     def __len__(self) -> int:

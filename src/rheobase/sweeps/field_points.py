@@ -10,8 +10,7 @@ import numpy as np
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import content_key
-from rheobase.config import Study
-from rheobase.stations.book import Book
+from rheobase.config import Cells, Study
 from rheobase.stations.cells import MICRO, check_cortex
 from rheobase.stations.recruited import centre_of, placed_cells
 from rheobase.sweeps.design import Point

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,8 @@ def run_group(
     """
     from rheobase.meshes.regions.atlases import read_atlas
 
+    if not isfinite(reference):
+        raise InputError(f"reference must be finite (V/m), got {reference}: group")
     images = subject_images(sources, at or {})
     files = {f"subjects.{name}": path for name, path in images.items()}
     first, second = read_subjects(images), None
@@ -201,8 +204,11 @@ def _of_sweep(folder: Path, at: Mapping[str, Any]) -> dict[str, Path]:
     if "map" not in data or "head" not in data.dims:
         raise InputError(f"expected a sweep over heads with outputs.maps = true: {folder}")
     maps = data["map"]
+    axes = [str(d) for d in maps.dims if d != "head"]
     for key, value in at.items():
-        check_option("axis", key, [str(d) for d in maps.dims if d != "head"], where=str(folder))
+        if not axes:
+            raise InputError(f"the sweep varies the heads alone, got {key!r} to choose: {folder}")
+        check_option("axis", key, axes, where=str(folder))
         if value not in maps[key].values.tolist():
             known = ", ".join(map(str, maps[key].values.tolist()))
             raise InputError(f"expected {key} = one of {known}, got {value!r}: {folder}")

@@ -57,6 +57,13 @@ class RangeTable(Table):
         return Range(low=self.low, high=self.high, scale=self.scale, whole=self.whole)
 
 
+def _range(key: str, values: dict[str, Any]) -> Range:
+    """Return the range of an axis, or say what is wrong with it there."""
+    from rheobase.tables.parse import parse_table
+
+    return parse_table(RangeTable, values, where=f"axis {key!r}", folder=None).make()
+
+
 class ValueTable(Table):
     """``[[outputs.values]]``: numbers of a table of the report, or of a dataset of the results.
 
@@ -168,7 +175,7 @@ class SweepStudy(Table):
             axes["species"] = list(self.species)
         for key, values in self.axes.items():
             ranged = isinstance(values, dict) and {"low", "high"} & set(values)
-            axes[key] = RangeTable.model_validate(values).make() if ranged else values
+            axes[key] = _range(key, values) if ranged else values
         if self.method == "list":
             return listed(self.points, axes)
         if self.method == "grid":
