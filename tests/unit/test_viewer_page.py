@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -14,7 +15,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -146,13 +149,45 @@ def served(file: Path) -> Iterator[Served]:
         server.stop()
 
 
+def let_in(address: str, secret: str) -> bool:
+    """Return whether the page's websocket takes a key, from another page of the browser too."""
+    from trame_server.client import WsLinkSession  # type: ignore[import-untyped]
+
+    parts = urlsplit(address)
+
+    async def ask() -> bool:
+        async with (
+            aiohttp.ClientSession(headers={"Origin": "http://elsewhere.example"}) as client,
+            client.ws_connect(f"ws://{parts.netloc}/ws") as socket,
+        ):
+            session = WsLinkSession(socket)
+            listening = asyncio.create_task(session.listen())
+            answer = await session.auth(secret=secret)
+            await asyncio.wait({answer, listening}, return_when=asyncio.FIRST_COMPLETED)
+            listening.cancel()
+            return answer.done() and answer.exception() is None
+
+    return asyncio.run(asyncio.wait_for(ask(), 60))
+
+
 def test_the_page_is_served_here_until_it_is_interrupted(file: Path) -> None:
     server = Served(file)
     assert server.address.startswith("http://127.0.0.1:"), server.errors()
     assert "drawn in this browser" in server.words
-    with urllib.request.urlopen(server.address, timeout=30) as page:
+    bare, _, key = server.address.partition("?secret=")
+    assert len(key) > 30
+    assert let_in(bare, key)
+    assert not let_in(bare, "wslink-secret")
+    cookies = urllib.request.HTTPCookieProcessor()
+    browser = urllib.request.build_opener(cookies)
+    with browser.open(bare, timeout=30) as page:
+        assert page.url == bare  # nothing gives the key to those who do not have it
+        assert not list(cookies.cookiejar)
+    with browser.open(server.address, timeout=30) as page:
         assert page.status == 200
         assert b"<script" in page.read()
+    with browser.open(bare, timeout=30) as page:
+        assert page.url == server.address  # loaded again
     assert server.stop() == 130
     assert "Traceback" not in server.errors()
 
@@ -202,6 +237,10 @@ def test_a_window_without_a_display_is_one_sentence(
     assert "rheobase: no window can be opened here" in capsys.readouterr().err
 
 
+class RefusedError(Exception):
+    """What the browser says to a command that it cannot follow now."""
+
+
 class Browser:
     """Headless Chromium, driven by its debugging protocol."""
 
@@ -211,8 +250,6 @@ class Browser:
         self.numbers = itertools.count(1)
 
     async def __aenter__(self) -> "Browser":
-        import aiohttp
-
         assert CHROMIUM is not None
         self.folder = tempfile.mkdtemp()
         options = [
@@ -234,8 +271,12 @@ class Browser:
             await asyncio.sleep(0.1)
         port = told.read_text().split()[0]
         self.http = aiohttp.ClientSession()
-        async with self.http.get(f"http://127.0.0.1:{port}/json/list") as answer:
-            pages = [p for p in await answer.json() if p["type"] == "page"]
+        pages: list[Any] = []
+        while not pages:  # the port is open before the first page is
+            assert time.monotonic() < end, "chromium opens no page"
+            async with self.http.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                pages = [p for p in await answer.json() if p["type"] == "page"]
+            await asyncio.sleep(0.1)
         self.socket = await self.http.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0)
         self.waiting: dict[int, asyncio.Future[Any]] = {}
         self.reader = asyncio.create_task(self.read())
@@ -273,21 +314,27 @@ class Browser:
         answer = self.waiting[number]
         await self.socket.send_json({"id": number, "method": method, "params": params})
         found = await asyncio.wait_for(answer, PATIENCE)
-        assert "error" not in found, found
+        if "error" in found:
+            raise RefusedError(f"{method}: {found['error']}")
         return found["result"]
 
     async def js(self, text: str) -> Any:
         found = await self.ask(
             "Runtime.evaluate", expression=text, returnByValue=True, awaitPromise=True
         )
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
     async def until(self, text: str) -> Any:
         """Wait until an expression is true and return its value."""
         end = time.monotonic() + PATIENCE
-        while not (value := await self.js(f"(() => {{try {{return {text}}} catch {{}}}})()")):
+        value = None
+        while not value:
+            # what was asked while the page was still being exchanged for another has no answer
+            with contextlib.suppress(RefusedError):
+                value = await self.js(f"(() => {{try {{return {text}}} catch {{}}}})()")
             assert time.monotonic() < end, f"not so: {text}; the page said {self.said}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
         return value
 
     async def get(self, name: str) -> Any:

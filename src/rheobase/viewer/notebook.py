@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError, check_option
+from rheobase.viewer.door import Door
 from rheobase.viewer.drawn import choose
 from rheobase.viewer.page import Page
 from rheobase.viewer.serve import HOST, start
@@ -65,11 +66,11 @@ def in_notebook(
 
     session = Session(result.scene(), result)
     page = Page(session, drawing=choose(drawing, session.stage.triangles))
-    port = _free_port()
+    port, door = _free_port(), Door(page)
     task = loop.create_task(start(page, port))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
-    frame: Any = IFrame(address.format(port=port), width="100%", height=height)
+    frame: Any = IFrame(door.address(address.format(port=port)), width="100%", height=height)
     return frame
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rheobase._errors import InputError
+from rheobase.viewer.door import PLACE, Door
 
 if TYPE_CHECKING:
     from rheobase.viewer.page import Page
@@ -40,9 +41,10 @@ def serve(
         If the port cannot be used.
     """
     check_port(port)
+    door = Door(page)
 
     def started(**_: object) -> None:
-        address = f"http://{HOST}:{page.server.port}/index.html"
+        address = door.address(f"http://{HOST}:{page.server.port}{PLACE}")
         if ready is not None:
             ready(address)
         if browser:
