@@ -17,15 +17,16 @@ from rheobase.results import Result, open_result
 from rheobase.scenes.scene import Category, Layer, Quantity, Scene
 from rheobase.study_file import load_study
 from rheobase.viewer import placing
-from rheobase.viewer.bench import Bench, bench_of, open_bench
+from rheobase.viewer.bench import Bench, Rig, bench_of, open_bench
 from rheobase.viewer.bench_facts import rows_of
-from rheobase.viewer.facts import Probe, facts_at, facts_rows
-from rheobase.viewer.placing import place_coil, place_electrode, scaled, solve_rig
+from rheobase.viewer.facts import Probe, exact_values, facts_at, facts_rows
+from rheobase.viewer.made import thinned
+from rheobase.viewer.placing import place_coil, place_electrode, scaled, solve_rig, stance
 from rheobase.viewer.rays import camera_ray
-from rheobase.viewer.repaint import Canvas
+from rheobase.viewer.repaint import Canvas, unit_of
 from rheobase.viewer.session import Session
 from rheobase.viewer.slice_images import moved_point, slice_images
-from rheobase.viewer.stage import CUT, SLICES, Clip, Stage, thinned
+from rheobase.viewer.stage import CUT, SLICES, Clip, Stage
 
 HEAD = {
     "name": "sphere",
@@ -189,6 +190,23 @@ def test_slices_isosurfaces_and_limits() -> None:
     assert SLICES["x"] not in stage.scene
 
 
+def test_what_is_within_a_surface_of_the_field_can_be_seen() -> None:
+    stage = Stage(scene(square("scalp", 0), square("cortex", 0.02, group="field"), grid()))
+    stage.slice("x", 0.02)
+    stage.see_inside()
+    assert stage.scene["cortex"].opacity == 0.25
+    assert stage.scene["scalp"].opacity == 1.0
+    stage.slice("x", None)
+    stage.see_inside()
+    assert stage.scene["cortex"].opacity == 1.0
+    stage.slice("x", 0.02)
+    stage.see_inside()
+    stage.fade("cortex", 0.5)
+    stage.slice("x", None)
+    stage.see_inside()
+    assert stage.scene["cortex"].opacity == 0.5  # as it was chosen
+
+
 def test_lines_are_thinned_with_their_ends_and_values() -> None:
     x = np.concatenate([np.arange(10.0), np.arange(7.0)])
     lines = Layer(
@@ -277,6 +295,14 @@ def test_facts_of_a_result_are_those_of_its_mesh(result: Result, bench: Bench) -
     assert facts.space == result.scene().space
 
 
+def test_values_of_a_coil_say_at_which_amplitude() -> None:
+    units = {"strength": ("E magnitude", "V/m at 1 A/µs")}
+    (found,) = exact_values({"magnE": 2.0, "E": 2.0}, units)
+    assert (found.value, found.unit) == (2.0, "V/m at 1 A/µs")
+    (found,) = exact_values({"magnE": 2.0}, {})
+    assert found.unit == "V/m"
+
+
 def test_facts_need_three_numbers(result: Result) -> None:
     for point in ((0.0, 1.0), (0.0, np.nan, 0.0)):
         with pytest.raises(InputError, match="three finite coordinates"):
@@ -297,6 +323,21 @@ def test_an_electrode_that_was_moved_has_the_field_of_a_study_there(bench: Bench
     own = solve_conduction(bench.head, _montages(bench, study))
     np.testing.assert_allclose(moved.E[0], own.combine([1e-3]), atol=1e-7 * np.abs(moved.E).max())
     assert "complete" in moved.how
+
+
+def test_a_pad_that_is_turned_to_a_place_stays_so(cache: Path) -> None:
+    pads = [
+        {**pad, "shape": "rectangle", "size_mm": [60.0, 20.0], "towards": "Oz"}
+        for pad in PADS["electrodes"]
+    ]
+    for pad in pads:
+        del pad["radius_mm"]
+    study: Any = load_study(
+        {"title": "x", "head": HEAD, "device": {"kind": "tes", "electrodes": pads}}
+    ).study
+    own = bench_of(study)
+    still, again = solve_rig(own, own.rig), place_electrode(own, own.rig, "anode", "C3")
+    np.testing.assert_allclose(again.E, still.E, atol=1e-9 * np.abs(still.E).max())
 
 
 def _montages(bench: Bench, device: dict[str, Any]) -> Any:
@@ -381,6 +422,26 @@ def test_a_coil_that_was_moved_has_the_field_of_a_study_there(coiled: Bench) -> 
     assert rows["over"] == "Cz"
     with pytest.raises(InputError, match="unknown electrode"):
         place_electrode(coiled, coiled.rig, "anode", "Cz")
+
+
+@pytest.mark.parametrize("position", ["C3", "C4", "Cz", "Fp2"])
+def test_how_a_coil_stands_puts_it_back(coiled: Bench, position: str) -> None:
+    assert coiled.coil is not None
+    coil = stand_coil(
+        coiled.coil, coiled.head, position=position, handle_angle_deg=-70.0, distance_mm=9.0
+    )
+    foot, angle, distance = stance(coiled, coil)
+    assert (angle, distance) == pytest.approx((-70.0, 9.0), abs=0.02)
+    again = stand_coil(
+        coiled.coil, coiled.head, position=foot, handle_angle_deg=angle, distance_mm=distance
+    )
+    np.testing.assert_allclose(again.pose, coil.pose, atol=1e-4)
+
+
+def test_the_unit_of_a_coil_follows_its_amplitude(coiled: Bench) -> None:
+    rig = replace(coiled.rig, dIdt=80e6)
+    assert unit_of("V/m at 1 A/µs", rig) == "V/m at 80 A/µs"
+    assert unit_of("V/m", Rig()) == "V/m"
 
 
 @pytest.mark.slow

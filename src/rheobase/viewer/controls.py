@@ -240,7 +240,7 @@ def _place(page: Page) -> None:
                         v_model=("angle_deg",),
                         min=-180,
                         max=180,
-                        step=5,
+                        step=1,
                         classes="rb-wide",
                         **SLIDER,
                     )
@@ -248,7 +248,12 @@ def _place(page: Page) -> None:
                 with html.Div(classes="rb-row"):
                     html.Span("distance", style="flex:0 0 62px")
                     v.VSlider(
-                        v_model=("distance_mm",), min=0, max=30, step=1, classes="rb-wide", **SLIDER
+                        v_model=("distance_mm",),
+                        min=0,
+                        max=("Math.max(30, distance_mm)",),
+                        step=0.5,
+                        classes="rb-wide",
+                        **SLIDER,
                     )
                     html.Span("{{ distance_mm }} mm", classes="rb-value")
                 v.VBtn("turn here", click=page.device.again, **SMALL)

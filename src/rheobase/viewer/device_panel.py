@@ -52,6 +52,7 @@ class DevicePanel:
         try:
             bench = await self._work.thread(self._session.open_bench)
             prepared = await self._work.thread(lambda: bench.prepared)
+            stands = await self._work.thread(self._session.stands)
         except InputError as error:
             with self._state:
                 self._state.place_not = str(error)[:1].upper() + str(error)[1:]
@@ -74,6 +75,7 @@ class DevicePanel:
                     "prepared": prepared,
                     "way": "prepared" if prepared else "exact",
                     "prepared_words": PREPARED[coil],
+                    **stands,
                 }
             )
 
@@ -92,10 +94,7 @@ class DevicePanel:
 
     async def again(self) -> None:
         """Turn the coil where it is."""
-        coil = self._session.rig.coil
-        assert coil is not None  # the button is there for coils
-        foot, _ = self._session.open_bench().scalp.nearest(coil.pose[:3, 3])
-        await self.place(foot)
+        await self.place(await self._work.thread(self._session.foot))
 
     async def place(self, position: Any) -> None:
         """Put the device at a 10-10 position or a point of the scalp (m), solve and draw."""
@@ -140,5 +139,5 @@ class DevicePanel:
     def _now(self, rows: list[tuple[str, str]]) -> None:
         with self._state:
             self._state.moved, self._state.facts = rows, []
-            self._state.field_top = self._session.stage_top()
+            self._state.update(self._session.field_now())
         self._page.redraw()

@@ -159,7 +159,7 @@ class Probe:
             label, found = self.mesh.at(x)
             known = self._tissues()
             tissue = known.get(label, tissue) if label is not None else tissue
-            values = [*_exact(found, self._units()), *values]
+            values = [*exact_values(found, self._units()), *values]
         values += self._layers(x)
         best = {v.label: v for v in reversed(values)}  # the first of each label is the most exact
         return Facts(
@@ -285,11 +285,21 @@ NAMES = {
 }
 
 
-def _exact(found: dict[str, float], units: dict[str, tuple[str, str]]) -> list[Value]:
-    """Return the values of the field's mesh in words, each quantity once."""
+def exact_values(found: dict[str, float], units: dict[str, tuple[str, str]]) -> list[Value]:
+    """Return the values of the field's mesh in words, each quantity once.
+
+    Parameters
+    ----------
+    found
+        Value of each array of the file.
+    units
+        Label and unit of each quantity of the scene by its name.
+    """
     values: dict[str, Value] = {}
+    shown = dict(units.values())  # of a coil, "V/m at 1 A/µs"
     for name, value in sorted(found.items(), key=lambda item: item[0] == "E"):
         label, unit = NAMES.get(name) or units.get(name, (name, ""))
+        unit = shown.get(label, unit)
         values.setdefault(label, Value(label=label, value=value, unit=unit, source="mesh"))
     return list(values.values())
 

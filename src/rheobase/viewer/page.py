@@ -252,6 +252,7 @@ class Page:
                 else None
             )
             self.session.stage.slice(axis, at)
+            self.session.stage.see_inside()
             self._update()
 
         return cut
@@ -260,14 +261,17 @@ class Page:
         level, unit = float(self.state.iso_level), self.state.field_unit
         self.state.iso_words = f"{level:.3g} {unit}"
         self.session.stage.isosurface(level if self.state.iso else None)
+        self.session.stage.see_inside()
         self._update()
 
     def _arrows(self) -> None:
         self.session.stage.arrows(bool(self.state.arrows))
+        self.session.stage.see_inside()
         self._update()
 
     def _lines(self) -> None:
         self.session.stage.streamlines(bool(self.state.lines))
+        self.session.stage.see_inside()
         self._update()
 
     def _frame(self) -> None:

@@ -25,12 +25,14 @@ from rheobase._errors import InputError, check_option
 
 if TYPE_CHECKING:
     from rheobase.config import Study
+    from rheobase.fields.coils.coil import Coil
     from rheobase.meshes.head import Head
     from rheobase.viewer.bench import Bench, Rig
 
 Floats = NDArray[np.float64]
 Way = Literal["exact", "prepared"]
 WAYS: tuple[Way, ...] = ("exact", "prepared")
+STEPS = 8  # towards the scalp; each leaves a small part of the way, as the scalp is curved little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +88,7 @@ def place_electrode(
         The electrode that moves.
     position
         10-10 name, or a point within 10 mm of the scalp (m), shape (3,).
+        Its outline goes on pointing to where the study turns it.
     way
         "exact" keeps shape, layers and model of the electrodes; "prepared" puts ideal discs of
         6 mm radius at the 10-10 positions nearest to all electrodes.
@@ -103,7 +106,7 @@ def place_electrode(
     known = rig.electrodes
     old = known[check_option("electrode", name, known, where="placing")]
     point = bench.head.position(position) if isinstance(position, str) else _point(position)
-    moved = replace(old, centre=point, towards=None)
+    moved = replace(old, centre=point)
     montages = tuple(
         replace(m, electrodes=tuple(moved if e is old else e for e in m.electrodes))
         for m in rig.montages
@@ -153,6 +156,25 @@ def place_coil(
     )
     coil = stand(bench.coil, bench.scalp, pose, contact="lift")
     return solve_rig(bench, replace(rig, coil=coil), way=way)
+
+
+def stance(bench: Bench, coil: Coil) -> tuple[Floats, float, float]:
+    """Return how a coil stands: the scalp under it (m), handle angle (deg), distance (mm).
+
+    `place_coil` with these puts a coil that stands upright on the scalp where it was.
+    """
+    from rheobase.fields.coils.placing import NORMAL_RADIUS
+
+    handle, axis, middle = coil.pose[:3, 1], coil.pose[:3, 2], coil.pose[:3, 3]
+    away = 0.0
+    for _ in range(STEPS):  # down the coil's axis to the scalp
+        below = middle - away * axis
+        away += float((below - bench.scalp.nearest(below)[0]) @ axis)
+    foot = bench.scalp.nearest(middle - away * axis)[0]
+    frame = bench.scalp.frame(foot, where=f"coil {coil.name!r}", radius=NORMAL_RADIUS)
+    outwards = -frame.right if foot[0] < -1e-3 else frame.right
+    angle = np.rad2deg(np.arctan2(handle @ outwards, -(handle @ frame.front)))
+    return foot, float(angle), 1e3 * away
 
 
 def solve_rig(bench: Bench, rig: Rig, *, way: Way = "exact") -> Moved:

@@ -17,7 +17,7 @@ from rheobase.viewer.facts import field_volume
 from rheobase.viewer.stage import ARROWS
 
 if TYPE_CHECKING:
-    from rheobase.viewer.bench import Bench
+    from rheobase.viewer.bench import Bench, Rig
     from rheobase.viewer.placing import Moved
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Canvas:
         new = Quantity(
             values=values.reshape(shape),
             label=of.label,
-            unit=of.unit,
+            unit=unit_of(of.unit, moved.rig),
             colours=of.colours,
             limits=(0.0, self._limit(moved)),
         )
@@ -81,7 +81,7 @@ class Canvas:
         if layer.kind == "surface" and "across" in layer.quantities and cortex is not None:
             out = layer.quantities["across"]
             kept["across"] = signed(
-                np.einsum("nd,nd->n", E, cortex.normal), out.label, out.unit, limit=new.range[1]
+                np.einsum("nd,nd->n", E, cortex.normal), out.label, new.unit, limit=new.range[1]
             )
         return layer.but(quantities={layer.shown: new, **kept}, vectors=vectors)
 
@@ -117,6 +117,13 @@ class Canvas:
             elif layer.kind == "surface" and cortex is not None and layer.name == "cortex":
                 found[layer.name] = locator.locate(cortex.points(0.5))
         return found
+
+
+def unit_of(unit: str, rig: Rig) -> str:
+    """Return the unit of a field with the amplitude of a coil, which the study's own may not be."""
+    if rig.coil is None:
+        return unit
+    return f"{unit.partition(' at ')[0]} at {1e-6 * rig.dIdt:.4g} A/µs"
 
 
 def voxel_middles(volume: Layer) -> Floats:

@@ -87,22 +87,28 @@ class Session:
         head = self.scene.group("head")
         low, high = 1e3 * self.scene.extent(head or None)
         volume = field_volume(self.scene)
-        top = 1.0 if volume is None or volume.quantity is None else volume.quantity.range[1]
         return {
             "low": np.floor(low).tolist(),
             "high": np.ceil(high).tolist(),
-            "field_top": float(top),
+            **self.field_now(),
             "has_field": volume is not None,
             "has_vectors": volume is not None and volume.vectors is not None,
-            "field_unit": "" if volume is None or volume.quantity is None else volume.quantity.unit,
             "times_ms": (1e3 * self.scene.times()).tolist(),
             "shells": len(self.stage.shells()),
         }
 
-    def stage_top(self) -> float:
-        """Return the end of the field's colours as it is drawn now."""
+    def field_now(self) -> dict[str, Any]:
+        """Return the end of the field's colours and its unit as it is drawn now."""
         volume = field_volume(self.stage.scene)
-        return 1.0 if volume is None or volume.quantity is None else volume.quantity.range[1]
+        of = None if volume is None else volume.quantity
+        return (
+            {"field_top": 1.0, "field_unit": ""}
+            if of is None
+            else {
+                "field_top": float(of.range[1]),
+                "field_unit": of.unit,
+            }
+        )
 
     def hit(
         self, camera: Mapping[str, Any], at: Sequence[float], size: Sequence[float]
@@ -157,6 +163,25 @@ class Session:
     def rig(self) -> Rig:
         """The device where it is now."""
         return self.moved.rig if self.moved is not None else self.open_bench().rig
+
+    def stands(self) -> dict[str, float]:
+        """Return ``angle_deg`` and ``distance_mm`` of the coil where it is; nothing of electrodes.
+
+        Both are rounded to what a person can set.
+        """
+        from rheobase.viewer.placing import stance
+
+        if self.rig.coil is None:
+            return {}
+        _, angle, distance = stance(self.open_bench(), self.rig.coil)
+        return {"angle_deg": round(angle, 1), "distance_mm": round(distance, 1)}
+
+    def foot(self) -> Floats:
+        """Return the place of the scalp (m) under the coil where it is now, shape (3,)."""
+        from rheobase.viewer.placing import stance
+
+        assert self.rig.coil is not None  # asked for coils
+        return stance(self.open_bench(), self.rig.coil)[0]
 
     def place(
         self,

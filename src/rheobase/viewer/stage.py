@@ -15,8 +15,9 @@ from rheobase.scenes.drawing import MM, add_data, add_layer, bars_of, dataset, p
 from rheobase.scenes.head import SHELLS
 from rheobase.scenes.scene import VIEWS, Layer, Scene
 from rheobase.viewer.facts import field_volume, tissue_volume
+from rheobase.viewer.made import in_brain, thinned
 from rheobase.viewer.rays import Hit, Rays
-from rheobase.viewer.slice_images import BRAIN, inside_brain
+from rheobase.viewer.slice_images import inside_brain
 
 Floats = NDArray[np.float64]
 Axis = Literal["x", "y", "z"]
@@ -28,7 +29,7 @@ POINT = "point"
 SLICES: dict[Axis, str] = {axis: f"slice {axis}" for axis in AXES}
 FLAT = (CUT, *SLICES.values())  # in their own colours, whatever the light
 MADE = (CUT, ISOSURFACE, ARROWS, LINES, POINT, *SLICES.values())
-MOST_POINTS = 8_000  # of the lines along a field
+THROUGH = 0.25  # opacity of a surface of the field when something within it is shown
 SOLID = 0.5  # opacity from which a layer is what a click means
 
 
@@ -68,6 +69,7 @@ class Stage:
         self._data: dict[str, Any] = {}
         self._clip: Clip | None = None
         self._cut_shows = "tissue"
+        self._through: set[str] = set()
         self._rays = Rays()
         for layer in scene.visible():
             self._draw(layer)
@@ -108,6 +110,20 @@ class Stage:
         self.scene = self.scene.with_layers(layer)
         for actor in self._actors.get(name, ()):
             actor.prop.opacity = layer.opacity
+
+    def see_inside(self) -> None:
+        """Let opaque surfaces of the field be seen through while something within them is shown."""
+        inner = any(name in self._actors for name in (*SLICES.values(), ISOSURFACE, ARROWS, LINES))
+        for layer in self.scene.group("field"):
+            if layer.kind != "surface" or layer.name in MADE:
+                continue
+            if inner and layer.visible and layer.opacity == 1.0:
+                self.fade(layer.name, THROUGH)
+                self._through.add(layer.name)
+            elif not inner and layer.name in self._through:
+                self._through.discard(layer.name)
+                if layer.opacity == THROUGH:  # nobody has chosen another one
+                    self.fade(layer.name, 1.0)
 
     def peel(self, count: int) -> None:
         """Hide the outermost shells of the head, so many of them, and show the next one solid."""
@@ -178,7 +194,7 @@ class Stage:
         if level is None or volume is None:
             self._remove(ISOSURFACE)
             return
-        masked = _in_brain(volume)
+        masked = in_brain(volume)
         self._set(isosurface(masked, level, name=ISOSURFACE, colour="#d55e00", opacity=0.55))
 
     def arrows(self, shown: bool) -> None:
@@ -344,50 +360,9 @@ class Stage:
         return tuple(n for n in names if n in inner) or None
 
 
-def thinned(lines: Layer, most: int = MOST_POINTS) -> Layer:
-    """Return lines of about ``most`` points in all, their ends kept: tubes take 20 triangles each.
-
-    Parameters
-    ----------
-    lines
-        Lines with at most one time.
-    most
-        Number of points above which some are left out.
-    """
-    assert lines.cells is not None  # Layer
-    step = -(-len(lines.points) // most)
-    if step <= 1:
-        return lines
-    sizes = np.diff(lines.cells)
-    place = np.arange(len(lines.points)) - np.repeat(lines.cells[:-1], sizes)
-    kept = (place % step == 0) | (place == np.repeat(sizes, sizes) - 1)
-    starts = np.concatenate(
-        [[0], np.cumsum(np.add.reduceat(kept.astype(np.int64), lines.cells[:-1]))]
-    )
-    return lines.but(
-        points=lines.points[kept],
-        cells=starts,
-        quantities={n: replace(q, values=q.values[kept]) for n, q in lines.quantities.items()},
-    )
-
-
 def _half(data: Any, clip: Clip) -> Any:
     """Return what a plane leaves of a data set (mm)."""
     normal = [0.0, 0.0, 0.0]
     normal[AXES.index(clip.axis)] = 1.0
     origin = [clip.at * MM * n for n in normal]
     return data.clip(normal=normal, origin=origin, invert=clip.above)
-
-
-def _in_brain(volume: Layer) -> Layer:
-    """Return a volume whose shown quantity is known only in the brain."""
-    of, key = volume.quantity, volume.shown
-    if of is None or key is None or inside_brain(volume) is None:
-        return volume
-    labels = volume.quantities["tissue"]
-    numbers = [n for n, c in labels.categories.items() if c.name in BRAIN]
-    values = np.where(np.isin(labels.values, numbers), of.values, np.nan)
-    limits = of.range
-    return volume.but(
-        quantities={**volume.quantities, key: replace(of, values=values, limits=limits)}
-    )
