@@ -300,6 +300,24 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
     assert (plan.finished, plan.failed, plan.solutions, plan.seconds) == (6, 6, 0, 0.0)
 
 
+def test_a_project_may_move_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/head.h5").write_bytes(b"one")
+    study = 'title = "pads"\n[head]\nname = "sphere"\n' + PADS[PADS.index("[device]") :]
+    sweep_file(tmp_path / "a", 'heads = ["head.h5", "sphere"]', study)
+    one = load_sweep(tmp_path / "a/sweep.toml")
+    assert one.design.points == [{"head": "head.h5"}, {"head": "sphere"}]
+    assert list(one.files()) == [str(tmp_path / "a/head.h5")]
+    hold_inputs(tmp_path / "a/out", one.files().values(), start=one.folder)
+    (tmp_path / "a").rename(tmp_path / "b")
+    two = load_sweep(tmp_path / "b/sweep.toml")
+    assert two.design.points == one.design.points
+    assert list(two.files()) == [str(tmp_path / "b/head.h5")]
+    before = (tmp_path / "b/out/inputs.json").read_text()
+    hold_inputs(tmp_path / "b/out", two.files().values(), start=two.folder)
+    assert (tmp_path / "b/out/inputs.json").read_text() == before
+
+
 def test_points_of_another_head_file_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "head.h5").write_bytes(b"one")
     study = PADS[PADS.index("[device]") :]
@@ -308,10 +326,10 @@ def test_points_of_another_head_file_are_not_mixed(tmp_path: Path) -> None:
     assert list(one.files()) == [str(tmp_path / "head.h5")]
     first = {one.share(point) for point in one.design.points}
     assert len(first) == 1
-    hold_inputs(tmp_path / "out", one.files().values())
-    hold_inputs(tmp_path / "out", one.files().values())
+    hold_inputs(tmp_path / "out", one.files().values(), start=tmp_path)
+    hold_inputs(tmp_path / "out", one.files().values(), start=tmp_path)
     (tmp_path / "other.h5").write_bytes(b"more")
-    hold_inputs(tmp_path / "out", [tmp_path / "other.h5"])  # axes may grow
+    hold_inputs(tmp_path / "out", [tmp_path / "other.h5"], start=tmp_path)  # axes may grow
     (tmp_path / "head.h5").write_bytes(b"another")
     with pytest.raises(InputError, match=r"holds points made from another .*head\.h5$"):
         one.work_out(tmp_path / "out")

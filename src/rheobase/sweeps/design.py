@@ -78,10 +78,16 @@ class Range:
         [1.0, 10.0]
         >>> Range(low=1, high=3, whole=True).at(np.array([0.0, 0.4, 0.99]))
         [1, 2, 3]
+        >>> Range(low=1, high=99, scale="log", whole=True).at(np.array([0.0, 0.5, 0.99]))
+        [1, 10, 95]
         """
-        if self.whole:
-            size = self.high - self.low + 1
-            return [int(x) for x in np.minimum(self.low + np.floor(u * size), self.high)]
+        if self.whole:  # each number has what lies between it and the next
+            above = self.high + 1
+            if self.scale == "log":
+                x = self.low * (above / self.low) ** u
+            else:
+                x = self.low + (above - self.low) * u
+            return [int(k) for k in np.clip(np.floor(x), self.low, self.high)]
         if self.scale == "log":
             found: list[float] = (self.low * (self.high / self.low) ** u).tolist()
         else:
@@ -95,10 +101,11 @@ class Range:
     def unit(self, values: Sequence[float]) -> NDArray[np.float64]:
         """Return where values lie between the ends, from 0 to 1, shape (n,)."""
         x = np.asarray(values, dtype=np.float64)
+        low, high = self.low, self.high
+        if self.whole:  # the middle of what `at` gives a number for
+            x, high = x + 0.5, high + 1
         if self.scale == "log":
-            x, low, high = np.log(x), np.log(self.low), np.log(self.high)
-        else:
-            low, high = self.low, self.high
+            x, low, high = np.log(x), np.log(low), np.log(high)
         part: NDArray[np.float64] = (x - low) / (high - low)
         return part
 

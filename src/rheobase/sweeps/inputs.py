@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from os.path import relpath
 from pathlib import Path
 
 from rheobase._errors import InputError
@@ -25,11 +26,20 @@ def files_of(base: Base, points: Iterable[Point]) -> dict[str, Path]:
     return found
 
 
-def hold_inputs(out: Path, files: Iterable[Path]) -> None:
+def hold_inputs(out: Path, files: Iterable[Path], *, start: Path) -> None:
     """Write down what is in the files that points are made from, or check that it still is.
 
     Folders are known by the names, sizes and times of their files. New ones are added: the axes of
     a sweep may grow.
+
+    Parameters
+    ----------
+    out
+        Folder of the sweep.
+    files
+        The files and folders.
+    start
+        Where their names start from: a project may move as a whole.
 
     Raises
     ------
@@ -42,7 +52,7 @@ def hold_inputs(out: Path, files: Iterable[Path]) -> None:
     now = {}
     for path in files:
         if path.exists():  # what is not there is the error of its points
-            now[str(path.absolute())] = content_key(path if path.is_file() else stamp(path))
+            now[relpath(path, start)] = content_key(path if path.is_file() else stamp(path))
     changed = [name for name in now if before.get(name, now[name]) != now[name]]
     if changed:
         raise InputError(

@@ -30,12 +30,15 @@ class Base:
     ----------
     kind, table, name, folder
         What kind it is, its tables as they were read, its name, and where its paths start.
+    start
+        Where files of heads start that are an axis: the folder of the sweep's file.
     """
 
     kind: Kind
     table: Mapping[str, Any]
     name: str
     folder: Path | None
+    start: Path = Path()
 
     def record(self) -> dict[str, Any]:
         """Return what `recorded_base` makes it from again."""
@@ -52,7 +55,10 @@ class Base:
         """
         table = deepcopy(dict(self.table))
         for key, value in point.items():
-            _change(table, key, value)
+            if key == "head":
+                table["head"] = _head(table.get("head", {}), value, self.start)
+            else:
+                _change(table, key, value)
         return table
 
     def study(self, point: Point) -> Table:
@@ -97,8 +103,13 @@ class Base:
         raise InputError(f"{first}: axis {told}") from first
 
 
-def recorded_base(path: Path) -> Base:
+def recorded_base(path: Path, start: Path) -> Base:
     """Return the study that a sweep varied, from the record in the folder of its results.
+
+    Parameters
+    ----------
+    path, start
+        The record, and as for `Base`.
 
     Raises
     ------
@@ -108,15 +119,21 @@ def recorded_base(path: Path) -> Base:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))["base"]
         folder = None if told["folder"] is None else Path(told["folder"])
-        return Base(kind=KINDS[told["kind"]], table=told["table"], name=told["name"], folder=folder)
+        kind, table, name = KINDS[told["kind"]], told["table"], told["name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"expected the results of a sweep that has ended, got {path.parent}"
         ) from error
+    return Base(kind=kind, table=table, name=name, folder=folder, start=start)
 
 
-def open_base(source: str | Path) -> Base:
+def open_base(source: str | Path, start: Path) -> Base:
     """Return the study that a sweep varies: a file, or the name of a shipped one.
+
+    Parameters
+    ----------
+    source, start
+        The file or name, and as for `Base`.
 
     Raises
     ------
@@ -124,14 +141,14 @@ def open_base(source: str | Path) -> Base:
         If there is none, or it is no study.
     """
     found = load_study(source)
-    return Base(kind=found.kind, table=found.table, name=found.where, folder=found.folder)
+    return Base(
+        kind=found.kind, table=found.table, name=found.where, folder=found.folder, start=start
+    )
 
 
 def _change(table: dict[str, Any], key: str, value: Value) -> None:
     """Put one value of a point into the tables of a study."""
-    if key == "head":
-        table["head"] = _head(table.get("head", {}), value)
-    elif key == "species":
+    if key == "species":
         table["head"] = _of_species(table.get("head", {}), str(value))
     elif key == CURRENT and table.get("device", {}).get("electrodes"):
         _scale(table["device"]["electrodes"], value)
@@ -139,17 +156,24 @@ def _change(table: dict[str, Any], key: str, value: Value) -> None:
         put(table, _numbered(table, key), value)
 
 
-def _head(old: Mapping[str, Any], value: Value) -> dict[str, Any]:
+def _head(old: Mapping[str, Any], value: Value, start: Path) -> dict[str, Any]:
     """Return ``[head]`` for a name, a file or a table of its own."""
-    if isinstance(value, Mapping):
-        return dict(value)
     from rheobase.meshes.heads import BUILT_IN
 
+    if isinstance(value, Mapping):
+        own = dict(value)
+        return own if own.get("file") is None else {**own, "file": _from(start, own["file"])}
     rest = {k: v for k, v in old.items() if k not in {"name", "file"}}
-    path = Path(value)
-    if value not in BUILT_IN and (path.exists() or path.suffix or len(path.parts) > 1):
-        return {"file": str(path.absolute()), **rest}
-    return {"name": check_option("head", value, BUILT_IN), **rest}
+    if value in BUILT_IN:
+        return {"name": value, **rest}
+    path = start / value
+    if not (path.exists() or path.suffix or len(Path(value).parts) > 1):
+        check_option("head", value, BUILT_IN, where=f"no file or folder {path} either")
+    return {"file": _from(start, value), **rest}
+
+
+def _from(start: Path, file: str) -> str:
+    return str((start / file).absolute())
 
 
 def _of_species(old: Mapping[str, Any], species: str) -> dict[str, Any]:

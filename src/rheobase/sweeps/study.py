@@ -105,7 +105,7 @@ class Sweep:
             As there.
         """
         claim(out, self.what())
-        hold_inputs(out, self.files().values())
+        hold_inputs(out, self.files().values(), start=self.folder)
         if self.shares and (jobs > 1 or dask is not None):
             self._build_heads(out)
         work_out(
@@ -183,13 +183,13 @@ def load_sweep(source: Path | str) -> Sweep:
     if path.is_dir():
         read = read_source(path, None)
         table, text, folder, out = read.table, read.text, read.folder or path, path
-        base = recorded_base(path / RECORD)
+        base = recorded_base(path / RECORD, folder)
         where = read.where
     else:
         (table, text), folder, where = read_toml(path), path.parent, path.name
     given = table if base is None else {**table, "study": base.name.removesuffix(".toml")}
     found = parse_table(SweepStudy, given, where=where, folder=folder)
-    base = base or open_base(found.study)
+    base = base or open_base(found.study, folder)
     design = found.design()
     base.check(design)
     outputs = found.outputs

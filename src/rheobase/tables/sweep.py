@@ -22,21 +22,6 @@ def _file_or_name(study: str, info: ValidationInfo) -> str | Path:
     return beside(Path(study), info) if study.endswith(".toml") else study
 
 
-def _head_or_file(head: str | dict[str, Any], info: ValidationInfo) -> str | dict[str, Any]:
-    """Return the path of a head file beside the file; a built-in name stays."""
-    from rheobase.meshes.heads import BUILT_IN
-
-    if isinstance(head, dict):
-        file = head.get("file")
-        return head if file is None else {**head, "file": str(beside(Path(file), info).absolute())}
-    path = beside(Path(head), info)
-    is_path = path.exists() or path.suffix or len(Path(head).parts) > 1
-    return str(path.absolute()) if head not in BUILT_IN and is_path else head
-
-
-HeadSource = Annotated[str | dict[str, Any], AfterValidator(_head_or_file)]
-
-
 class RangeTable(Table):
     """An axis that samples are drawn from: ``{ low = 1.0, high = 3.0 }``."""
 
@@ -133,7 +118,7 @@ class SweepStudy(Table):
     method: Literal["grid", "latin_hypercube", "sobol", "list"] = "grid"
     samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    heads: tuple[HeadSource, ...] = ()
+    heads: tuple[str | dict[str, Any], ...] = ()
     species: tuple[Species, ...] = ()
     axes: dict[str, Any] = Field(default_factory=dict)
     points: tuple[dict[str, Any], ...] = ()
