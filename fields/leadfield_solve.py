@@ -21,11 +21,11 @@ from rheobase._files import allocate, content_key, package_key, room_for, whole_
 from rheobase._progress import stage, track
 from rheobase.fields.electrodes.electrode import Electrode, place_electrode
 from rheobase.fields.electrodes.pads import Pad, check_apart, lay
+from rheobase.fields.keys import head_parts
 from rheobase.fields.leadfield import FORMAT, LeadField, load_lead_field, opened
 from rheobase.fields.multigrid import WIDTH
 from rheobase.fields.petsc_options import given
 from rheobase.fields.solver import Conductor
-from rheobase.fields.tensors import isotropic
 from rheobase.fields.unit_currents import UnitCurrents, check_joined
 from rheobase.meshes.head import Head
 from rheobase.meshes.placing.outlines import Disc
@@ -101,18 +101,13 @@ def lead_field(
 
 def _key(head: Head, conductor: Conductor | None, pads: Sequence[Pad], choice: list[Any]) -> str:
     """Return the key of everything that decides what the file holds."""
-    sigma = {label: t.sigma for label, t in head.tissues.items()}
-    tensors, rtol = isotropic(), RTOL
+    sigma, tensors, rtol = None, None, RTOL
     if conductor is not None:
         sigma, tensors, rtol = conductor.sigma, conductor.tensors, min(RTOL, conductor.rtol)
-    arrays: list[NDArray[Any]] = [head.mesh.nodes, head.mesh.tets, head.mesh.labels]
-    arrays += [tensors.tets, tensors.values]
-    for pad in pads:
-        arrays += [pad.nodes, pad.m, pad.M.data]
     return content_key(
         package_key("rheobase.fields"),
-        *(a.tobytes() for a in arrays),
-        {str(label): value for label, value in sigma.items()},
+        *head_parts(head, sigma=sigma, tensors=tensors),
+        *(a for pad in pads for a in (pad.nodes, pad.m, pad.M.indices, pad.M.data)),
         [[pad.name, pad.model, pad.g] for pad in pads],
         [*choice, rtol, *given()],
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, keep, package_key, whole_file
+from rheobase._files import cache_dir, package_key, whole_file
+from rheobase._kept import kept
 from rheobase.meshes.carving.lattice_file import StoredLattice, has_lattice, write_lattice
 from rheobase.meshes.cortex.sheet import CorticalSheet
 from rheobase.meshes.head import Head
@@ -137,15 +138,7 @@ def cached_head(key: str, name: str, build: Callable[[], Head]) -> Head:
 
     A damaged file in the cache is built anew.
     """
-    path = kept_head(key, name)
-    if path.is_file():
-        try:
-            return load_head(path)
-        except InputError:
-            path.unlink(missing_ok=True)
-    head = build()
-    keep(path, lambda p: save_head(p, head))
-    return head
+    return kept(kept_head(key, name), build, load=load_head, save=save_head)
 
 
 def kept_head(key: str, name: str) -> Path:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError, check_option
 from rheobase._files import whole_file
+from rheobase._netcdf import Variable, write_netcdf
 from rheobase.neurons.morphology import Floats, Kind
 
 if TYPE_CHECKING:
@@ -94,6 +95,40 @@ class Recruitment:
             out.setdefault(tuple(str(x) for x in labels), []).append(i)
         return {k: np.array(v) for k, v in out.items()}
 
+    def shares(self, amplitudes: ArrayLike, by: Sequence[str] = ("type", "layer")) -> Floats:
+        """Return the values of `probability`, shape (n_groups, 2, m), the groups as in `groups`.
+
+        Raises
+        ------
+        InputError
+            As `probability`.
+        """
+        a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
+        if not (a >= 0).all():
+            raise InputError(f"amplitudes must be >= 0 {self.unit}, got {a.min():g}")
+        groups = self.groups(by)
+        out = np.full((len(groups), 2, len(a)), np.nan)
+        for g, members in enumerate(groups.values()):
+            for k in range(2):
+                known = np.sort(self.threshold[k, members])
+                known = known[~np.isnan(known)]
+                if len(known):
+                    out[g, k] = np.searchsorted(known, a, side="right") / len(known)
+        return out
+
+    def levels(self, q: ArrayLike = 0.5, by: Sequence[str] = ("type", "layer")) -> Floats:
+        """Return the values of `quantiles`, shape (n_groups, 2, m), the groups as in `groups`."""
+        q = np.atleast_1d(np.asarray(q, dtype=np.float64))
+        groups = self.groups(by)
+        out = np.full((len(groups), 2, len(q)), np.nan)
+        for g, members in enumerate(groups.values()):
+            for k in range(2):
+                known = self.threshold[k, members]
+                known = known[~np.isnan(known)]
+                if len(known):
+                    out[g, k] = np.quantile(known, q, method="inverted_cdf")
+        return out
+
     def probability(
         self, amplitudes: ArrayLike, by: Sequence[str] = ("type", "layer")
     ) -> xr.DataArray:
@@ -120,19 +155,10 @@ class Recruitment:
         import xarray as xr
 
         a = np.atleast_1d(np.asarray(amplitudes, dtype=np.float64))
-        if not (a >= 0).all():
-            raise InputError(f"amplitudes must be >= 0 {self.unit}, got {a.min():g}")
         groups = self.groups(by)
-        out = np.full((len(groups), 2, len(a)), np.nan)
-        for g, members in enumerate(groups.values()):
-            for k in range(2):
-                known = np.sort(self.threshold[k, members])
-                known = known[~np.isnan(known)]
-                if len(known):
-                    out[g, k] = np.searchsorted(known, a, side="right") / len(known)
         labels = list(groups)
         return xr.DataArray(
-            out,
+            self.shares(a, by),
             dims=("group", "polarity", "amplitude"),
             coords={
                 "group": ["/".join(label) for label in labels],
@@ -149,22 +175,13 @@ class Recruitment:
         """Return threshold quantiles of each group (``unit``), dims (group, polarity, quantile)."""
         import xarray as xr
 
-        q = np.atleast_1d(np.asarray(q, dtype=np.float64))
-        groups = self.groups(by)
-        out = np.full((len(groups), 2, len(q)), np.nan)
-        for g, members in enumerate(groups.values()):
-            for k in range(2):
-                known = self.threshold[k, members]
-                known = known[~np.isnan(known)]
-                if len(known):
-                    out[g, k] = np.quantile(known, q, method="inverted_cdf")
         return xr.DataArray(
-            out,
+            self.levels(q, by),
             dims=("group", "polarity", "quantile"),
             coords={
-                "group": ["/".join(label) for label in groups],
+                "group": ["/".join(label) for label in self.groups(by)],
                 "polarity": list(POLARITIES),
-                "quantile": q,
+                "quantile": np.atleast_1d(np.asarray(q, dtype=np.float64)),
             },
             name="threshold",
             attrs={"units": self.unit, "mode": self.mode},
@@ -174,10 +191,14 @@ class Recruitment:
         """Return everything as a labelled dataset, dims (polarity, placement, axis)."""
         import xarray as xr
 
+        return xr.Dataset(*self._labelled())
+
+    def _labelled(self) -> tuple[dict[str, Variable], dict[str, Variable], dict[str, Any]]:
+        """Return variables, coordinates and attributes of the dataset."""
         kinds = {k.name.lower(): int(k) for k in Kind}
         known = self.cell_class
         error = {"units": "1", "long_name": "mean relative error of the calibration"}
-        return xr.Dataset(
+        return (
             {
                 "threshold": (
                     ("polarity", "placement"),
@@ -202,9 +223,9 @@ class Recruitment:
                 "position": (("placement", "axis"), self.position, {"units": "m"}),
             }
             | ({} if self.error is None else {"error": ("placement", self.error, error)}),
-            coords={
-                "polarity": list(POLARITIES),
-                "axis": ["x", "y", "z"],
+            {
+                "polarity": ("polarity", list(POLARITIES)),
+                "axis": ("axis", ["x", "y", "z"]),
                 "type": ("placement", self.type),
                 "layer": ("placement", self.layer),
                 "species": ("placement", self.species),
@@ -215,7 +236,7 @@ class Recruitment:
                     {"units": "1", "long_name": "0 pia, 1 white matter"},
                 ),
             },
-            attrs={"mode": self.mode, "notes": "; ".join(self.notes)},
+            {"mode": self.mode, "notes": "; ".join(self.notes)},
         )
 
     def save(self, path: Path | str) -> None:
@@ -226,5 +247,6 @@ class Recruitment:
         InputError
             If it cannot be written.
         """
+        variables, coords, attrs = self._labelled()
         with whole_file(path) as part:
-            self.to_xarray().to_netcdf(part, engine="h5netcdf")
+            write_netcdf(part, variables, coords=coords, attrs=attrs)

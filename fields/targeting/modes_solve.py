@@ -15,6 +15,7 @@ from rheobase._errors import InputError
 from rheobase._files import content_key, package_key, room_for, whole_file
 from rheobase._progress import stage, track
 from rheobase.fields.correction import correct
+from rheobase.fields.keys import head_parts
 from rheobase.fields.recovery import Recovery
 from rheobase.fields.solver import Conductor
 from rheobase.fields.spheres import MU0_OVER_4PI
@@ -142,16 +143,12 @@ def _layer(head: Head, labels: list[int], count: int) -> _Layer:
 
 def _key(head: Head, conductor: Conductor | None, choice: list[Any]) -> str:
     """Return the key of everything that decides what the file holds."""
-    sigma = {label: t.sigma for label, t in head.tissues.items()}
-    arrays: list[NDArray[Any]] = [head.mesh.nodes, head.mesh.tets, head.mesh.labels]
-    rtol = RTOL
+    sigma, tensors, rtol = None, None, RTOL
     if conductor is not None:
-        sigma, rtol = conductor.sigma, conductor.rtol
-        arrays += [conductor.tensors.tets, conductor.tensors.values]
+        sigma, tensors, rtol = conductor.sigma, conductor.tensors, conductor.rtol
     return content_key(
         package_key("rheobase.fields"),
-        *(a.tobytes() for a in arrays),
-        {str(label): value for label, value in sigma.items()},
+        *head_parts(head, sigma=sigma, tensors=tensors),
         [*choice, rtol],
     )
 

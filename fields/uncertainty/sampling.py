@@ -22,6 +22,7 @@ from rheobase._progress import track
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.correction import defects
 from rheobase.fields.electrodes.montage import Montage
+from rheobase.fields.keys import head_parts
 from rheobase.fields.recovery import Recovery
 from rheobase.fields.solver import Conductor
 from rheobase.fields.uncertainty.chaos import check_samples
@@ -153,20 +154,15 @@ def _key(
     choice: list[Any],
 ) -> str:
     """Return the key of everything that decides what the file holds."""
-    mesh = head.mesh
-    parts: list[Any] = [mesh.nodes.tobytes(), mesh.tets.tobytes(), mesh.labels.tobytes()]
-    sigma = {label: t.sigma for label, t in head.tissues.items() if label in mesh.labels}
+    sigma, tensors = None, None
     if conductor is not None:
-        tensors = conductor.tensors
-        parts += [tensors.tets.tobytes(), tensors.values.tobytes()]
-        sigma = conductor.sigma
+        sigma, tensors = conductor.sigma, conductor.tensors
     return content_key(
         package_key("rheobase.fields"),
-        {str(label): value for label, value in sigma.items()},
+        *head_parts(head, sigma=sigma, tensors=tensors),
         inputs.as_dict(),
-        x.tobytes(),
+        x,
         choice,
-        *parts,
         *sources.key(),
     )
 

@@ -19,6 +19,7 @@ KINDS = {
     "lead_fields": "fields of every electrode of a head",
     "leads": "fields of leads in the brain, for unit currents",
     "coil_modes": "fields of the modes of coils",
+    "cells": "thresholds of placed cells",
     "networks": "runs of the microcircuit",
     "sound": "sound of transducers through heads",
     "sonic": "tables of intramembrane cavitation",

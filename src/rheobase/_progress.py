@@ -83,6 +83,12 @@ def stage(text: str) -> Iterator[None]:
         print(f"  {text}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
 
 
+def remark(text: str) -> None:
+    """Say a line of the progress, where progress is shown."""
+    if _mode() != "off":
+        print(f"  {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def track[T](items: Iterable[T], text: str, *, total: int | None = None) -> Iterator[T]:
     """Yield from ``items`` with a bar named ``text``."""
     if _watcher.get(None) is not None:

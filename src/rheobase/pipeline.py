@@ -81,11 +81,11 @@ def _stations(study: Study, inputs: Inputs, book: Book) -> None:
             centre = book.details["cells"]["centre_m"]
             show_columns(ran, head, centre, book)
             if study.eeg:
-                columns_eeg(study.eeg, ran, head, centre, book)
+                columns_eeg(study.eeg, ran, placed, centre, book)
         if study.brain:
             answered = brain_station(study, study.brain, study.cells, inputs.waveform, device, book)
             if study.eeg:
-                brain_eeg(study.eeg, answered, head, book)
+                brain_eeg(study.eeg, answered, placed, book)
     elif study.cells:
         shifts = polarisation_station(study, study.cells, device, book)
         if isinstance(study.network, Columns):

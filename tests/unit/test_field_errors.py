@@ -48,7 +48,7 @@ def test_they_are_found_once_and_again_where_anything_differs(
     assert len(asked) == 1
     source_errors(basis(1), np.ones(2))
     assert len(asked) == 2
-    for file in tmp_path.rglob("*.npy"):
+    for file in tmp_path.rglob("*.npz"):
         file.write_bytes(file.read_bytes()[:-8])
     np.testing.assert_array_equal(source_errors(basis(), np.ones(2)), UNITS)
     assert len(asked) == 3, "a damaged file is made anew"

@@ -75,10 +75,10 @@ def _lead_field(study: OptimiseStudy, table: CurrentsTable, head: PlannedHead) -
 
         return True, len(load_lead_field(table.lead_field).names)
     if head.step.kept:
-        from rheobase.stations.aiming import lead_field_file
+        from rheobase.stations.aiming import kept_lead_field
         from rheobase.stations.head import open_head
 
-        path, names = lead_field_file(table, open_head(study.head), study.target)
+        path, names = kept_lead_field(table, open_head(study.head), study.target)
         return path.is_file(), len(names)
     known = BUILT_IN[study.head.name].positions if study.head.name else ()
     return False, len(table.positions or known or BUILT_IN["mni152"].positions)

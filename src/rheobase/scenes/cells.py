@@ -72,8 +72,7 @@ def recruited_layer(
     }
     if amplitude is not None:
         fires = np.zeros(len(recruited))
-        chance = recruited.probability([amplitude / scale], by=("type", "layer"))
-        share = chance.max("polarity").values.ravel()
+        share = np.fmax.reduce(recruited.shares([amplitude / scale]), axis=1).ravel()
         for k, members in enumerate(recruited.groups(("type", "layer")).values()):
             fires[members] = share[k]
         words = f"fires at {amplitude:g} {of}"

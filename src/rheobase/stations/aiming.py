@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rheobase._errors import InputError, check_option
-from rheobase._files import cache_dir, content_key, package_key
+from rheobase._kept import note_use
 from rheobase._progress import stage
 from rheobase.stations.head import check_head
+from rheobase.stations.kept_fields import lead_field_file
 from rheobase.tables.optimise import CurrentsTable, OptimiseStudy, OptimiseTMS
 
 if TYPE_CHECKING:
@@ -107,26 +108,19 @@ def open_lead_field(table: CurrentsTable, head: Head, target: TargetTable) -> Le
             head.position(name)
         table.limits().bounds(found.names)
         return found
-    path, names = lead_field_file(table, head, target)
+    path, names = kept_lead_field(table, head, target)
     table.limits().bounds(names)
-    return lead_field(head, path, names, tissues=tissues)
+    return lead_field(head, note_use(path), names, tissues=tissues)
 
 
-def lead_field_file(
+def kept_lead_field(
     table: CurrentsTable, head: Head, target: TargetTable
 ) -> tuple[Path, Sequence[str]]:
     """Return where the cache has, or would have, the lead field of a head, and its electrodes."""
     from rheobase.fields.leadfield_solve import all_places
 
     names = table.positions or all_places(head)
-    mesh = head.mesh
-    key = content_key(
-        package_key("rheobase.fields"),
-        *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
-        {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-        [names, _stored_in(table, head, target)],
-    )
-    return cache_dir() / "lead_fields" / f"{head.name}-{key}.h5", names
+    return lead_field_file(head, names, _stored_in(table, head, target)), names
 
 
 def _stored_in(table: CurrentsTable, head: Head, target: TargetTable) -> list[str]:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, isnan
+from math import inf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._progress import stage
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
 from rheobase.scenes.cells import recruited_layer
-from rheobase.stations.field import hot_spot
+from rheobase.stations.recruited import layers_note, recruited_cells
 from rheobase.tables.coil import TMS
 from rheobase.views import depths, recruitment
 
 if TYPE_CHECKING:
     from rheobase.fields.waveforms.waveform import Waveform
     from rheobase.meshes.head import Head
-    from rheobase.neurons.placement import Population
     from rheobase.neurons.recruitment import Recruitment
     from rheobase.stations.book import Book
     from rheobase.stations.devices import Device
 
-SPARE = 1.6  # cells drawn for each one wanted: those outside the mesh's grey matter are left out
-FARTHEST = 0.05  # a scalp position is that near to the cortex (m)
 MICRO = 1e-6  # A/s to A/µs: the amplitude of a coil is A/s inside and A/µs to people
 
 
@@ -56,26 +51,22 @@ def cells_station(
     study: Study, table: Cells, tms: TMS, pulse: Waveform, device: Device, book: Book
 ) -> Recruitment:
     """Place the cells, find their thresholds, draw recruitment."""
-    from rheobase.neurons.activation import thresholds
+    from rheobase.neurons.recruitment import POLARITIES
 
     head = device.head
-    population, centre = placed_cells(study, table, device, book)
-    with stage(f"thresholds of {len(population):,} cells"):
-        recruited = thresholds(population, device.basis, waveform=pulse, mode=table.mode)
+    recruited, centre = recruited_cells(study, table, pulse, device)
+    book.notes.append(layers_note(table, head))
     with book.file("recruitment", ".nc", title="Thresholds of cells", role="cells") as part:
         recruited.save(part)
     mark = study.network.intensity_A_per_us if study.network else None
     book.scene.append(recruited_layer(recruited, scale=MICRO, unit="A/µs", amplitude=mark))
     amplitudes = tms.intensities_A_per_us.values()
-    curves = recruited.probability(amplitudes / MICRO, by=("type",))
+    curves = recruited.shares(amplitudes / MICRO, by=("type",))
     xlabel = "largest rate of change of the coil current (A/µs)"
     names = {"plus": "first phase as set", "minus": "current reversed"}
     by_type = {
-        str(cell): {
-            names[str(p)]: curves.sel(polarity=p).isel(group=g).values
-            for p in curves.polarity.values
-        }
-        for g, cell in enumerate(curves["type"].values)
+        cell: {names[p]: curves[g, k] for k, p in enumerate(POLARITIES)}
+        for g, (cell,) in enumerate(recruited.groups(("type",)))
     }
     lowest = recruited.threshold.min(axis=0) * MICRO
     pictures = [
@@ -92,19 +83,19 @@ def cells_station(
         ),
     ]
     shown = sorted({a for a in (mark, tms.intensities_A_per_us.stop) if a is not None})
-    at = recruited.probability(np.array(shown) / MICRO, by=("type", "layer"))
-    medians = recruited.quantiles([0.05, 0.5], by=("type", "layer")) * MICRO
+    by = ("type", "layer")
+    at = recruited.shares(np.array(shown) / MICRO, by)
+    medians = recruited.levels([0.05, 0.5], by) * MICRO
     rows: list[tuple[str | float | int, ...]] = [
         (
-            str(at["type"].values[g]),
-            str(at["layer"].values[g]),
-            int(at["placements"].values[g]),
-            names[str(p)],
-            *(float(q) for q in medians.isel(group=g).sel(polarity=p).values),
-            *(float(v) for v in at.isel(group=g).sel(polarity=p).values),
+            *labels,
+            len(members),
+            names[p],
+            *medians[g, k].tolist(),
+            *at[g, k].tolist(),
         )
-        for g in range(at.sizes["group"])
-        for p in at.polarity.values
+        for g, (labels, members) in enumerate(recruited.groups(by).items())
+        for k, p in enumerate(POLARITIES)
     ]
     recruitment_table = Table(
         columns=(
@@ -121,14 +112,14 @@ def cells_station(
     book.tables["Recruitment"] = recruitment_table
     first = min(rows, key=lambda row: inf if isnan(float(row[5])) else float(row[5]))
     book.facts["Cells"] = (
-        f"{len(population):,}; {first[0]} fire first, half of them at {float(first[5]):.3g} A/µs "
+        f"{len(recruited):,}; {first[0]} fire first, half of them at {float(first[5]):.3g} A/µs "
         f"({first[3]})"
     )
     book.sections.append(
         Section(
             title="Cells",
             paragraphs=[
-                f"{len(population):,} generated {head.species} cells, mode "
+                f"{len(recruited):,} generated {head.species} cells, mode "
                 f"{recruited.mode!r}, pulse {pulse.name}. One threshold for each cell and "
                 "polarity; the curves are their empirical distribution."
             ],
@@ -137,67 +128,5 @@ def cells_station(
         )
     )
     book.notes.extend(recruited.notes)
-    book.details["cells"] = {"centre_m": centre, "count": len(population), "mode": recruited.mode}
+    book.details["cells"] = {"centre_m": centre, "count": len(recruited), "mode": recruited.mode}
     return recruited
-
-
-def placed_cells(
-    study: Study, table: Cells, device: Device, book: Book
-) -> tuple[Population, NDArray[np.float64]]:
-    """Place the cells of a study, and return the point around which (m), shape (3,), with them."""
-    from rheobase.meshes.cortex.layers import layer_table
-    from rheobase.neurons.placement import place_in_sheet
-
-    head = device.head
-    assert head.cortex is not None  # check_cortex
-    centre = _centre(table, head, device)
-    with stage("placing the cells"):
-        drawn = place_in_sheet(
-            head.cortex,
-            species=head.species,
-            counts=dict.fromkeys(table.types, ceil(SPARE * table.placements)),
-            seed=study.seed,
-            centre=centre,
-            radius=table.radius_mm * 1e-3,
-            area=table.area,
-        )
-        population = _in_grey(drawn, head, device, table.placements)
-    layers = layer_table(head.species, table.area)
-    book.notes.append(
-        f"Cortical layers are those of {head.species} {layers.area} ({layers.source}); cells whose "
-        "soma fell outside the mesh's grey matter were drawn anew."
-    )
-    return population, centre
-
-
-def _in_grey(drawn: Population, head: Head, device: Device, count: int) -> Population:
-    """Return the first ``count`` cells of each type whose soma lies in the mesh's grey matter.
-
-    Where the mesh is coarser than the cortical sheet, part of the sheet lies in its white matter or
-    CSF, whose field is not that of the cells there.
-    """
-    tet, _ = device.basis.locator.locate(drawn.position)
-    grey = (tet >= 0) & (head.mesh.labels[tet] == head.label_of("grey_matter"))
-    kept = [np.flatnonzero(grey & (drawn.type == t))[:count] for t in np.unique(drawn.type)]
-    if any(len(k) == 0 for k in kept):
-        raise InputError("no soma lies in grey matter: choose another centre or a finer mesh")
-    return drawn.select(np.sort(np.concatenate(kept)))
-
-
-def _centre(table: Cells, head: Head, device: Device) -> NDArray[np.float64]:
-    """Return the point around which cells are placed: given, or where the field is strongest."""
-    if table.centre is None:
-        return hot_spot(head, device, device.strength)
-    if isinstance(table.centre, str):
-        point = head.position(table.centre)
-    else:
-        point = np.array(table.centre) * 1e-3
-    assert head.cortex is not None  # check_cortex
-    middle = head.cortex.points(0.5)
-    away = np.linalg.norm(middle - point, axis=1)
-    if away.min() > FARTHEST:
-        raise InputError(
-            f"cells.centre must lie near the cortex, got a point {away.min() * 1e3:.0f} mm from it"
-        )
-    nearest: NDArray[np.float64] = middle[int(away.argmin())]
-    return nearest

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, keep, package_key
+from rheobase._kept import kept, kept_path
 from rheobase._progress import stage
+from rheobase.stations.kept_fields import CODE
 
 if TYPE_CHECKING:
     from rheobase.fields.dbs.grid.domains import Domain
@@ -206,42 +207,40 @@ def solve(
     from rheobase.fields.dbs.solution.store import load_response
     from rheobase.fields.dbs.solution.system import assemble
 
-    path = _cache_path(study, table, lead, around)
-    if path.is_file() and not study.tissue.dispersive:
-        try:
-            return load_response(path), None
-        except InputError:  # damaged: solve anew
-            path.unlink(missing_ok=True)
-    with stage(f"mesh around {lead.name}"):
-        system = assemble(
-            lead,
-            around.medium,
-            around.domain,
-            encapsulation=around.encapsulation,
-            insulated=table.setting().off,
-            resolution=study.resolution,
-        )
-    response = respond(system)
+    def assembled() -> LeadSystem:
+        with stage(f"mesh around {lead.name}"):
+            return assemble(
+                lead,
+                around.medium,
+                around.domain,
+                encapsulation=around.encapsulation,
+                insulated=table.setting().off,
+                resolution=study.resolution,
+            )
+
     if not study.tissue.dispersive:
-        keep(path, response.save)
-        return response, None
-    spectral = _over_frequency(study, system)
+        return kept(
+            _cache_path(study, table, lead, around),
+            lambda: respond(assembled()),
+            load=load_response,
+            save=lambda path, response: response.save(path),
+        ), None
+    system = assembled()
+    response, spectral = respond(system), _over_frequency(study, system)
     return _at_the_end(study, response, spectral), spectral
 
 
 def _cache_path(study: DeepStudy, table: LeadTable, lead: Lead, around: Surroundings) -> Path:
     """Return where the unit responses of a lead are kept: by all that they are made of."""
+    from rheobase.fields.keys import head_parts
+
     head, layer, domain = around.head, around.encapsulation, around.domain
-    mesh = head.mesh
-    parts: list[Any] = [a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)]
-    parts.append({t.name: [label, t.sigma] for label, t in head.tissues.items()})
+    parts = [*head_parts(head), study.resolution, list(table.setting().off)]
     parts += [domain.kind, domain.grounded, domain.half.tolist(), domain.centre.tolist()]
-    parts += [lead.frame.tobytes(), lead.model.diameter]
+    parts += [lead.frame, lead.model.diameter]
     parts += [[c.name, c.z, c.theta] for c in lead.model.contacts]
     parts += [None if layer is None else [layer.thickness, layer.labelled.sigma]]
-    parts += [list(table.setting().off), study.resolution]
-    key = content_key(package_key("rheobase.fields"), package_key("rheobase.meshes"), *parts)
-    return cache_dir() / "leads" / f"{head.name}-{key}.h5"
+    return kept_path("leads", head.name, *parts, code=CODE, extension=".h5")
 
 
 def _over_frequency(study: DeepStudy, system: LeadSystem) -> SpectralResponse:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, keep, package_key
+from rheobase._kept import kept, kept_path
 from rheobase.config import Study
+from rheobase.stations.kept_fields import CODE
 from rheobase.tables.coil import TMS
 from rheobase.tables.electrodes import TI
 
@@ -122,48 +122,39 @@ def field_file(placed: Placed) -> Path:
     elements of the coil or the integrals of the pads. Which file or which words of the study they
     came from does not matter; options that a person gave PETSc do.
     """
+    from rheobase.fields.keys import head_parts
     from rheobase.fields.petsc_options import given
 
-    head, mesh = placed.head, placed.head.mesh
-    parts: list[Any] = [a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)]
-    parts.append({t.name: [label, t.sigma] for label, t in head.tissues.items()})
-    if placed.tensors is not None:
-        parts += [placed.tensors.tets.tobytes(), placed.tensors.values.tobytes()]
+    head = placed.head
+    parts = head_parts(head, tensors=placed.tensors)
     if placed.coil is not None:
         parts += _coil_parts(placed.coil)
     for montage, pads in zip(placed.montages, placed.pads, strict=True):
         split = [round(current / montage.amplitude, 12) for current in montage.currents]
         parts += [montage.name, split, *_pad_parts(pads)]  # solved for 1 A in all
     kind = "electrodes" if placed.coil is None else "coil"
-    key = content_key(package_key("rheobase.fields"), *given(), *parts)
-    return cache_dir() / "fields" / f"{head.name}-{kind}-{key}.h5"
+    name = f"{head.name}-{kind}"
+    return kept_path("fields", name, *given(), *parts, code=CODE, extension=".h5")
 
 
 def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
     """Return the basis from the cache, or solve and keep it."""
     from rheobase.fields.basis import load_basis
 
-    path = field_file(placed)
-    if path.is_file():
-        try:
-            return load_basis(path)
-        except InputError:  # damaged: solve anew
-            path.unlink(missing_ok=True)
-    basis = solve()
-    keep(path, basis.save)
-    return basis
+    return kept(
+        field_file(placed), solve, load=load_basis, save=lambda path, basis: basis.save(path)
+    )
 
 
 def _coil_parts(coil: Coil) -> list[Any]:
     arrays = [coil.positions, coil.segments, coil.dipoles, coil.moments]
     for one in coil.sampled:
         arrays += [one.values, one.affine, one.pose]
-    return [coil.name, *(part for a in arrays for part in (list(a.shape), a.tobytes()))]
+    return [coil.name, *arrays]
 
 
 def _pad_parts(pads: tuple[Pad, ...]) -> list[Any]:
     parts: list[Any] = []
     for pad in pads:
-        parts += [[pad.name, pad.model, pad.g], pad.nodes.tobytes(), pad.m.tobytes()]
-        parts += [pad.M.indices.tobytes(), pad.M.data.tobytes()]
+        parts += [[pad.name, pad.model, pad.g], pad.nodes, pad.m, pad.M.indices, pad.M.data]
     return parts

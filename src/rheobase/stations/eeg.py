@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import check_option
-from rheobase._files import cache_dir, content_key, package_key
+from rheobase._kept import note_use
 from rheobase._progress import stage
 from rheobase.report import Section, Table
+from rheobase.stations.kept_fields import lead_field_file
 from rheobase.stations.network import AFTER, BEFORE
 from rheobase.tables.network import EEGTable
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rheobase.stations.book import Book
     from rheobase.stations.brain import Answered
     from rheobase.stations.columns import Ran
+    from rheobase.stations.placing import Placed
 
 TITLES = {"eeg": "EEG of the columns", "brain_eeg": "EEG of the whole brain"}
 TISSUE = "grey_matter"
@@ -46,7 +48,11 @@ def check_eeg(table: EEGTable, head: Head) -> None:
 
 
 def columns_eeg(
-    table: EEGTable, ran: Ran, head: Head, centre: NDArray[np.float64], book: Book
+    table: EEGTable,
+    ran: Ran,
+    placed: Placed,
+    centre: NDArray[np.float64],
+    book: Book,
 ) -> None:
     """Draw the potentials that pulses evoke through the dipoles of the columns.
 
@@ -56,8 +62,8 @@ def columns_eeg(
         The electrodes.
     ran
         The columns with the pulses and without.
-    head, centre
-        The head, and where in its cortex the columns stand (m), shape (3,).
+    placed, centre
+        The head with its device, and where in its cortex the columns stand (m), shape (3,).
     book
         The report.
     """
@@ -66,8 +72,9 @@ def columns_eeg(
     from rheobase.neurons.recording.circuits import columns_recorder
     from rheobase.recording_views import laminar
 
+    head = placed.head
     assert head.cortex is not None  # check_cortex
-    lead = _lead_field(table, head)
+    lead = _lead_field(table, placed)
     nearest = int(np.linalg.norm(head.cortex.points(0.5) - centre, axis=1).argmin())
     normal = head.cortex.normal[nearest]
     place, _ = into_tissue(lead, centre[None])
@@ -113,13 +120,13 @@ def columns_eeg(
     )
 
 
-def brain_eeg(table: EEGTable, answered: Answered, head: Head, book: Book) -> None:
+def brain_eeg(table: EEGTable, answered: Answered, placed: Placed, book: Book) -> None:
     """Draw the potentials that the response of the whole brain makes on the scalp."""
     from rheobase.neurons.brain.dipoles import region_gain
     from rheobase.neurons.measures.evoked import evoked_potential
     from rheobase.stations.brain import SETTLE
 
-    lead = _lead_field(table, head)
+    head, lead = placed.head, _lead_field(table, placed)
     answer = answered.response
     gain = region_gain(lead, head, answered.region, len(answer.names))
     if table.reference is not None:
@@ -146,19 +153,15 @@ def brain_eeg(table: EEGTable, answered: Answered, head: Head, book: Book) -> No
     )
 
 
-def _lead_field(table: EEGTable, head: Head) -> LeadField:
+def _lead_field(table: EEGTable, placed: Placed) -> LeadField:
     """Return the lead field of the electrodes, solved for or from the cache."""
     from rheobase.fields.leadfield_solve import lead_field
+    from rheobase.fields.solver import Conductor
 
-    mesh = head.mesh
-    key = content_key(
-        package_key("rheobase.fields"),
-        *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
-        {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-        [table.electrodes, TISSUE],
-    )
-    path = cache_dir() / "lead_fields" / f"{head.name}-{key}.h5"
-    return lead_field(head, path, table.electrodes, tissues=[TISSUE])
+    head, tensors = placed.head, placed.tensors
+    path = note_use(lead_field_file(head, table.electrodes, [TISSUE], tensors))
+    conductor = None if tensors is None else Conductor(head, tensors=tensors)
+    return lead_field(head, path, table.electrodes, tissues=[TISSUE], conductor=conductor)
 
 
 def _show(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,24 +35,15 @@ def source_errors(basis: FieldBasis, amplitudes: Floats) -> Floats:
     ndarray, shape (k, n_split)
         V/m.
     """
-    size = np.abs(amplitudes)[:, None]
-    path = _file(basis)
-    try:
-        found: Floats = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):  # not there, or damaged
-        found = np.empty(0)
-    if found.shape == (len(basis.names), len(basis.split_node)):
-        return size * found
     from rheobase.fields.error import estimate_error
 
-    unit = estimate_error(basis, np.eye(len(basis.names)))
-
-    def save(path: Path) -> None:
-        with whole_file(path) as part, part.open("wb") as file:
-            np.save(file, unit)
-
-    keep(path, save)
-    return size * unit
+    unit: Floats = kept(
+        _file(basis),
+        lambda: estimate_error(basis, np.eye(len(basis.names))),
+        load=lambda path: load_arrays(path)["error"],
+        save=lambda path, error: save_arrays(path, {"error": error}),
+    )
+    return np.abs(amplitudes)[:, None] * unit
 
 
 def _file(basis: FieldBasis) -> Path:
@@ -60,6 +51,6 @@ def _file(basis: FieldBasis) -> Path:
     mesh = basis.mesh
     arrays: list[Any] = [mesh.nodes, mesh.tets, mesh.labels, basis.potential, basis.correction]
     arrays += [basis.split_of_tet, basis.split_node, basis.split_label]
-    parts = [np.ascontiguousarray(a).tobytes() for a in arrays if a is not None]
-    key = content_key(package_key("rheobase.fields"), list(basis.anisotropic), *parts)
-    return cache_dir() / "errors" / f"{key}.npy"
+    parts = [a for a in arrays if a is not None]
+    code = ("rheobase.fields", "rheobase.meshes")
+    return kept_path("errors", "of", list(basis.anisotropic), *parts, code=code)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 from rheobase._progress import stage
 
 if TYPE_CHECKING:
@@ -287,23 +287,23 @@ def solved(scene: Scene, source: Source, text: str) -> PressureField:
     from rheobase.fields.acoustics.wave.field import PressureField
     from rheobase.fields.acoustics.wave.steady import solve_pressure
 
+    def solve() -> PressureField:
+        with stage(text):
+            return solve_pressure(scene.window, source)
+
+    def load(path: Path) -> PressureField:
+        found = load_arrays(path)
+        report = dict(zip(found["names"].tolist(), found["numbers"].tolist(), strict=True))
+        return PressureField(window=scene.window, phasor=found["phasor"], report=report)
+
     path = _cache_path(scene, source)
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            report = dict(zip(kept["names"].tolist(), kept["numbers"].tolist(), strict=True))
-            return PressureField(window=scene.window, phasor=kept["phasor"], report=report)
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # not there, or not whole
-    with stage(text):
-        field = solve_pressure(scene.window, source)
-    keep(path, lambda p: _save(p, field), most=MOST_KEPT)
-    return field
+    return kept(path, solve, load=load, save=_save, most=MOST_KEPT)
 
 
 def _save(path: Path, field: PressureField) -> None:
     names, numbers = zip(*field.report.items(), strict=True)
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez(file, phasor=field.phasor, names=np.array(names), numbers=np.array(numbers))
+    numbered = {"names": np.array(names), "numbers": np.array(numbers)}
+    save_arrays(path, {"phasor": field.phasor, **numbered})
 
 
 def _cache_path(scene: Scene, source: Source) -> Path:
@@ -316,10 +316,9 @@ def _cache_path(scene: Scene, source: Source) -> Path:
     arrays: list[NDArray[Any]] = [grid.x, grid.y, grid.faces, *window.rim]
     arrays += [getattr(materials, k) for k in ("sound_speed", "density", "loss", "at", "nodal")]
     arrays += [source.points, source.velocity, source.area]
-    parts += [np.ascontiguousarray(a).tobytes() for a in arrays]
-    key = content_key(package_key("rheobase.fields.acoustics"), build(), *parts)
     name = "tomogram" if scene.head is None else scene.head.name
-    return cache_dir() / "sound" / f"{name}-{key}.npz"
+    code = ("rheobase.fields.acoustics",)
+    return kept_path("sound", name, build(), *parts, *arrays, code=code)
 
 
 def on_window(scene: Scene, field: PressureField) -> Lattice:

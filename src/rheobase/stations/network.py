@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._netcdf import write_netcdf
 from rheobase._progress import stage
 from rheobase.config import Study
 from rheobase.network_views import network_response
@@ -31,14 +32,10 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
     from rheobase.neurons.network.microcircuit import microcircuit, microcircuit_probabilities
     from rheobase.neurons.network.readout import evoked_response, evoked_wave, raster
 
-    chance = recruited.probability([table.intensity_A_per_us / MICRO], by=("type",))
+    by = ("type",)
+    chance = recruited.shares([table.intensity_A_per_us / MICRO], by)[:, 0, 0]  # as set
     probability = microcircuit_probabilities(
-        {
-            str(name): float(p)
-            for name, p in zip(
-                chance["type"].values, chance.sel(polarity="plus").values[:, 0], strict=True
-            )
-        }
+        {name: p for (name,), p in zip(recruited.groups(by), chance.tolist(), strict=True)}
     )
     pulses = SETTLE + table.interval_ms * 1e-3 * np.arange(table.pulses)
     duration = float(pulses[-1]) + AFTER + BEFORE
@@ -130,19 +127,17 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
 
 def save_runs(path: Path, driven: Spikes, free: Spikes, pulses: NDArray[np.floating[Any]]) -> None:
     """Write the spikes of both runs as NetCDF."""
-    import xarray as xr
-
     parts = {"driven": driven, "free": free}
-    data = xr.Dataset(
+    write_netcdf(
+        path,
         {
             f"{what}_{name}": (f"spike_{name}", values, {"units": unit})
             for name, run in parts.items()
             for what, values, unit in (("time", run.times, "s"), ("neuron", run.ids, "1"))
         },
         coords={
-            "population": list(driven.names),
+            "population": ("population", list(driven.names)),
             "first_neuron": ("population", driven.first[:-1]),
         },
         attrs={"pulses_s": pulses, "duration_s": driven.duration, "seed": driven.seed},
     )
-    data.to_netcdf(path, engine="h5netcdf")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
-from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +35,13 @@ def run_microcircuit(
     """
     from rheobase.neurons.network.simulation import simulate
 
-    key = content_key(package_key("rheobase.neurons"), duration, scale, seed, _plain(drive))
-    path = cache_dir() / "networks" / f"microcircuit-{key}.npz"
-    found = _load(path, duration=duration, dt=network.dt, seed=seed)
-    if found is None:
-        found = simulate(network, duration, seed=seed, drive=drive, record_currents=True)
-        run = found
-        keep(path, lambda path: _save(path, run))
-    return found
+    made = [duration, scale, seed, *_plain(drive)]
+    return kept(
+        kept_path("networks", "microcircuit", made, code=("rheobase.neurons",)),
+        lambda: simulate(network, duration, seed=seed, drive=drive, record_currents=True),
+        load=lambda path: _load(path, duration=duration, dt=network.dt, seed=seed),
+        save=_save,
+    )
 
 
 def _plain(drive: Drive | None) -> list[Any]:
@@ -61,24 +59,11 @@ def _plain(drive: Drive | None) -> list[Any]:
 def _save(path: Path, run: Spikes) -> None:
     import numpy as np
 
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez(
-            file,
-            allow_pickle=False,
-            **{name: np.asarray(getattr(run, name)) for name in (*_ARRAYS, *_WORDS)},
-        )
+    save_arrays(path, {name: np.asarray(getattr(run, name)) for name in (*_ARRAYS, *_WORDS)})
 
 
-def _load(path: Path, **more: Any) -> Spikes | None:
-    """Return the run of a file, None where there is none or it is damaged."""
-    import numpy as np
-
+def _load(path: Path, **more: Any) -> Spikes:
     from rheobase.neurons.network.simulation import Spikes
 
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            parts: dict[str, Any] = {name: file[name] for name in _ARRAYS}
-            parts |= {name: tuple(file[name].tolist()) for name in _WORDS}
-    except (OSError, ValueError, KeyError, BadZipFile):
-        return None
-    return Spikes(**parts, **more)
+    parts = load_arrays(path)
+    return Spikes(**parts | {name: tuple(parts[name].tolist()) for name in _WORDS}, **more)

@@ -10,7 +10,7 @@ from rheobase._progress import stage
 from rheobase.config import Cells, Study
 from rheobase.report import Section, Table
 from rheobase.scenes.cells import polarised_layer
-from rheobase.stations.cells import placed_cells
+from rheobase.stations.recruited import centre_of, layers_note, placed_cells
 from rheobase.tables.electrodes import TI
 from rheobase.views import depths
 
@@ -39,7 +39,9 @@ def polarisation_station(study: Study, table: Cells, device: Device, book: Book)
     """
     from rheobase.neurons.subthreshold import polarisation
 
-    population, centre = placed_cells(study, table, device, book)
+    centre = centre_of(table, device)
+    population = placed_cells(study, table, device, centre)
+    book.notes.append(layers_note(table, device.head))
     if isinstance(study.device, TI):
         frequency = np.array(study.device.carriers().frequencies)
         weights = np.diag(device.amplitudes)  # every pair at its own carrier

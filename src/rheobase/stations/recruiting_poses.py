@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, package_key
+from rheobase._kept import note_use
 from rheobase._progress import stage
+from rheobase.stations.kept_fields import modes_file
 from rheobase.tables.coil import WaveformTable
 
 if TYPE_CHECKING:
@@ -166,12 +167,5 @@ def _modes(table: OptimiseTMS, head: Head, conductor: Conductor) -> CoilModes:
     have = {t.name for t in head.tissues.values()}
     tissues = sorted({"grey_matter", "white_matter", "csf"} & have)  # that axons reach
     count = table.modes or MODES
-    mesh = head.mesh
-    key = content_key(
-        package_key("rheobase.fields"),
-        *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
-        {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-        [tissues, count],
-    )
-    path = cache_dir() / "coil_modes" / f"{head.name}-{key}.h5"
+    path = note_use(modes_file(head, tissues, count))
     return coil_modes(head, path, tissues=tissues, modes=count, conductor=conductor)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
-from rheobase._files import cache_dir, content_key, package_key
+from rheobase.stations.kept_fields import lead_field_file, modes_file
 
 if TYPE_CHECKING:
     from rheobase.config import Study
@@ -121,17 +121,10 @@ class Bench:
         """The file of the prepared responses, whether it is there or not."""
         from rheobase.fields.leadfield_solve import all_places
 
-        head, mesh = self.head, self.head.mesh
-        tensors = self.placed.tensors
-        key = content_key(
-            package_key("rheobase.fields"),
-            *(a.tobytes() for a in (mesh.nodes, mesh.tets, mesh.labels)),
-            {t.name: [label, t.sigma] for label, t in head.tissues.items()},
-            *([] if tensors is None else [tensors.tets.tobytes(), tensors.values.tobytes()]),
-            [self.tissues, MODES if self.coil is not None else all_places(head)],
-        )
-        folder = "lead_fields" if self.coil is None else "coil_modes"
-        return cache_dir() / folder / f"{head.name}-{key}.h5"
+        head, tensors = self.head, self.placed.tensors
+        if self.coil is not None:
+            return modes_file(head, self.tissues, MODES, tensors)
+        return lead_field_file(head, all_places(head), self.tissues, tensors)
 
     @property
     def tissues(self) -> list[str]:
