@@ -60,7 +60,9 @@ class Stage:
 
     def __init__(self, scene: Scene, plotter: Any = None, *, size: tuple[int, int] = (800, 860)):
         import pyvista as pv
+        from vtkmodules.vtkCommonCore import vtkLogger
 
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # it warns where no display is
         self.scene = scene
         self.plotter = plotter or pv.Plotter(off_screen=True, window_size=list(size))
         self.plotter.set_background("white")
