@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-CHUNK = 256  # nodes that share scratch memory
 NEWTON = 30  # most steps for an extreme in time, or for a point of an ellipse
 STEPS = 60  # most steps of the search for a direction
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def two_fields(E1: Any, E2: Any, out: Any) -> None:
     """Write the largest modulation of two fields (n, 3), peak to peak, in closed form."""
-    for i in prange(len(E1)):
+    for i in range(len(E1)):
         ax, ay, az = E1[i, 0], E1[i, 1], E1[i, 2]
         bx, by, bz = E2[i, 0], E2[i, 1], E2[i, 2]
         a, b = ax * ax + ay * ay + az * az, bx * bx + by * by + bz * bz
@@ -149,20 +148,31 @@ def extremes(c: Any, s: Any, cos_t: Any, sin_t: Any, q: Any) -> Any:
     return top, top_t, low, low_t
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def modulation_along(
-    E: Any, order: Any, band: Any, phase: Any, n: Any, cos_t: Any, sin_t: Any, out: Any
+    E: Any,
+    order: Any,
+    band: Any,
+    phase: Any,
+    n: Any,
+    cos_t: Any,
+    sin_t: Any,
+    begin: int,
+    end: int,
+    out: Any,
 ) -> None:
-    """Write the modulation of the fields E (k, n, 3) along unit vectors n (n, 3)."""
+    """Write the modulation of the fields E (k, n, 3) along unit vectors n (n, 3).
+
+    Here and below only that of the points from ``begin`` to before ``end`` is written.
+    """
     degree = cos_t.shape[0]
-    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
-        C, S = np.empty((degree, 6)), np.empty((degree, 6))
-        c, s, q = np.empty(degree), np.empty(degree), np.empty(cos_t.shape[1])
-        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
-            forms(E, i, order, band, phase, C, S)
-            along(C, S, n[i, 0], n[i, 1], n[i, 2], c, s)
-            top, _, low, _ = extremes(c, s, cos_t, sin_t, q)
-            out[i] = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
+    C, S = np.empty((degree, 6)), np.empty((degree, 6))
+    c, s, q = np.empty(degree), np.empty(degree), np.empty(cos_t.shape[1])
+    for i in range(begin, end):
+        forms(E, i, order, band, phase, C, S)
+        along(C, S, n[i, 0], n[i, 1], n[i, 2], c, s)
+        top, _, low, _ = extremes(c, s, cos_t, sin_t, q)
+        out[i] = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
 
 
 @njit(cache=True, nogil=True)
@@ -227,9 +237,17 @@ def eigen(M: Any, A: Any, V: Any) -> None:
                     V[k, p], V[k, r] = cos * a - sin * b, sin * a + cos * b
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def amplitude_max(
-    E: Any, order: Any, band: Any, phase: Any, cos_t: Any, sin_t: Any, out: Any
+    E: Any,
+    order: Any,
+    band: Any,
+    phase: Any,
+    cos_t: Any,
+    sin_t: Any,
+    begin: int,
+    end: int,
+    out: Any,
 ) -> None:
     """Write the largest amplitude of the fields E (k, n, 3), over the beat and all directions.
 
@@ -237,33 +255,32 @@ def amplitude_max(
     best direction at an instant and the best instant along it are found in turns.
     """
     degree, n_t = cos_t.shape[0], cos_t.shape[1]
-    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
-        C, S = np.empty((degree, 6)), np.empty((degree, 6))
-        c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
-        size, work = np.empty(n_t), np.empty((8, 6))
-        A, V = work[2:5, :3], work[5:8, :3]
-        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
-            forms(E, i, order, band, phase, C, S)
-            for j in range(n_t):
-                at_instant(C, S, 2.0 * np.pi * j / n_t, work[0], work[1])
+    C, S = np.empty((degree, 6)), np.empty((degree, 6))
+    c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
+    size, work = np.empty(n_t), np.empty((8, 6))
+    A, V = work[2:5, :3], work[5:8, :3]
+    for i in range(begin, end):
+        forms(E, i, order, band, phase, C, S)
+        for j in range(n_t):
+            at_instant(C, S, 2.0 * np.pi * j / n_t, work[0], work[1])
+            eigen(work[0], A, V)
+            size[j] = max(A[0, 0], A[1, 1], A[2, 2])
+        best = 0.0
+        for j in range(n_t):
+            if size[j] < size[j - 1] or size[j] < size[(j + 1) % n_t]:
+                continue
+            t, found = 2.0 * np.pi * j / n_t, size[j]
+            for _ in range(STEPS):
+                at_instant(C, S, t, work[0], work[1])
                 eigen(work[0], A, V)
-                size[j] = max(A[0, 0], A[1, 1], A[2, 2])
-            best = 0.0
-            for j in range(n_t):
-                if size[j] < size[j - 1] or size[j] < size[(j + 1) % n_t]:
-                    continue
-                t, found = 2.0 * np.pi * j / n_t, size[j]
-                for _ in range(STEPS):
-                    at_instant(C, S, t, work[0], work[1])
-                    eigen(work[0], A, V)
-                    k = 0
-                    for a in range(1, 3):
-                        k = a if A[a, a] > A[k, k] else k
-                    along(C, S, V[0, k], V[1, k], V[2, k], c, s)
-                    top, t, _, _ = extremes(c, s, cos_t, sin_t, q)
-                    done = top <= found * (1.0 + 1e-12)
-                    found = max(found, top)
-                    if done:
-                        break
-                best = max(best, found)
-            out[i] = np.sqrt(max(best, 0.0))
+                k = 0
+                for a in range(1, 3):
+                    k = a if A[a, a] > A[k, k] else k
+                along(C, S, V[0, k], V[1, k], V[2, k], c, s)
+                top, t, _, _ = extremes(c, s, cos_t, sin_t, q)
+                done = top <= found * (1.0 + 1e-12)
+                found = max(found, top)
+                if done:
+                    break
+            best = max(best, found)
+        out[i] = np.sqrt(max(best, 0.0))

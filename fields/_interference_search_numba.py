@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from rheobase.fields._interference_numba import (
-    CHUNK,
     NEWTON,
     STEPS,
     along,
@@ -208,7 +207,7 @@ def ascend(
         value = np.sqrt(max(top, 0.0)) - np.sqrt(max(low, 0.0))
         if value <= last * (1.0 + 2e-6):
             break
-        x[:3] = nu
+        x[0], x[1], x[2] = nu[0], nu[1], nu[2]
         x[3], x[4] = t1, t2
         last = climb(x, C, S, nu, work, big)
     return value
@@ -282,7 +281,7 @@ def sweep(
         F[d] = np.sqrt(max(top[d], zero)) - np.sqrt(max(low[d], zero))
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def modulation_max(
     E: Any,
     order: Any,
@@ -292,9 +291,13 @@ def modulation_max(
     W: Any,
     cos_t: Any,
     sin_t: Any,
+    begin: int,
+    end: int,
     out: Any,
 ) -> None:
     """Write the largest modulation of the fields E (k, n, 3) over all directions.
+
+    Only that of the points from ``begin`` to before ``end`` is written.
 
     Every direction of a sweep that comes near the best is the start of a climb to a pair of
     instants and a direction; what is written is the modulation along that direction, over the
@@ -307,69 +310,72 @@ def modulation_max(
     degree, n_t, n = cos_t.shape[0], cos_t.shape[1], len(directions)
     cos_32, sin_32 = cos_t.astype(np.float32), sin_t.astype(np.float32)
     same_t = n_t // (4 * (degree - 1))
-    for block in prange((E.shape[1] + CHUNK - 1) // CHUNK):
-        C, S = np.empty((degree, 6)), np.empty((degree, 6))
-        c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
-        F, rows = np.empty(n, np.float32), np.empty((2 * degree + 2, n), np.float32)
-        high, deep = np.empty(n, np.float32), np.empty(n, np.float32)
-        work, big = np.empty((16, 6)), np.empty((12, 5))
-        x, nu, top, higher = np.empty(5), np.empty(3), np.empty(3), np.empty(3)
-        at, A, seen = np.empty(2 * degree), np.empty(2 * degree), np.empty(HILLS)
-        for i in range(block * CHUNK, min(E.shape[1], (block + 1) * CHUNK)):
-            forms(E, i, order, band, phase, C, S)
-            scale = C[0, 0] + C[0, 1] + C[0, 2]
-            out[i] = 0.0
-            if not scale > 0.0:
+    C, S = np.empty((degree, 6)), np.empty((degree, 6))
+    c, s, q = np.empty(degree), np.empty(degree), np.empty(n_t)
+    F, rows = np.empty(n, np.float32), np.empty((2 * degree + 2, n), np.float32)
+    high, deep = np.empty(n, np.float32), np.empty(n, np.float32)
+    work, big = np.empty((16, 6)), np.empty((12, 5))
+    x, nu, top, higher = np.empty(5), np.empty(3), np.empty(3), np.empty(3)
+    at, A, seen = np.empty(2 * degree), np.empty(2 * degree), np.empty(HILLS)
+    for i in range(begin, end):
+        forms(E, i, order, band, phase, C, S)
+        scale = C[0, 0] + C[0, 1] + C[0, 2]
+        out[i] = 0.0
+        if not scale > 0.0:
+            continue
+        for m in range(degree):
+            for j in range(6):
+                C[m, j] /= scale
+                S[m, j] /= scale
+        sweep(C, S, W, cos_32, sin_32, F, rows, high, deep)
+        best, hills = 0.0, 0
+        while True:
+            start = F.argmax()
+            if F[start] <= (1.0 - NEAR) * best:
+                break
+            for d in range(3):
+                nu[d] = directions[start, d]
+            for d in range(n):
+                gap1, gap2 = abs(high[d] - high[start]), abs(deep[d] - deep[start])
+                if (
+                    min(gap1, n_t - gap1) <= same_t
+                    and min(gap2, n_t - gap2) <= same_t
+                    and abs(dot(nu, directions[d])) > SAME
+                ):
+                    F[d] = -1.0
+            F[start] = -1.0
+            value = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
+            best = max(best, value)
+            known = value < (1.0 - WORTH) * best or hills == HILLS
+            for k in range(hills):
+                known = known or abs(seen[k] - value) <= ALIKE * value
+            if known:
                 continue
-            for m in range(degree):
-                for j in range(6):
-                    C[m, j] /= scale
-                    S[m, j] /= scale
-            sweep(C, S, W, cos_32, sin_32, F, rows, high, deep)
-            best, hills = 0.0, 0
-            while True:
-                start = F.argmax()
-                if F[start] <= (1.0 - NEAR) * best:
+            for _ in range(TURNS):
+                seen[hills] = value
+                hills += 1
+                for d in range(3):
+                    top[d] = nu[d]
+                n_turns = turning_points(c, s, cos_t, sin_t, q, at, A)
+                found = best
+                for k in range(n_turns):
+                    for l in range(n_turns):  # noqa: E741
+                        between = A[k] - A[l]
+                        if not (1.0 - OTHER) * best <= between < (1.0 - 1e-9) * value:
+                            continue
+                        x[0], x[1], x[2] = top[0], top[1], top[2]
+                        x[3], x[4] = at[k], at[l]
+                        climb(x, C, S, nu, work, big)
+                        rival = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
+                        if rival > found * (1.0 + 1e-6):
+                            found = rival
+                            for d in range(3):
+                                higher[d] = nu[d]
+                if found <= best or hills == HILLS:
+                    best = found
                     break
-                nu[:] = directions[start]
-                for d in range(n):
-                    gap1, gap2 = abs(high[d] - high[start]), abs(deep[d] - deep[start])
-                    if (
-                        min(gap1, n_t - gap1) <= same_t
-                        and min(gap2, n_t - gap2) <= same_t
-                        and abs(dot(nu, directions[d])) > SAME
-                    ):
-                        F[d] = -1.0
-                F[start] = -1.0
-                value = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
-                best = max(best, value)
-                known = value < (1.0 - WORTH) * best or hills == HILLS
-                for k in range(hills):
-                    known = known or abs(seen[k] - value) <= ALIKE * value
-                if known:
-                    continue
-                for _ in range(TURNS):
-                    seen[hills] = value
-                    hills += 1
-                    top[:] = nu
-                    n_turns = turning_points(c, s, cos_t, sin_t, q, at, A)
-                    found = best
-                    for k in range(n_turns):
-                        for l in range(n_turns):  # noqa: E741
-                            between = A[k] - A[l]
-                            if not (1.0 - OTHER) * best <= between < (1.0 - 1e-9) * value:
-                                continue
-                            x[:3] = top
-                            x[3], x[4] = at[k], at[l]
-                            climb(x, C, S, nu, work, big)
-                            rival = ascend(nu, C, S, c, s, q, cos_t, sin_t, x, work, big)
-                            if rival > found * (1.0 + 1e-6):
-                                found = rival
-                                higher[:] = nu
-                    if found <= best or hills == HILLS:
-                        best = found
-                        break
-                    best = value = found
-                    nu[:] = higher
-                    along(C, S, nu[0], nu[1], nu[2], c, s)
-            out[i] = best * np.sqrt(scale)
+                best = value = found
+                for d in range(3):
+                    nu[d] = higher[d]
+                along(C, S, nu[0], nu[1], nu[2], c, s)
+        out[i] = best * np.sqrt(scale)

@@ -42,6 +42,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase._threads import in_parts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,6 +51,7 @@ PER_HERTZ = 1000  # frequencies count to the millihertz
 MOST_ORDERS = 64  # longest beat, in periods of its fastest part
 SAMPLES = 16  # of a period of the fastest part
 DIRECTIONS = 400  # on the half sphere
+_PART = 256  # points of a thread's piece of work
 ALIGNED = 1e-12  # sine of a phase that counts as 0
 
 
@@ -173,7 +175,8 @@ def envelope_along(E: ArrayLike, direction: ArrayLike, carriers: Carriers | None
     from rheobase.fields._interference_numba import modulation_along
 
     out = np.empty(len(n))
-    modulation_along(fields, c.order, c.band, c.phase, np.ascontiguousarray(n), *_samples(c), out)
+    given = fields, c.order, c.band, c.phase, np.ascontiguousarray(n), *_samples(c)
+    in_parts(lambda some: modulation_along(*given, some.start, some.stop, out), len(out), _PART)
     return out.reshape(shape)
 
 
@@ -206,13 +209,15 @@ def envelope_max(E: ArrayLike, carriers: Carriers | None = None) -> Floats:
     out = np.empty(fields.shape[1])
     two = _two_fields(fields, c)
     if two is not None:
-        two_fields(*two, out)
+        a, b = map(np.ascontiguousarray, two)
+        in_parts(lambda some: two_fields(a[some], b[some], out[some]), len(out))
         return out.reshape(shape)
     directions = _half_sphere(DIRECTIONS)
     x, y, z = directions.T
     squares = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z]).astype(np.float32)
     with stage(f"largest modulation of {len(fields)} carriers"):
-        modulation_max(fields, c.order, c.band, c.phase, directions, squares, *_samples(c), out)
+        given = fields, c.order, c.band, c.phase, directions, squares, *_samples(c)
+        in_parts(lambda some: modulation_max(*given, some.start, some.stop, out), len(out), _PART)
     return out.reshape(shape)
 
 
@@ -238,7 +243,8 @@ def carrier_max(E: ArrayLike, carriers: Carriers | None = None) -> Floats:
 
     fields, shape, c = _checked(E, carriers)
     out = np.empty(fields.shape[1])
-    amplitude_max(fields, c.order, c.band, c.phase, *_samples(c), out)
+    given = fields, c.order, c.band, c.phase, *_samples(c)
+    in_parts(lambda some: amplitude_max(*given, some.start, some.stop, out), len(out), _PART)
     return out.reshape(shape)
 
 

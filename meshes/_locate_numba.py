@@ -52,7 +52,7 @@ def walk(
         ``t`` is -1 where the walk leaves the mesh, which near a non-convex boundary need not mean
         that ``p`` is outside.
     """
-    t = start
+    t = np.int64(start)
     previous = -1
     for _ in range(10000):
         b0, b1, b2, b3 = barycentric(nodes, tets, t, p[0], p[1], p[2])
@@ -150,7 +150,7 @@ def locate(
             continue
         best = -1e-9  # on a face shared by many, the tetrahedron that holds the point most
         for m in range(first[box], first[box + 1]):
-            t = members[m]
+            t = np.int64(members[m])
             b0, b1, b2, b3 = barycentric(nodes, tets, t, p[0], p[1], p[2])
             worst = min(min(b0, b1), min(b2, b3))
             if worst >= best:
@@ -178,7 +178,7 @@ def tets_of(
     The boxes are those of `Locator`. Points in a row are near each other, so most searches are one
     test.
     """
-    near = -1
+    near = np.int64(-1)  # a literal would compile what it is given to once more
     for n in range(points.shape[0]):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
         if near >= 0:
@@ -193,7 +193,7 @@ def tets_of(
         box = (int(fi) * shape[1] + int(fj)) * shape[2] + int(fk)
         best = -1e-9  # on a face shared by many, the tetrahedron that holds the point most
         for m in range(first[box], first[box + 1]):
-            t = members[m]
+            t = np.int64(members[m])
             b0, b1, b2, b3 = barycentric(nodes, tets, t, x, y, z)
             worst = min(min(b0, b1), min(b2, b3))
             if worst >= best:
@@ -201,4 +201,4 @@ def tets_of(
                 found[n] = t
                 if worst > 0.0:
                     break
-        near = found[n]
+        near = np.int64(found[n])

@@ -79,6 +79,15 @@ def _put(tets: Any, count: int, a: int, b: int, c: int, d: int, material: Any, x
 
 
 @njit(cache=True)
+def _between(corners: Any, xyz: Any, a: int, b: int) -> Any:
+    """Return the node half-way between two corners, -1 if there is none."""
+    i = (xyz[a, 0] + xyz[b, 0]) // 4
+    j = (xyz[a, 1] + xyz[b, 1]) // 4
+    k = (xyz[a, 2] + xyz[b, 2]) // 4
+    return np.int64(corners[i, j, k])
+
+
+@njit(cache=True)
 def emit_tets(
     level: Any,
     corners: Any,
@@ -99,7 +108,7 @@ def emit_tets(
     """
     nx, ny, nz = level.shape
     shape = (nx, ny, nz)
-    count = 0
+    count = np.int64(0)
     o = np.empty(3, np.int64)
     q = np.empty(3, np.int64)
     ring = np.empty(4, np.int64)
@@ -111,13 +120,14 @@ def emit_tets(
                     continue
                 o[0], o[1], o[2] = i, j, k
                 h = s // 2
-                c = centres[i, j, k] if s == 1 else corners[i + h, j + h, k + h]
+                # all nodes are int64, so that _put is compiled once
+                c = np.int64(centres[i, j, k] if s == 1 else corners[i + h, j + h, k + h])
                 for axis in range(3):
                     u = (axis + 1) % 3
                     v = (axis + 2) % 3
                     for side in range(2):
                         # the cell just across the face
-                        q[:] = o
+                        q[0], q[1], q[2] = i, j, k
                         q[axis] = o[axis] + (s if side else -1)
                         wall = q[axis] < 0 or q[axis] >= shape[axis]
                         other = 0
@@ -127,28 +137,24 @@ def emit_tets(
                                 continue
                         # the corners of the face, in ring order
                         for r in range(4):
-                            q[:] = o
+                            q[0], q[1], q[2] = i, j, k
                             q[axis] += s * side
                             q[u] += s * (1 if r == 1 or r == 2 else 0)
                             q[v] += s * (1 if r >= 2 else 0)
                             ring[r] = corners[q[0], q[1], q[2]]
                         if not wall and other == s:
-                            q[:] = o
+                            q[0], q[1], q[2] = i, j, k
                             q[axis] += s
                             if s == 1:
-                                d = centres[q[0], q[1], q[2]]
+                                d = np.int64(centres[q[0], q[1], q[2]])
                             else:
-                                d = corners[q[0] + h, q[1] + h, q[2] + h]
+                                d = np.int64(corners[q[0] + h, q[1] + h, q[2] + h])
                             for r in range(4):
                                 a = ring[r]
                                 b = ring[(r + 1) % 4]
                                 m = -1
                                 if s > 1:
-                                    m = corners[
-                                        (xyz[a, 0] + xyz[b, 0]) // 4,
-                                        (xyz[a, 1] + xyz[b, 1]) // 4,
-                                        (xyz[a, 2] + xyz[b, 2]) // 4,
-                                    ]
+                                    m = _between(corners, xyz, a, b)
                                 if m >= 0:
                                     count = _put(tets, count, c, d, a, m, material, xyz)
                                     count = _put(tets, count, c, d, m, b, material, xyz)
@@ -167,16 +173,8 @@ def emit_tets(
                                 a, b, e = ring[first], ring[(first + r) % 4], ring[(first + 2) % 4]
                                 m0 = m1 = -1
                                 if wall and s > 1:
-                                    m0 = corners[
-                                        (xyz[a, 0] + xyz[b, 0]) // 4,
-                                        (xyz[a, 1] + xyz[b, 1]) // 4,
-                                        (xyz[a, 2] + xyz[b, 2]) // 4,
-                                    ]
-                                    m1 = corners[
-                                        (xyz[e, 0] + xyz[b, 0]) // 4,
-                                        (xyz[e, 1] + xyz[b, 1]) // 4,
-                                        (xyz[e, 2] + xyz[b, 2]) // 4,
-                                    ]
+                                    m0 = _between(corners, xyz, a, b)
+                                    m1 = _between(corners, xyz, e, b)
                                 # triangle a-b-e with optional midpoints on a-b and b-e
                                 if m0 >= 0 and m1 >= 0:
                                     count = _put(tets, count, c, a, m0, e, material, xyz)
@@ -192,19 +190,15 @@ def emit_tets(
                                     count = _put(tets, count, c, a, b, e, material, xyz)
                         else:
                             # smaller neighbours: face centre, corner, edge midpoint
-                            q[:] = o
+                            q[0], q[1], q[2] = i, j, k
                             q[axis] += s * side
                             q[u] += h
                             q[v] += h
-                            f = corners[q[0], q[1], q[2]]
+                            f = np.int64(corners[q[0], q[1], q[2]])
                             for r in range(4):
                                 a = ring[r]
                                 b = ring[(r + 1) % 4]
-                                m = corners[
-                                    (xyz[a, 0] + xyz[b, 0]) // 4,
-                                    (xyz[a, 1] + xyz[b, 1]) // 4,
-                                    (xyz[a, 2] + xyz[b, 2]) // 4,
-                                ]
+                                m = _between(corners, xyz, a, b)
                                 count = _put(tets, count, c, f, a, m, material, xyz)
                                 count = _put(tets, count, c, f, m, b, material, xyz)
     return count

@@ -138,23 +138,34 @@ def run(
         step = first + k
         held[:] = 0.0
         for q in range(waveform.shape[0]):
-            held += shift[q] * waveform[q, k]
+            for p in range(3):
+                for i in range(n):
+                    held[p, i] += shift[q, p, i] * waveform[q, k]
         _forced(step * dt, volleys, tau, forced)
         _slopes(state.y, state.arriving, constants, shares, held, forced, here, sent)
-        state.past[step % state.past.shape[0]] = sent
+        row = step % state.past.shape[0]
+        for i in range(n):
+            state.past[row, i] = sent[i]
         _arrive(step + 1, tracts, state.past, arriving)
         if noisy:
             for i in range(n):
                 draw = normal(seed, np.uint64(step), np.uint64(i))
                 A, a, sigma = constants[0, i], constants[2, i], constants[9, i]
                 kick[i] = A * a * sigma * np.sqrt(dt) * draw
-        ahead[:] = state.y + dt * here
-        ahead[4] += kick
+        for p in range(6):
+            for i in range(n):
+                ahead[p, i] = state.y[p, i] + dt * here[p, i]
+        for i in range(n):
+            ahead[4, i] += kick[i]
         _forced((step + 1) * dt, volleys, tau, forced)
         _slopes(ahead, arriving, constants, shares, held, forced, there, sent)
-        state.y[:] += 0.5 * dt * (here + there)
-        state.y[4] += kick
-        state.arriving[:] = arriving
+        for p in range(6):
+            for i in range(n):
+                state.y[p, i] += 0.5 * dt * (here[p, i] + there[p, i])
+        for i in range(n):
+            state.y[4, i] += kick[i]
+            state.arriving[i] = arriving[i]
         if (step + 1) % every == 0:
             row = (step + 1) // every - first // every - 1
-            record[row] = state.y[1] - state.y[2]
+            for i in range(n):
+                record[row, i] = state.y[1, i] - state.y[2, i]

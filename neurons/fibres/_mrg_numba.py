@@ -178,7 +178,7 @@ def run(
     drive = np.zeros((R, LANES))
     fired = np.zeros(LANES, np.int8)
     sure = amplitude == 0.0
-    last = 0
+    last = np.int64(0)  # a literal would compile what it is given to once more
     when[:] = -1
     spike = SPIKE - cell[0]
     for n in range(most):
