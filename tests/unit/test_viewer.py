@@ -207,6 +207,20 @@ def test_what_is_within_a_surface_of_the_field_can_be_seen() -> None:
     assert stage.scene["cortex"].opacity == 0.5  # as it was chosen
 
 
+def test_arrows_have_the_bar_of_their_field() -> None:
+    voxels = grid().but(vectors=np.ones((5, 5, 5, 3)))
+    cortex = square("cortex", 0.02, group="field")
+    of = voxels.quantity
+    assert of is not None
+    voxels = voxels.but(quantities={**voxels.quantities, "strength": replace(of, limits=(0, 0.1))})
+    stage = Stage(scene(square("scalp", 0), cortex, voxels))
+    stage.slice("x", 0.02)
+    stage.arrows(True)
+    (bar,) = stage.bars
+    assert (bar["low"], bar["high"]) == (0, 0.1)
+    assert len(bar["layers"]) == 2
+
+
 def test_lines_are_thinned_with_their_ends_and_values() -> None:
     x = np.concatenate([np.arange(10.0), np.arange(7.0)])
     lines = Layer(

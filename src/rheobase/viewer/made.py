@@ -51,3 +51,12 @@ def in_brain(volume: Layer) -> Layer:
     return volume.but(
         quantities={**volume.quantities, key: replace(of, values=values, limits=limits)}
     )
+
+
+def same_colours(layer: Layer, volume: Layer) -> Layer:
+    """Return a layer made of a volume with the ends of its colours: one bar stands for both."""
+    of, shown = layer.quantity, layer.shown
+    if of is None or shown is None or volume.quantity is None:
+        return layer
+    new = replace(of, limits=volume.quantity.range)
+    return layer.but(quantities={**layer.quantities, shown: new})

@@ -15,7 +15,7 @@ from rheobase.scenes.drawing import MM, add_data, add_layer, bars_of, dataset, p
 from rheobase.scenes.head import SHELLS
 from rheobase.scenes.scene import VIEWS, Layer, Scene
 from rheobase.viewer.facts import field_volume, tissue_volume
-from rheobase.viewer.made import in_brain, thinned
+from rheobase.viewer.made import in_brain, same_colours, thinned
 from rheobase.viewer.rays import Hit, Rays
 from rheobase.viewer.slice_images import inside_brain
 
@@ -201,11 +201,11 @@ class Stage:
 
     def arrows(self, shown: bool) -> None:
         """Show or hide arrows along the field in the brain."""
-        self._made(ARROWS, shown, lambda v: arrows(v, name=ARROWS))
+        self._made(ARROWS, shown, lambda v: same_colours(arrows(v, name=ARROWS), v))
 
     def streamlines(self, shown: bool) -> None:
         """Show or hide lines along the field."""
-        self._made(LINES, shown, lambda v: thinned(streamlines(v, name=LINES)))
+        self._made(LINES, shown, lambda v: same_colours(thinned(streamlines(v, name=LINES)), v))
 
     def replace(self, scene: Scene) -> None:
         """Go on with another scene of the same head; who is visible stays as it was chosen."""
