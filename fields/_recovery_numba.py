@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from rheobase.fields._assembly_numba import gradients, turned
 
@@ -188,7 +188,7 @@ def cholesky(M: Any, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def fit_weights(
     points: Any,
     mesh_node: Any,
@@ -197,110 +197,108 @@ def fit_weights(
     indices: Any,
     harmonic: Any,
     lower: bool,
-    width: int,
-    n_parts: int,
-) -> Any:
-    """Return the patch of each row and the weights that make its potentials a gradient.
+    node: Any,
+    weight: Any,
+) -> None:
+    """Write the patch of each row and the weights that make its potentials a gradient.
 
     A patch holds mesh nodes, shape (n_rows, width), padded by its own; weights (1/m) have shape
     (n_rows, width, 3). The fit is the one of the highest degree that the patch determines with a
     fourth of nodes to spare; of the first where it determines no other. If ``lower``, the fit of
     one degree less on the same patch.
     """
-    n = len(rows)
-    node = np.empty((n, width), np.int32)
-    weight = np.zeros((n, width, 3))
-    for part in prange(n_parts):
-        seen = np.full(len(points), -1, np.int32)
-        found = np.empty(4096, np.int32)
-        near = np.empty(width, np.int32)
-        distance = np.empty(width)
-        w = np.empty(width)
-        B = np.empty((16, width))
-        M = np.empty((16, 16))
-        c = np.empty(16)
-        for row in range(n * part // n_parts, n * (part + 1) // n_parts):
-            s = rows[row]
-            m = patch(s, points, indptr, indices, seen, found, 20, near, distance)
-            h2 = distance[m - 1]
-            h = np.sqrt(h2)
-            for q in range(m):
-                j = near[q]
-                w[q] = 1.0 / np.sqrt(NEARNESS + distance[q] / h2)
-                polynomials(
-                    (points[j, 0] - points[s, 0]) / h,
-                    (points[j, 1] - points[s, 1]) / h,
-                    (points[j, 2] - points[s, 2]) / h,
-                    w[q],
-                    harmonic[s],
-                    B,
-                    q,
-                )
-            n_columns = 4
-            if harmonic[s] and m >= 12:
-                n_columns = 16 if m >= 20 else 9
-            elif m >= 13:
-                n_columns = 10
-            for a in range(n_columns):
-                for b in range(a + 1):
-                    total = 0.0
-                    for q in range(m):
-                        total += B[a, q] * B[b, q]
-                    M[a, b] = total
-            done = cholesky(M, n_columns)
-            if done < n_columns:
-                n_columns = 9 if harmonic[s] and done >= 9 else 4
-            if lower:
-                n_columns = 9 if n_columns == 16 else 4
-            node[row, :] = mesh_node[s]
-            for q in range(m):
-                node[row, q] = mesh_node[near[q]]
-            for j in range(3):
-                for a in range(n_columns):
-                    total = 1.0 if a == j + 1 else 0.0
-                    for b in range(a):
-                        total -= M[a, b] * c[b]
-                    c[a] = total / M[a, a]
-                for a in range(n_columns - 1, -1, -1):
-                    total = c[a]
-                    for b in range(a + 1, n_columns):
-                        total -= M[b, a] * c[b]
-                    c[a] = total / M[a, a]
+    width = node.shape[1]
+    seen = np.full(len(points), -1, np.int32)
+    found = np.empty(4096, np.int32)
+    near = np.empty(width, np.int32)
+    distance = np.empty(width)
+    w = np.empty(width)
+    B = np.empty((16, width))
+    M = np.empty((16, 16))
+    c = np.empty(16)
+    weight[:] = 0.0
+    for row in range(len(rows)):
+        s = rows[row]
+        m = patch(s, points, indptr, indices, seen, found, 20, near, distance)
+        h2 = distance[m - 1]
+        h = np.sqrt(h2)
+        for q in range(m):
+            j = near[q]
+            w[q] = 1.0 / np.sqrt(NEARNESS + distance[q] / h2)
+            polynomials(
+                (points[j, 0] - points[s, 0]) / h,
+                (points[j, 1] - points[s, 1]) / h,
+                (points[j, 2] - points[s, 2]) / h,
+                w[q],
+                harmonic[s],
+                B,
+                q,
+            )
+        n_columns = 4
+        if harmonic[s] and m >= 12:
+            n_columns = 16 if m >= 20 else 9
+        elif m >= 13:
+            n_columns = 10
+        for a in range(n_columns):
+            for b in range(a + 1):
+                total = 0.0
                 for q in range(m):
-                    total = 0.0
-                    for a in range(n_columns):
-                        total += B[a, q] * c[a]
-                    weight[row, q, j] = w[q] * total / h
-    return node, weight
+                    total += B[a, q] * B[b, q]
+                M[a, b] = total
+        done = cholesky(M, n_columns)
+        if done < n_columns:
+            n_columns = 9 if harmonic[s] and done >= 9 else 4
+        if lower:
+            n_columns = 9 if n_columns == 16 else 4
+        node[row, :] = mesh_node[s]
+        for q in range(m):
+            node[row, q] = mesh_node[near[q]]
+        for j in range(3):
+            for a in range(n_columns):
+                total = 1.0 if a == j + 1 else 0.0
+                for b in range(a):
+                    total -= M[a, b] * c[b]
+                c[a] = total / M[a, a]
+            for a in range(n_columns - 1, -1, -1):
+                total = c[a]
+                for b in range(a + 1, n_columns):
+                    total -= M[b, a] * c[b]
+                c[a] = total / M[a, a]
+            for q in range(m):
+                total = 0.0
+                for a in range(n_columns):
+                    total += B[a, q] * c[a]
+                weight[row, q, j] = w[q] * total / h
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath={"contract"})
-def apply_weights(node: Any, weight: Any, V: Any, n_parts: int, out: Any) -> None:
-    """Write the gradients of k potentials, given side by side (n_nodes, k), into (k, n_rows, 3)."""
-    n = len(node)
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def apply_weights(node: Any, weight: Any, V: Any, begin: int, end: int, out: Any) -> None:
+    """Write the gradients of k potentials, given side by side (n_nodes, k), into (k, n_rows, 3).
+
+    Only those of the rows from ``begin`` to before ``end`` are written.
+    """
     k = V.shape[1]
-    for part in prange(n_parts):
-        x, y, z = np.empty(k), np.empty(k), np.empty(k)
-        for s in range(n * part // n_parts, n * (part + 1) // n_parts):
-            own = V[node[s, 0]]
-            x[:] = 0.0
-            y[:] = 0.0
-            z[:] = 0.0
-            for q in range(1, node.shape[1]):
-                other = V[node[s, q]]
-                wx, wy, wz = weight[s, q, 0], weight[s, q, 1], weight[s, q, 2]
-                for i in range(k):
-                    v = other[i] - own[i]
-                    x[i] += wx * v
-                    y[i] += wy * v
-                    z[i] += wz * v
+    x, y, z = np.empty(k), np.empty(k), np.empty(k)
+    for s in range(begin, end):
+        own = V[node[s, 0]]
+        x[:] = 0.0
+        y[:] = 0.0
+        z[:] = 0.0
+        for q in range(1, node.shape[1]):
+            other = V[node[s, q]]
+            wx, wy, wz = weight[s, q, 0], weight[s, q, 1], weight[s, q, 2]
             for i in range(k):
-                out[i, s, 0] = x[i]
-                out[i, s, 1] = y[i]
-                out[i, s, 2] = z[i]
+                v = other[i] - own[i]
+                x[i] += wx * v
+                y[i] += wy * v
+                z[i] += wz * v
+        for i in range(k):
+            out[i, s, 0] = x[i]
+            out[i, s, 1] = y[i]
+            out[i, s, 2] = z[i]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def defects(
     nodes: Any,
     tets: Any,
@@ -314,13 +312,13 @@ def defects(
     spared: Any,
     out: Any,
 ) -> None:
-    """Write ∫ sigma R (grad V - mean(G)) · grad(phi_i) (A) into (k, n_nodes), one thread a row.
+    """Write ∫ sigma R (grad V - mean(G)) · grad(phi_i) (A) into (k, n_nodes).
 
     ``sigma`` is that of each row's tissues, (k, n_tissues), and ``tissue`` the index into it of
     each tetrahedron; V has shape (k, n_nodes) and G (k, n_split, 3).
     Tetrahedra with a node in ``spared``, (k, n_nodes), are left out.
     """
-    for k in prange(len(V)):
+    for k in range(len(V)):
         g = np.empty((4, 3))
         e = np.empty(3)
         for i in range(len(nodes)):

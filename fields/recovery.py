@@ -26,12 +26,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rheobase._threads import in_parts
 from rheobase.fields.assembly import tissue_index
 from rheobase.fields.tensors import Tensors
 from rheobase.meshes.mesh import TetMesh
 
 PATCH_NODES = 36  # 16 coefficients; two shells of a body-centred lattice hold 27 nodes, three 51
-_PARTS = 16  # that threads share; in the fit each has a list as long as the split nodes
+_PARTS = 16  # of the fit that threads share; each has a list as long as the split nodes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +97,12 @@ class Recovery:
 
         side_by_side = np.ascontiguousarray(np.atleast_2d(V).T)
         out = np.empty((side_by_side.shape[1], len(self.rows), 3))
-        apply_weights(self.patch, self.weight, side_by_side, _PARTS, out)
+        in_parts(
+            lambda some: apply_weights(
+                self.patch, self.weight, side_by_side, some.start, some.stop, out
+            ),
+            len(self.rows),
+        )
         return out
 
 
@@ -128,11 +134,18 @@ def recovery(
     from rheobase.fields._recovery_numba import fit_weights
 
     rows = np.arange(len(split.node), dtype=np.int32) if rows is None else rows
+    some_rows = np.ascontiguousarray(rows, dtype=np.int32)
     harmonic = ~np.isin(split.label, list(anisotropic))
     points = mesh.nodes[split.node]
-    patch, weight = fit_weights(
-        points, split.node, rows, *split.neighbours, harmonic, lower, PATCH_NODES, _PARTS
-    )
+    around = split.neighbours
+    patch = np.empty((len(rows), PATCH_NODES), dtype=np.int32)
+    weight = np.empty((len(rows), PATCH_NODES, 3))
+
+    def fit(part: slice) -> None:
+        chosen, to = some_rows[part], (patch[part], weight[part])
+        fit_weights(points, split.node, chosen, *around, harmonic, lower, *to)
+
+    in_parts(fit, len(rows), -(-len(rows) // _PARTS) or 1)
     return Recovery(rows=rows, patch=patch, weight=weight)
 
 
@@ -189,7 +202,9 @@ def unbalanced(
 
     out = np.empty_like(V)
     rows = tensors.rows(len(mesh.tets))
-    defects(
-        mesh.nodes, mesh.tets, split_of_tet, tissue, sigma, rows, tensors.values, V, G, spared, out
+    given = mesh.nodes, mesh.tets, split_of_tet, tissue
+    turn = rows, tensors.values
+    in_parts(
+        lambda k: defects(*given, sigma[k], *turn, V[k], G[k], spared[k], out[k]), len(V), part=1
     )
     return out

@@ -12,10 +12,9 @@ from math import factorial, pi
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 BLOCK = 512  # points of the source at once
-TARGETS = 64  # targets of one piece of work
 DEEPEST = 32.0  # e^-32 is nothing
 HALVINGS = 6  # e^-x as (e^{-x/64})^64
 S1, S2, S3, S4, S5, S6, S7 = ((-1.0) ** n / factorial(2 * n + 1) for n in range(1, 8))
@@ -96,7 +95,7 @@ def _dot(re: Any, im: Any, wr: Any, wi: Any) -> tuple[float, float]:
     return u, v
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def integrate(
     targets: Any,
     normals: Any,
@@ -129,22 +128,20 @@ def integrate(
     out
         Complex, shape (n, n_drives, n_elements).
     """
-    n = len(targets)
-    for piece in prange((n + TARGETS - 1) // TARGETS):
-        r, re, im = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-        for i in range(piece * TARGETS, min(n, (piece + 1) * TARGETS)):
-            p = targets[i]
-            for e in range(len(firsts) - 1):
-                out[i, :, e] = 0.0
-                for first in range(firsts[e], firsts[e + 1], BLOCK):
-                    last = min(first + BLOCK, firsts[e + 1])
-                    m = last - first
-                    bx, by, bz = x[first:last], y[first:last], z[first:last]
-                    _waves(p[0], p[1], p[2], bx, by, bz, k, r[:m], re[:m], im[:m])
-                    if alpha > 0.0:
-                        _decay(alpha, r[:m], re[:m], im[:m])
-                    if len(normals):
-                        _slopes(p, normals[i], bx, by, bz, k, alpha, r[:m], re[:m], im[:m])
-                    for d in range(len(wr)):
-                        u, v = _dot(re[:m], im[:m], wr[d, first:last], wi[d, first:last])
-                        out[i, d, e] += complex(u, v)
+    r, re, im = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for i in range(len(targets)):
+        p = targets[i]
+        for e in range(len(firsts) - 1):
+            out[i, :, e] = 0.0
+            for first in range(firsts[e], firsts[e + 1], BLOCK):
+                last = min(first + BLOCK, firsts[e + 1])
+                m = last - first
+                bx, by, bz = x[first:last], y[first:last], z[first:last]
+                _waves(p[0], p[1], p[2], bx, by, bz, k, r[:m], re[:m], im[:m])
+                if alpha > 0.0:
+                    _decay(alpha, r[:m], re[:m], im[:m])
+                if len(normals):
+                    _slopes(p, normals[i], bx, by, bz, k, alpha, r[:m], re[:m], im[:m])
+                for d in range(len(wr)):
+                    u, v = _dot(re[:m], im[:m], wr[d, first:last], wi[d, first:last])
+                    out[i, d, e] += complex(u, v)

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from rheobase._errors import InputError
 from rheobase._memory import free_memory
 from rheobase._progress import track
+from rheobase._threads import in_parts
 from rheobase.fields.acoustics.frequency import check_frequency
 from rheobase.fields.acoustics.media import Fluid
 from rheobase.fields.acoustics.transducers.source import Source
@@ -28,6 +29,7 @@ from rheobase.fields.acoustics.transducers.source import Source
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 LEAST = 2.0  # points a wavelength of a source
+TARGETS = 64  # of one piece of work
 PIECE = 2.5e8  # pairs between two steps of the progress bar: about a second
 
 
@@ -223,10 +225,15 @@ def _integral(
     out = np.empty((n, len(weights), len(parts) - 1), dtype=np.complex128)
     if not n:
         return out.reshape(0, len(weights) * (len(parts) - 1))
-    step = max(64, int(PIECE / (m * len(weights))))
+    rest = x, y, z, wr, wi, parts, k, alpha
+
+    def add(piece: slice) -> None:
+        p, d, u = targets[piece], directions[piece], out[piece]
+        in_parts(lambda some: integrate(p[some], d[some], *rest, u[some]), len(p), TARGETS)
+
+    step = max(TARGETS, int(PIECE / (m * len(weights))))
     for first in track(range(0, n, step), "Rayleigh integral"):
-        some = slice(first, first + step)
-        integrate(targets[some], directions[some], x, y, z, wr, wi, parts, k, alpha, out[some])
+        add(slice(first, min(first + step, n)))
     if not np.isfinite(out.view(np.float64)).all():
         raise InputError("expected points off the source, one lies on it: Rayleigh integral")
     return (1j * frequency * rho) * out.reshape(n, -1)

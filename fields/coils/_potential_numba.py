@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 EDGE = 1e-6  # voxels beyond the outermost centres that still count as inside (rounding)
 
 
-@njit(cache=True, parallel=True, fastmath=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def vector_potential(
     points: Any, positions: Any, segments: Any, dipoles: Any, moments: Any, out: Any
 ) -> None:
@@ -19,7 +19,7 @@ def vector_potential(
     sx, sy, sz = segments[:, 0].copy(), segments[:, 1].copy(), segments[:, 2].copy()
     qx, qy, qz = dipoles[:, 0].copy(), dipoles[:, 1].copy(), dipoles[:, 2].copy()
     mx, my, mz = moments[:, 0].copy(), moments[:, 1].copy(), moments[:, 2].copy()
-    for i in prange(len(points)):
+    for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         ax = ay = az = 0.0
         for j in range(len(px)):

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 from rheobase.fields.coils.sampled import SampledPotential
 from rheobase.fields.spheres import MU0_OVER_4PI
 from rheobase.fields.waveforms.waveform import Waveform
+
+_PART = 1024  # points of a thread's piece of work
 
 
 def _none() -> NDArray[np.float64]:
@@ -130,7 +133,11 @@ class Coil:
 
         p = np.ascontiguousarray(np.atleast_2d(np.asarray(points, dtype=np.float64)))
         A = np.empty_like(p)
-        vector_potential(p, self.positions, self.segments, self.dipoles, self.moments, A)
+        elements = [
+            np.ascontiguousarray(each)
+            for each in (self.positions, self.segments, self.dipoles, self.moments)
+        ]
+        in_parts(lambda some: vector_potential(p[some], *elements, A[some]), len(p), _PART)
         A *= MU0_OVER_4PI
         for one in self.sampled:
             A += one.at(p, where=f"coil {self.name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit, prange
+from numba import njit
 
 BLOCK = 32  # nodes between looks at whether a pair of pairs is still of interest
 
@@ -31,14 +31,25 @@ def modulation_energy(E1: Any, E2: Any, most: float) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def best_two(E: Any, into: Any, out: Any, need: Any, total: float, best: float, found: Any) -> None:
+@njit(cache=True, nogil=True)
+def best_two(
+    E: Any,
+    into: Any,
+    out: Any,
+    need: Any,
+    total: float,
+    best: float,
+    begin: int,
+    end: int,
+    found: Any,
+) -> None:
     """Write into ``found`` (p, 2), for each pair, its best partner and the energy of both.
 
     E (p, m, 3) are the fields of the pairs at the currents ``need`` (p,) that make the wanted
     modulation; pairs come in order of ``need``. A partner of no less than ``best`` is none.
+    Only the rows of ``found`` from ``begin`` to before ``end`` are written.
     """
-    for p in prange(len(need)):
+    for p in range(begin, end):
         found[p, 0], found[p, 1] = -1.0, best
         for q in range(p + 1, len(need)):
             if need[p] + need[q] > total:

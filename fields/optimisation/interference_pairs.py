@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase._threads import in_parts
 from rheobase.fields.optimisation.intensity import largest
 from rheobase.fields.optimisation.interference import (
     TIOptimum,
@@ -35,6 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 GUESSES = 200  # pairs of pairs with the least currents, tried first to have a good one
+_PART = 16  # pairs of a thread's piece of work
 
 
 def strongest_pairs(C: ArrayLike, limits: Limits, *, names: Sequence[str]) -> TIOptimum:
@@ -141,7 +143,8 @@ def focal_pairs(
                 tried += 1
     found = np.empty((len(need), 2))
     with stage(f"all pairs of {len(need)} pairs of electrodes"):
-        best_two(pair_fields, into, out, need, bounds.total, best * (1 + 1e-6), found)
+        given = pair_fields, into, out, need, bounds.total, best * (1 + 1e-6)
+        in_parts(lambda some: best_two(*given, some.start, some.stop, found), len(need), _PART)
     p = int(np.where(found[:, 0] < 0, np.inf, found[:, 1]).argmin())
     q = int(found[p, 0])
     currents = _currents(bounds, into, out, (p, q), (need[p], need[q]))

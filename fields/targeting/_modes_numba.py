@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def dipole_potential(points: Any, dipoles: Any, moments: Any, out: Any) -> None:
     """Write m × (r - r')/|r - r'|³ of each dipole alone at points (n, 3) into (n, 3, n_dipoles)."""
-    for i in prange(len(points)):
+    for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         for j in range(len(dipoles)):
             dx, dy, dz = x - dipoles[j, 0], y - dipoles[j, 1], z - dipoles[j, 2]
@@ -22,10 +22,10 @@ def dipole_potential(points: Any, dipoles: Any, moments: Any, out: Any) -> None:
             out[i, 2, j] = w * (moments[j, 0] * dy - moments[j, 1] * dx)
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def dipole_field(points: Any, dipoles: Any, moments: Any, out: Any) -> None:
     """Write (3 (m·d) d/|d|² - m)/|d|³, d = r - r', of each dipole into (n, 3, n_dipoles)."""
-    for i in prange(len(points)):
+    for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         for j in range(len(dipoles)):
             dx, dy, dz = x - dipoles[j, 0], y - dipoles[j, 1], z - dipoles[j, 2]
@@ -38,10 +38,10 @@ def dipole_field(points: Any, dipoles: Any, moments: Any, out: Any) -> None:
             out[i, 2, j] = along * dz - w * mz
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def line_field(points: Any, positions: Any, segments: Any, poses: Any, out: Any) -> None:
     """Write sum dl × (r - r')/|r - r'|³ of a coil at poses (m, 4, 4) into ``out`` (m, n, 3)."""
-    for p in prange(len(poses)):
+    for p in range(len(poses)):
         P = poses[p]
         at, dl = np.empty((len(positions), 3)), np.empty((len(positions), 3))
         for j in range(len(positions)):

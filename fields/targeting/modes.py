@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 from rheobase.fields.coils.coil import Coil, checked_pose
 from rheobase.fields.recovery import SplitNodes, split_nodes
 from rheobase.fields.spheres import MU0_OVER_4PI
@@ -37,6 +38,7 @@ from rheobase.meshes.mesh import TetMesh
 from rheobase.meshes.store import read_mesh
 
 FORMAT = "rheobase coil modes 1"
+_PART = 4  # poses of a thread's piece of work
 _STEP = 0.002  # half the step of the differences that B of a sampled A is taken by (m)
 
 
@@ -167,7 +169,12 @@ def magnetic_field(
     out = np.zeros((len(poses), len(points), 3))
     if len(coil.elements):
         few, _ = equivalent(replace(coil, sampled=()) if coil.sampled else coil)
-        line_field(points, few.positions, few.segments, poses, out)
+        positions, segments = map(np.ascontiguousarray, (few.positions, few.segments))
+        in_parts(
+            lambda some: line_field(points, positions, segments, poses[some], out[some]),
+            len(poses),
+            _PART,
+        )
         out *= MU0_OVER_4PI
     for B, pose in zip(out, poses, strict=True):
         for one in coil.sampled:

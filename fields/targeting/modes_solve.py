@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._files import content_key, package_key, room_for, whole_file
 from rheobase._progress import stage, track
+from rheobase._threads import in_parts
 from rheobase.fields.correction import correct
 from rheobase.fields.keys import head_parts
 from rheobase.fields.recovery import Recovery
@@ -33,6 +34,7 @@ SMALLEST = 1e-6  # singular value of a mode, relative to the largest
 POINTS = 0.009  # of the places in the tissue (m)
 _AT_ONCE = 64  # modes solved for at a time
 _CHUNK = 256  # nodes whose potential is summed at a time
+_PART = 64  # points of a thread's piece of work
 
 
 def coil_modes(
@@ -122,7 +124,9 @@ def _layer(head: Head, labels: list[int], count: int) -> _Layer:
         cells = np.floor(nodes / POINTS)
         points = nodes[np.unique(cells, axis=0, return_index=True)[1]]
         B = np.empty((len(points), 3, len(dipoles)))
-        dipole_field(points, dipoles, normals, B)
+        in_parts(
+            lambda some: dipole_field(points[some], dipoles, normals, B[some]), len(points), _PART
+        )
         B = MU0_OVER_4PI * B.reshape(-1, len(dipoles))
         n = len(dipoles)
         squares, vectors = eigh(B.T @ B, subset_by_index=(max(n - count, 0), n - 1))
@@ -223,11 +227,19 @@ def _potential(
     A = np.empty((len(strengths), len(nodes), 3))
     weights = (MU0_OVER_4PI * strengths.T).astype(np.float32)
     one = np.empty((_CHUNK, 3, len(dipoles)), dtype=np.float32)
+
+    def fill(points: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+        in_parts(
+            lambda some: dipole_potential(points[some], dipoles, normals, out[some]),
+            len(points),
+            _PART,
+        )
+
     with stage("vector potential of the modes"):
         for first in range(0, len(nodes), _CHUNK):
             some = nodes[first : first + _CHUNK]
             each = one[: len(some)]
-            dipole_potential(some, dipoles, normals, each)
+            fill(some, each)
             A[:, first : first + len(some)] = (each.reshape(-1, len(dipoles)) @ weights).T.reshape(
                 len(strengths), -1, 3
             )
