@@ -392,6 +392,20 @@ def test_the_lead_field_gives_discs_at_the_nearest_positions(
         place_electrode(bench, bench.rig, "anode", "C4", way="prepared")
 
 
+def test_prepared_responses_are_those_of_this_head(bench: Bench) -> None:
+    head = bench.head
+    turned = {n: p * [-1.0, 1.0, 1.0] for n, p in head.positions.items()}
+    placed = replace(bench.placed, head=replace(head, positions=turned))
+    assert replace(bench, placed=placed).kept != bench.kept  # positions have other places
+
+
+def test_percentiles_are_those_of_the_report(bench: Bench) -> None:
+    moved = solve_rig(bench, bench.rig)
+    basis = solve_conduction(bench.conductor, bench.rig.montages)
+    (own,) = basis.percentiles(moved.strength, bench.head.label_of("grey_matter"), [99.9])
+    assert bench.robust(moved.strength) == pytest.approx(own, rel=1e-12)
+
+
 def test_other_amplitudes_cost_no_solution(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = solve_rig(bench, bench.rig)
     (montage,) = moved.rig.montages
@@ -497,6 +511,13 @@ def test_a_session_places_shows_scales_and_goes_back(result: Result) -> None:
     assert not np.allclose(before, after, equal_nan=True)
     assert "electrode anode" in session.stage.scene
     assert ("field", placed.moved.how) in placed.rows
+    bench = session.open_bench()
+    tet = int(np.flatnonzero(bench.head.mesh.labels == bench.head.label_of("grey_matter"))[7])
+    middle = bench.head.mesh.nodes[bench.head.mesh.tets[tet]].mean(axis=0)
+    (value,) = [v for v in facts_at(session.probe, middle).values if v.label == "E magnitude"]
+    assert value.source == "mesh"
+    of_mesh = placed.moved.strength[bench.split.of_tet[tet]].mean()
+    assert value.value == pytest.approx(of_mesh, rel=1e-6)
     double = session.scale(2e-3)
     session.show(double)
     np.testing.assert_allclose(double.moved.strength, 2 * placed.moved.strength)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rheobase.fields.solver import Conductor
     from rheobase.fields.targeting.modes import CoilModes
     from rheobase.meshes.head import Head
+    from rheobase.meshes.locate import Locator
     from rheobase.meshes.placing.scalp import Scalp
     from rheobase.results import Result
     from rheobase.stations.placing import Placed
@@ -116,6 +117,44 @@ class Bench:
 
         return split_nodes(self.head.mesh)
 
+    @cached_property
+    def locator(self) -> Locator:
+        """What finds the tetrahedron of a point."""
+        from rheobase.meshes.locate import Locator
+
+        return Locator(self.head.mesh)
+
+    @cached_property
+    def grey(self) -> NDArray[np.intp]:
+        """The split nodes of the grey matter, shape (n,)."""
+        from rheobase.stations.field import grey_label
+
+        return np.flatnonzero(self.split.label == grey_label(self.head))
+
+    @cached_property
+    def volume(self) -> Floats:
+        """Volume each split node stands for (m³), shape (n_split,)."""
+        from rheobase.fields._basis_numba import split_volumes
+
+        mesh = self.head.mesh
+        found: Floats = split_volumes(mesh.volumes(), self.split.of_tet, len(self.split.node))
+        return found
+
+    def robust(self, strength: Floats) -> float:
+        """Return the 99.9th percentile by volume of a strength in the grey matter, as studies do.
+
+        Parameters
+        ----------
+        strength
+            At the split nodes, shape (n_split,); 1 where it is known nowhere in the grey matter.
+        """
+        from rheobase.meshes.regions.statistics import weighted_percentiles
+
+        known = self.grey[np.isfinite(strength[self.grey])]
+        if not len(known):
+            return 1.0
+        return float(weighted_percentiles(strength[known], self.volume[known], 99.9))
+
     @property
     def kept(self) -> Path:
         """The file of the prepared responses, whether it is there or not."""
@@ -159,18 +198,27 @@ class Bench:
         """The kept responses, None where there are none or not all of them."""
         if "_responses" not in self.__dict__ and self.kept.is_file():
             try:
-                self.__dict__["_responses"] = _load(self.kept, coil=self.coil is not None)
+                self.__dict__["_responses"] = self._load()
             except InputError:
                 return None
         found: LeadField | CoilModes | None = self.__dict__.get("_responses")
         return found
 
+    def _load(self) -> LeadField | CoilModes:
+        from rheobase.fields.leadfield import load_lead_field
+        from rheobase.fields.targeting.modes import load_coil_modes
 
-def _load(path: Path, *, coil: bool) -> LeadField | CoilModes:
-    from rheobase.fields.leadfield import load_lead_field
-    from rheobase.fields.targeting.modes import load_coil_modes
-
-    return load_coil_modes(path) if coil else load_lead_field(path)
+        found: LeadField | CoilModes = (
+            load_lead_field(self.kept) if self.coil is None else load_coil_modes(self.kept)
+        )
+        mesh = self.head.mesh
+        if not (
+            np.array_equal(found.mesh.nodes, mesh.nodes)
+            and np.array_equal(found.mesh.tets, mesh.tets)
+            and np.array_equal(found.mesh.labels, mesh.labels)
+        ):
+            raise InputError(f"expected the responses of this head, delete the file: {self.kept}")
+        return found
 
 
 def field_study(result: Result) -> Study:

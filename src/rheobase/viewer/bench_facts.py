@@ -68,19 +68,15 @@ def rows_of(bench: Bench, moved: Moved) -> Rows:
 
 
 def _strongest(bench: Bench, moved: Moved) -> Rows:
-    from rheobase.stations.field import grey_label
-
-    inside = bench.split.label == grey_label(bench.head)
-    strength = np.where(inside & np.isfinite(moved.strength), moved.strength, -1.0)
-    if not (strength >= 0).any():
+    strength = moved.strength[bench.grey]
+    if not np.isfinite(strength).any():
         return []
-    best = int(strength.argmax())
+    best = bench.grey[int(np.nanargmax(strength))]
     place = bench.head.mesh.nodes[bench.split.node[best]]
-    robust = float(np.percentile(strength[strength >= 0], 99.9))
     where = ", ".join(f"{1e3 * x:.0f}" for x in place)
     return [
-        ("grey matter, 99.9th percentile", f"{robust:.3g} V/m"),
-        ("grey matter, largest", f"{strength[best]:.3g} V/m at ({where}) mm"),
+        ("grey matter, 99.9th percentile", f"{bench.robust(moved.strength):.3g} V/m"),
+        ("grey matter, largest", f"{moved.strength[best]:.3g} V/m at ({where}) mm"),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +121,19 @@ class Probe:
     result
         Whose field file gives exact values, and whose study may name an atlas; None for a scene
         alone.
+    moved
+        The field of a device that was moved, in the place of the result's.
     """
 
     scene: Scene
     result: Result | None = None
+    moved: FieldMesh | None = None
 
     @cached_property
     def mesh(self) -> FieldMesh | None:
         """The mesh of the field, None where the study wrote none."""
+        if self.moved is not None:
+            return self.moved
         if self.result is None:
             return None
         try:
@@ -170,10 +175,6 @@ class Probe:
             region=self._region(x, mni),
             values=tuple(best[v] for v in dict.fromkeys(v.label for v in values)),
         )
-
-    def with_scene(self, scene: Scene) -> Probe:
-        """Return the probe of a scene whose field has changed: the file's values are not its."""
-        return replace(self, scene=scene, result=None)
 
     def _mni(self, x: Floats) -> Floats | None:
         if self.scene.to_mni is None:
@@ -298,6 +299,8 @@ def exact_values(found: dict[str, float], units: dict[str, tuple[str, str]]) -> 
     values: dict[str, Value] = {}
     shown = dict(units.values())  # of a coil, "V/m at 1 A/µs"
     for name, value in sorted(found.items(), key=lambda item: item[0] == "E"):
+        if not np.isfinite(value):
+            continue  # of prepared responses, outside the tissues that they are kept for
         label, unit = NAMES.get(name) or units.get(name, (name, ""))
         unit = shown.get(label, unit)
         values.setdefault(label, Value(label=label, value=value, unit=unit, source="mesh"))

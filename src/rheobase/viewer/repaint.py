@@ -74,7 +74,7 @@ class Canvas:
             label=of.label,
             unit=unit_of(of.unit, moved.rig),
             colours=of.colours,
-            limits=(0.0, self._limit(moved)),
+            limits=(0.0, self.bench.robust(moved.strength)),
         )
         vectors = None if layer.vectors is None else np.nan_to_num(E).reshape(*shape, 3)
         cortex = self.bench.head.cortex
@@ -85,30 +85,15 @@ class Canvas:
             )
         return layer.but(quantities={layer.shown: new, **kept}, vectors=vectors)
 
-    def _limit(self, moved: Moved) -> float:
-        """Return the 99.9th percentile of the grey matter, where colours end."""
-        inside = np.isin(self.bench.split.label, self._labels)
-        strength = moved.strength[inside]
-        strength = strength[np.isfinite(strength)]
-        return float(np.percentile(strength, 99.9)) if len(strength) else 1.0
-
     def _device(self, moved: Moved) -> list[Layer]:
         if moved.rig.coil is not None:
             return coil_layers(moved.rig.coil)
         return electrode_layers(self.bench.head, moved.rig.montages)
 
     @cached_property
-    def _labels(self) -> list[int]:
-        from rheobase.stations.field import grey_label
-
-        return [grey_label(self.bench.head)]
-
-    @cached_property
     def _places(self) -> dict[str, tuple[NDArray[np.int32], Floats]]:
         """Tetrahedron and weights of each place of the layers that can be painted, by name."""
-        from rheobase.meshes.locate import Locator
-
-        locator = Locator(self.bench.head.mesh)
+        locator = self.bench.locator
         cortex = self.bench.head.cortex
         found = {}
         for layer in self.scene.group("field"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rheobase._errors import InputError
 from rheobase._progress import watched
 from rheobase.scenes.scene import GROUPS, Layer, Scene
-from rheobase.viewer.facts import Facts, Probe, facts_rows, field_volume
+from rheobase.viewer.facts import Facts, FieldMesh, Probe, facts_rows, field_volume
 from rheobase.viewer.rays import Hit, camera_ray
 from rheobase.viewer.stage import MADE, Stage
 
@@ -236,7 +236,8 @@ class Session:
     def show(self, placement: Placement) -> None:
         """Draw a moved device and its field."""
         self.moved = placement.moved
-        self.probe = self.probe.with_scene(placement.scene)
+        field = moved_field(self.open_bench(), placement.moved, placement.scene)
+        self.probe = Probe(scene=placement.scene, result=self.result, moved=field)
         self.stage.replace(placement.scene)
 
     def prepare(self, tell: Callable[[str, float | None], None]) -> None:
@@ -256,6 +257,22 @@ class Session:
         bench = self.open_bench()
         assert self._canvas is not None  # open_bench
         return Placement(moved=moved, scene=self._canvas.repaint(moved), rows=rows_of(bench, moved))
+
+
+def moved_field(bench: Bench, moved: Moved, scene: Scene) -> FieldMesh:
+    """Return the field of a moved device on the mesh, named as the scene names it."""
+    from rheobase.meshes.mesh import TetMesh
+
+    mesh, volume = bench.head.mesh, field_volume(scene)
+    name = "magnE" if volume is None or volume.shown is None else volume.shown
+    return FieldMesh(
+        mesh=TetMesh(
+            nodes=mesh.nodes[bench.split.node], tets=bench.split.of_tet, labels=mesh.labels
+        ),
+        labelled=True,
+        arrays={name: moved.strength[:, None]},
+        locator=bench.locator,  # it has the same tetrahedra
+    )
 
 
 def _row(layer: Layer) -> dict[str, Any]:
