@@ -23,6 +23,8 @@ from rheobase._errors import InputError
 CHUNK = 32_768
 #: How the name of a file begins while it is written.
 PART = ".part-"
+#: Parts of files that are older were left by a run that was killed (s).
+LEFT = 86_400.0
 #: Files of the cache that were used in the last minute stay: another run may read them now (s).
 IN_USE = 60.0
 
@@ -117,8 +119,13 @@ def keep(path: Path, save: Callable[[Path], object], *, most: int | None = None)
 def trim(folder: Path, most: int, *, newest: Path | None = None) -> list[Path]:
     """Remove files of a folder until all take at most ``most`` bytes; return those that went.
 
-    Those that were read or written last stay, and ``newest`` in any case.
+    Those that were read or written last stay, and ``newest`` in any case. Parts of files that a
+    killed run has left go first.
     """
+    for part in folder.rglob(f"{PART}*"):
+        with suppress(OSError):
+            if part.is_file() and part.stat().st_mtime < time() - LEFT:
+                part.unlink()
     left = most - (0 if newest is None else newest.stat().st_size)
     gone = []
     for used, size, file in sorted(kept_files(folder), reverse=True):

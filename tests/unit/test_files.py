@@ -115,11 +115,12 @@ def test_the_oldest_leave_a_full_cache(tmp_path: Path) -> None:
         with whole_file(path) as part:
             part.write_bytes(bytes(40))
 
-    for name, when in (("older", 2), ("oldest", 1), ("recent", 3), (".part-of-another-run", 0)):
+    for name, when in (("older", 2), ("oldest", 1), ("recent", 3), (".part-of-a-killed-run", 0)):
         save(tmp_path / name)
         os.utime(tmp_path / name, (when, when))
+    save(tmp_path / ".part-of-another-run")
     keep(tmp_path / "newest", save)
-    assert len(list(tmp_path.iterdir())) == 5  # no limit
+    assert len(list(tmp_path.iterdir())) == 6  # no limit
     keep(tmp_path / "newest", save, most=120)
     assert {p.name for p in tmp_path.iterdir()} == {
         "older", "recent", "newest", ".part-of-another-run"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError
-from rheobase._files import content_key
+from rheobase._files import content_key, package_key
 from rheobase._progress import stage
 from rheobase.sweeps.design import Design, Point
 from rheobase.sweeps.inputs import files_of, hold_inputs
@@ -77,7 +77,7 @@ class Sweep:
     def what(self) -> dict[str, Any]:
         """Return what the points are results of; axes may grow."""
         return {
-            "rheobase": version("rheobase"),
+            "rheobase": f"{version('rheobase')}, code {package_key('rheobase')}",
             "study": self.base.name,
             "tables": content_key(plain_tables(self.base.table)),
             "outputs": self.table.outputs.model_dump(mode="json"),
