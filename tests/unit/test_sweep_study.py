@@ -300,6 +300,12 @@ def test_coils_of_a_head_are_solved_for_together_and_failures_stop_none(
     assert (plan.finished, plan.failed, plan.solutions, plan.seconds) == (6, 6, 0, 0.0)
 
 
+def test_example_asks_for_what_its_study_writes(tmp_path: Path) -> None:
+    example = load_sweep(Path(__file__).parents[2] / "examples/brain_by_target.toml")
+    plan = plan_sweep(example, tmp_path / "out")
+    assert (plan.points, plan.solutions, plan.runs) == (3, 3, True)
+
+
 def test_a_project_may_move_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/head.h5").write_bytes(b"one")
