@@ -195,7 +195,7 @@ def exposures(study: Study, placed: Placed, device: Device) -> list[Exposure]:
     """
     from rheobase.fields.electrodes.safety import direct_current_exposure
 
-    alternates = study.cells is not None and study.cells.frequency_Hz is not None
+    alternates = study.cells is not None and study.cells.frequency_Hz > 0
     if len(placed.montages) != 1 or alternates:
         return []
     brain = {}
