@@ -39,11 +39,12 @@ def gather(split_of_tet, n_split, tet, part, vector, first):
                 continue
             if used + 4 > len(nodes):
                 more = np.empty(2 * len(nodes), np.int64)
-                more[:used] = nodes[:used]
-                nodes = more
                 wider = np.empty((2 * len(values), 3))
-                wider[:used] = values[:used]
-                values = wider
+                for k in range(used):  # a slice on the left would compile slowly
+                    more[k] = nodes[k]
+                    for d in range(3):
+                        wider[k, d] = values[k, d]
+                nodes, values = more, wider
             for a in range(4):
                 s = split_of_tet[tet[j], a]
                 if place[s] < begin:

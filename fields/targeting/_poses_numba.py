@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 
 @njit(cache=True, nogil=True)
@@ -39,7 +39,7 @@ def _cubic(t: float, w: Any) -> None:
     w[3] = (t + 1.0) * t * (t - 1.0) / 6.0
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def sum_over_elements(
     values: Any, low: Any, spacing: float, positions: Any, segments: Any, poses: Any, out: Any
 ) -> int:
@@ -51,7 +51,7 @@ def sum_over_elements(
     nx, ny, nz, columns = values.shape
     flat = values.reshape(-1)
     outside = 0
-    for n in prange(len(poses)):
+    for n in range(len(poses)):
         P = poses[n]
         wx, wy, wz = np.empty(4), np.empty(4), np.empty(4)
         row = np.empty(4 * columns, np.float32)
@@ -88,7 +88,7 @@ def sum_over_elements(
     return outside
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def lift_out(
     values: Any,
     low: Any,
@@ -105,7 +105,7 @@ def lift_out(
     ``gaps`` takes the smallest distance that the points then have. Parameters up to ``beyond`` as
     for `trilinear`, of the distance from the scalp.
     """
-    for n in prange(len(poses)):
+    for n in range(len(poses)):
         P = poses[n]
         at = np.empty((len(points), 3))
         found = np.empty(len(points))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from rheobase._errors import InputError
 from rheobase._progress import stage
+from rheobase._threads import in_parts
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.spheres import MU0_OVER_4PI
 from rheobase.fields.targeting.distance import ScalpDistance, grid_points
@@ -33,6 +34,8 @@ DEPTH = 0.010  # of the equivalent currents below the scalp (m)
 CELL = 0.010  # one equivalent current in each (m)
 SPACING = 0.006  # of the grid (m)
 _HELD_OUT = 5  # every fifth point of the surface only checks the fit
+_PART = 128  # points of a thread's piece of work
+_POSES = 64  # poses of one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -80,14 +83,15 @@ class ExteriorField:
 
         n = len(poses)
         out = np.zeros((n, self.values.shape[3] // 3))
-        outside = sum_over_elements(
-            self.values,
-            self.low,
-            self.spacing,
-            elements.positions,
-            elements.segments,
-            np.ascontiguousarray(poses, dtype=np.float64),
-            out,
+        P = np.ascontiguousarray(poses, dtype=np.float64)
+        positions, segments = map(np.ascontiguousarray, (elements.positions, elements.segments))
+        grid = self.values, self.low, self.spacing
+        outside = sum(
+            in_parts(
+                lambda some: sum_over_elements(*grid, positions, segments, P[some], out[some]),
+                n,
+                _POSES,
+            )
         )
         if outside:
             size = 1e3 * self.spacing * (np.array(self.values.shape[:3]) - 1)
@@ -125,14 +129,12 @@ def exterior_field(
     """
     from scipy.linalg import cho_factor, cho_solve
 
-    from rheobase.fields.targeting._exterior_numba import potential
-
     columns = np.ascontiguousarray(a.swapaxes(1, 2).reshape(-1, a.shape[1]))
     with stage("field of the currents outside the head"):
         on = distance.surface(CLEARANCE, 0.75 * CELL)[0]
         sources = distance.surface(-DEPTH, CELL)[0]
         wanted = np.empty((len(columns), len(on)))
-        potential(on, nodes, columns, wanted)
+        _potential(on, nodes, columns, wanted)
         G = 1.0 / np.linalg.norm(on[:, None] - sources, axis=2)
         check = np.arange(len(on)) % _HELD_OUT == 0
         fit = G[~check]
@@ -148,10 +150,23 @@ def exterior_field(
         low = head.min(axis=0) - reach
         grid, shape = grid_points(low, head.max(axis=0) + reach, SPACING)
         values = np.empty((len(columns), len(grid)))
-        potential(grid, sources, np.ascontiguousarray(charges), values)
+        _potential(grid, sources, np.ascontiguousarray(charges), values)
     return ExteriorField(
         low=low,
         spacing=SPACING,
         values=np.ascontiguousarray((MU0_OVER_4PI * values.T).reshape(*shape, -1), np.float32),
         misfit=float((sizes[0] / sizes[1]).max()),
     )
+
+
+def _potential(
+    points: NDArray[np.float64],
+    sources: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write sum_i q_i/|x - x_i| of rows of charges (c, n) at points (m, 3) into ``out`` (c, m)."""
+    from rheobase.fields.targeting._exterior_numba import potential
+
+    at, of = np.ascontiguousarray(points), np.ascontiguousarray(sources)
+    in_parts(lambda some: potential(at, of, charges, some.start, some.stop, out), len(at), _PART)

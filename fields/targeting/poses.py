@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._threads import in_parts
 from rheobase.fields.coils.coil import Coil
 from rheobase.fields.coils.placing import NORMAL_RADIUS, TOUCH
 from rheobase.fields.targeting.distance import MARGIN, ScalpDistance
 from rheobase.meshes.files.surface_tree import SurfaceTree
 from rheobase.meshes.placing.scalp import Frame, Scalp
 
+_PART = 16  # poses of a thread's piece of work
 _OUTLINE = 0.003  # one point of a casing in each cell of this size (m) is looked at
 
 
@@ -137,16 +139,12 @@ def lifted(
     points = np.concatenate([coil.outline, coil.elements])
     first = np.unique(np.floor(points / _OUTLINE), axis=0, return_index=True)[1]
     lift, gap = np.empty(len(poses)), np.empty(len(poses))
-    lift_out(
-        distance.values,
-        distance.low,
-        distance.spacing,
-        MARGIN,
-        points[np.sort(first)],
-        np.ascontiguousarray(poses),
-        TOUCH,
-        lift,
-        gap,
+    corners, at = points[np.sort(first)], np.ascontiguousarray(poses)
+    grid = distance.values, distance.low, distance.spacing, MARGIN
+    in_parts(
+        lambda some: lift_out(*grid, corners, at[some], TOUCH, lift[some], gap[some]),
+        len(poses),
+        _PART,
     )
     out = poses.copy()
     out[:, :3, 3] += lift[:, None] * poses[:, :3, 2]

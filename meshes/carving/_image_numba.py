@@ -192,14 +192,20 @@ def smooth(column: Any, n_materials: int, kx: Any, ky: Any, kz: Any, margin: flo
                             for k in range(k0, k0 + nk):
                                 code[i, j, k] = -1 - here[0]
                     continue
-                here[:count] = np.sort(here[:count])
+                for n in range(1, count):  # a few, in order
+                    m, to = here[n], n
+                    while to > 0 and here[to - 1] > m:
+                        here[to] = here[to - 1]
+                        to -= 1
+                    here[to] = m
                 if count > share.shape[0]:
                     share = np.empty((2 * count, BLOCK, BLOCK, BLOCK), np.float32)
                 for n in range(count):
                     _convolve(column, here[n], low, kx, ky, kz, a, b, share[n])
                 if used + count * BLOCK**3 > entries.size:
                     more = np.empty(2 * (used + count * BLOCK**3), np.uint32)
-                    more[:used] = entries[:used]
+                    for n in range(used):  # a slice on the left would compile slowly
+                        more[n] = entries[n]
                     entries = more
                 for i in range(ni):
                     for j in range(nj):

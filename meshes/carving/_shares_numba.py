@@ -230,7 +230,8 @@ def sample_shares(code: Any, entries: Any, points: Any, n_materials: int) -> Any
         count = _gather(code, entries, x, y, z, at, head, share, found)
         if used + count > material.size:
             more, larger = np.empty(2 * (used + count), np.int32), np.empty(2 * (used + count))
-            more[:used], larger[:used] = material[:used], part[:used]
+            for c in range(used):  # a slice on the left would compile slowly
+                more[c], larger[c] = material[c], part[c]
             material, part = more, larger
         for c in range(count):
             material[used + c] = found[c]

@@ -94,7 +94,7 @@ def nearest_on_surface(
                     square = _to_triangle(p, corners[t], here)
                     if square < best:
                         best = square
-                        foot[n] = here
+                        foot[n, 0], foot[n, 1], foot[n, 2] = here[0], here[1], here[2]
                 continue
             first = children[i, 0]
             second = children[i, 1]

@@ -201,7 +201,9 @@ def run(
                 if node[k, i] > spike and when[k, i] < 0:
                     when[k, i] = n
         if n < len(trace):
-            trace[n] = node
+            for k in range(N):  # a slice on the left would compile slowly
+                for i in range(LANES):
+                    trace[n, k, i] = node[k, i]
         if n % _EVERY == _EVERY - 1:
             highest = np.full(LANES, -np.inf)
             for k in range(N):

@@ -296,7 +296,7 @@ def run_serial(
 
     ``origin`` is the step of the record's first row.
     """
-    n_out = 0
+    n_out = np.int64(0)  # a literal would compile what it is given to once more
     for step in range(begin, end):
         if n_out + state.v.size > out_step.size:
             return step, n_out
@@ -327,12 +327,13 @@ def run_parallel(
     out_neuron: NDArray[np.int32],
 ) -> tuple[int, int]:
     """As ``run_serial``, the blocks of a step shared among numba's threads."""
-    n_out = 0
+    n_out = np.int64(0)
     for step in range(begin, end):
         if n_out + state.v.size > out_step.size:
             return step, n_out
         gather(step, plasticity, state, given)
-        for b in prange(blocks.population.size):
+        for one in prange(blocks.population.size):
+            b = np.int64(one)  # prange counts without a sign: this compiles no kernel twice
             deliver(b, step, blocks, wiring, plasticity, state)
             draw_counts(b, step, key, blocks, state)
             advance(b, step, given, blocks, state)
