@@ -312,8 +312,15 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
 _ARRAYS = ("E", "potential", "split_of_tet", "split_node", "split_label")
 
 
-def load_basis(path: Path | str) -> FieldBasis:
+def load_basis(path: Path | str, mesh: TetMesh | None = None) -> FieldBasis:
     """Read a basis that `FieldBasis.save` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mesh
+        A mesh at hand: where the file has the same, the basis takes this one.
 
     Raises
     ------
@@ -332,10 +339,10 @@ def load_basis(path: Path | str) -> FieldBasis:
                     if kind.startswith(FORMAT[:-1])
                     else f"expected a field basis, got another HDF5 file: {path}"
                 )
-            mesh = read_mesh(file)
+            found = read_mesh(file, mesh)
             arrays = {n: file[n][:] for n in _ARRAYS}
             return FieldBasis(
-                mesh=mesh,
+                mesh=found,
                 names=tuple(json.loads(file.attrs["names"])),
                 unit=cast(Unit, file.attrs["unit"]),
                 report=tuple(SourceReport.from_dict(r) for r in json.loads(file.attrs["report"])),

@@ -34,6 +34,9 @@ class TetMesh:
     tets: NDArray[np.int32]
     labels: NDArray[np.int32]
     _volumes: NDArray[np.float64] = field(init=False, repr=False)
+    _outer: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = field(
+        init=False, repr=False, default_factory=list
+    )
 
     def __post_init__(self) -> None:
         """Check shapes, indices and orientation."""
@@ -95,7 +98,20 @@ class TetMesh:
         return self.outer_faces(*labels)[0]
 
     def outer_faces(self, *labels: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the triangles of `boundary`, and the tetrahedron of each, shape (n_triangles,)."""
+        """Return the triangles of `boundary`, and the tetrahedron of each, shape (n_triangles,).
+
+        Those of the whole mesh are found once, and read-only.
+        """
+        if not labels:
+            if not self._outer:
+                found = self._outer_faces(())
+                for array in found:
+                    array.flags.writeable = False
+                self._outer.append(found)
+            return self._outer[0]
+        return self._outer_faces(labels)
+
+    def _outer_faces(self, labels: tuple[int, ...]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         from rheobase.meshes._faces_numba import OUTWARD, face_table
 
         chosen = np.flatnonzero(np.isin(self.labels, labels)) if labels else None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rheobase._errors import InputError
 from rheobase._files import cache_dir, package_key, whole_file
 from rheobase._kept import kept
@@ -26,9 +28,14 @@ def write_mesh(file: Any, mesh: TetMesh) -> None:
         file[f"mesh/{name}"] = getattr(mesh, name)
 
 
-def read_mesh(file: Any) -> TetMesh:
-    """Return the mesh that `write_mesh` wrote."""
-    return TetMesh(**{name: data[()] for name, data in file["mesh"].items()})
+def read_mesh(file: Any, known: TetMesh | None = None) -> TetMesh:
+    """Return the mesh that `write_mesh` wrote; ``known`` itself where that is the same."""
+    arrays = {name: data[()] for name, data in file["mesh"].items()}
+    if known is not None and all(
+        np.array_equal(array, getattr(known, name)) for name, array in arrays.items()
+    ):
+        return known
+    return TetMesh(**arrays)
 
 
 def save_head(path: Path | str, head: Head) -> None:

@@ -14,6 +14,8 @@ from rheobase._files import room_for, whole_file
 from rheobase.fields.basis import FieldBasis
 from rheobase.meshes.files.foreign import LENGTH_UNIT
 
+LEVEL = 1  # of zlib, of 9: twice as fast as VTK's 5, and 4 % larger
+
 
 def to_grid(basis: FieldBasis, quantities: Mapping[str, NDArray[np.float64]] | None = None) -> Any:
     """Return a field as a PyVista grid of the split nodes, in metres.
@@ -75,9 +77,16 @@ def write_vtu(
     InputError
         If the ending is another one or the file cannot be written.
     """
+    from pyvista.core.utilities.writer import XMLUnstructuredGridWriter
+
     if path.suffix not in {".vtu", ".vtkhdf"}:
         raise InputError(f"expected a file ending in .vtu or .vtkhdf, got {path}")
     grid = to_grid(basis, quantities)
     with whole_file(path) as part:
         room_for(part, int(1.5 * grid.actual_memory_size * 1024))
-        grid.save(part)
+        if path.suffix == ".vtkhdf":
+            grid.save(part)
+            return
+        writer = XMLUnstructuredGridWriter(part, grid)
+        writer.writer.SetCompressionLevel(LEVEL)
+        writer.write()

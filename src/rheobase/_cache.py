@@ -20,6 +20,8 @@ KINDS = {
     "leads": "fields of leads in the brain, for unit currents",
     "coil_modes": "fields of the modes of coils",
     "cells": "thresholds of placed cells",
+    "shells": "surfaces of the tissues of heads, thinned",
+    "drawings": "pictures and pages of 3-D scenes",
     "networks": "runs of the microcircuit",
     "sound": "sound of transducers through heads",
     "sonic": "tables of intramembrane cavitation",

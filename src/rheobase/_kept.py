@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,36 +19,19 @@ from rheobase._errors import InputError
 from rheobase._files import cache_dir, content_key, keep, package_key, whole_file
 from rheobase._progress import remark
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """One file of the cache that a run asked for.
-
-    Parameters
-    ----------
-    file
-        Its path within the cache.
-    taken
-        Whether it was there; the run made it otherwise.
-    made
-        When it was made (ISO 8601, UTC), "" where this run did.
-    """
-
-    file: str
-    taken: bool
-    made: str = ""
-
+#: A file of the cache that a run asked for: "file" (its path within the cache), "taken" (whether it
+#: was there; the run made it otherwise) and "made" (when, ISO 8601, UTC; "" where this run did).
+Use = dict[str, Any]
 
 _uses: ContextVar[list[Use] | None] = ContextVar("_uses", default=None)
 
 
 @contextmanager
-def recorded() -> Iterator[list[Use]]:
-    """Give a list that grows by what the block takes from the cache or adds to it."""
-    found: list[Use] = []
+def recorded(found: list[Use]) -> Iterator[None]:
+    """Let a list grow by what the block takes from the cache or adds to it."""
     token = _uses.set(found)
     try:
-        yield found
+        yield
     finally:
         _uses.reset(token)
 
@@ -87,7 +69,7 @@ def note_use(path: Path) -> Path:
     file = path.relative_to(cache_dir()).as_posix() if inside else str(path)
     uses = _uses.get()
     if uses is not None:
-        uses.append(Use(file=file, taken=taken, made=made))
+        uses.append({"file": file, "taken": taken, "made": made})
     if taken:
         remark(f"from the cache: {file}")
     return path

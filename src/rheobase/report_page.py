@@ -6,17 +6,20 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError
 from rheobase._files import whole_file
 from rheobase.report import Content, Table, cell
 
+if TYPE_CHECKING:
+    from rheobase.scenes.scene import Scene
+
 MOST = 15_000_000  # bytes of a report
 
 
 def write_report(
-    path: Path, content: Content, *, record: Mapping[str, Any], scene: Path | None = None
+    path: Path, content: Content, *, record: Mapping[str, Any], scene: Path | Scene | None = None
 ) -> None:
     """Write the report.
 
@@ -29,8 +32,8 @@ def write_report(
     record
         Provenance, with the text of the study.
     scene
-        File of the 3-D scene; where it is absent, so is the scene. One that would make the report
-        larger than 15 MB is left out, and the report says so.
+        The 3-D scene or its file; where that is absent, so is the scene. One that would make the
+        report larger than 15 MB is left out, and the report says so.
     """
     page = _render(content, record, *_scene(scene))
     if len(page.encode()) > MOST:
@@ -44,14 +47,14 @@ def write_report(
         part.write_text(page, encoding="utf-8")
 
 
-def _scene(file: Path | None) -> tuple[str, str]:
+def _scene(scene: Path | Scene | None) -> tuple[str, str]:
     """Return the page of a scene, and why there is none."""
-    if file is None or not file.is_file():
+    if scene is None or (isinstance(scene, Path) and not scene.is_file()):
         return "", ""
     from rheobase.scenes import export_html
 
     try:
-        return export_html(file), ""
+        return export_html(scene), ""
     except InputError as error:
         return "", f"{str(error)[0].upper()}{str(error)[1:]}."
 
@@ -105,6 +108,9 @@ def _made(record: Mapping[str, Any]) -> Table:
         rows.append(("seed", str(record["seed"])))
     rows.append(("study file, SHA-256", record["study"]["sha256"]))
     rows += [(f"{k}: {v['file']}, SHA-256", v["sha256"]) for k, v in record["inputs"].items()]
+    if record.get("cache"):
+        taken = [f"{use['file']} ({use['made']})" for use in record["cache"] if use["taken"]]
+        rows.append(("taken from the cache, made before", ", ".join(taken) or "nothing"))
     rows.append(("Python", record["python"]))
     rows.append(("platform", record["platform"]))
     packages = record["packages"].items()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rheobase._errors import InputError, check_option
+from rheobase._kept import recorded
 from rheobase._progress import announce, stage
 from rheobase.naming import label
 from rheobase.provenance import PROVENANCE, provenance, study_record, write_provenance
@@ -207,9 +208,11 @@ def rewrite_report(folder: Path | str) -> Path:
     return out / REPORT
 
 
-def _report(out: Path, content: Content, record: dict[str, Any]) -> None:
-    """Write the report, and the provenance with it."""
-    write_report(out / REPORT, content, record=record, scene=out / SCENE)
+def _report(
+    out: Path, content: Content, record: dict[str, Any], *, scene: Scene | None = None
+) -> None:
+    """Write the report, and the provenance with it; the scene is that of the folder if None."""
+    write_report(out / REPORT, content, record=record, scene=scene or out / SCENE)
     report = Output(path=REPORT, role="report", title="Report")
     record["outputs"] = [*record["outputs"], report.record(out)]
     write_provenance(out / PROVENANCE, record)
@@ -243,10 +246,11 @@ def open_book(
     if out.exists() and not out.is_dir():
         raise InputError(f"expected a folder for the results, got the file {out}: --out")
     former = _former(out)
-    begun = {
+    begun: dict[str, Any] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "study": study_record(text, kind=kind, folder=folder),
         "former": former,
+        "cache": [],
     }
     book = Book(out=out, subject=label(head) if head else "", begun=begun)
     for name in (REPORT, RECORD, SCENE):
@@ -254,7 +258,8 @@ def open_book(
     with book.own(STUDY, title="Study file", role="study") as part:
         part.write_text(text, encoding="utf-8")
     try:
-        yield book
+        with recorded(begun["cache"]):
+            yield book
     except BaseException:
         if len(book.outputs) > 1:
             announce(f"not finished; {len(book.outputs)} whole files are in {out}")
@@ -279,6 +284,7 @@ def finish(
     with stage("writing the report"):
         record = provenance(study=text, inputs=read, details={"seed": seed, **book.details})
         record["study"] = book.begun["study"]
+        record["cache"] = book.begun["cache"]
         content = Content(
             title=title,
             question=question,
@@ -287,19 +293,21 @@ def finish(
             notes=tuple(dict.fromkeys(book.notes)),
             tables=book.tables,
         )
+        scene: Scene | None = None
         if book.scene:
             from rheobase.scenes.file import save_scene
             from rheobase.scenes.scene import Scene
 
+            scene = Scene(title=title, layers=tuple(book.scene), **book.frame)
             with book.own(SCENE, title="3-D scene", role="scene") as part:
-                save_scene(part, Scene(title=title, layers=tuple(book.scene), **book.frame))
+                save_scene(part, scene)
         with book.own(DESCRIPTION, title="What this folder is", role="description") as part:
             part.write_text(json.dumps(_description(title, record), indent=2) + "\n")
         with book.own(RECORD, title="What the report is drawn from", role="report") as part:
             write_content(part, content, out)
         record["finished"] = True
         record["outputs"] = [o.record(out) for o in book.outputs]
-        _report(out, content, record)
+        _report(out, content, record, scene=scene)
     paths = [str(o["path"]) for o in record["outputs"]]
     _remove(out, set(book.begun["former"]) - set(paths))
     return Result(title=title, out=out, tables=book.tables, files=_files(out, paths))

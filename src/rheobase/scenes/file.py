@@ -65,16 +65,37 @@ def save_scene(path: Path | str, scene: Scene, *, compress: bool = True) -> Path
             for j, (name, quantity) in enumerate(layer.quantities.items()):
                 place = f"quantities/{j:02d}"
                 _write(group, place, quantity.values, compress=compress)
-                words = {
-                    "name": name,
-                    "label": quantity.label,
-                    "unit": quantity.unit,
-                    "colours": quantity.colours,
-                    "limits": quantity.limits,
-                    "categories": {k: asdict(c) for k, c in quantity.categories.items()},
-                }
-                group[place].attrs["quantity"] = json.dumps(words)
+                group[place].attrs["quantity"] = json.dumps(_words(name, quantity))
     return Path(path)
+
+
+def scene_parts(scene: Scene) -> list[Any]:
+    """Return all that `save_scene` writes, as `rheobase._files.content_key` takes it."""
+    parts: list[Any] = [{name: getattr(scene, name) for name in HEAD}]
+    if isinstance(scene.to_mni, Affine):
+        parts.append(scene.to_mni.matrix)
+    elif scene.to_mni is not None:
+        parts += [scene.to_mni.coordinates, scene.to_mni.affine]
+    for layer in scene.layers:
+        parts.append({**{name: getattr(layer, name) for name in PLAIN}, "radius": layer.radius})
+        for name in ARRAYS:
+            values = getattr(layer, name)
+            parts += [name, None] if values is None else [name, values]
+        for name, quantity in layer.quantities.items():
+            parts += [_words(name, quantity), quantity.values]
+    return parts
+
+
+def _words(name: str, quantity: Quantity) -> dict[str, Any]:
+    """Return what a quantity has besides its values."""
+    return {
+        "name": name,
+        "label": quantity.label,
+        "unit": quantity.unit,
+        "colours": quantity.colours,
+        "limits": quantity.limits,
+        "categories": {k: asdict(c) for k, c in quantity.categories.items()},
+    }
 
 
 def _write(group: Any, name: str, values: Any, *, compress: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 from rheobase.meshes.spaces import Affine, Transform, Warp, is_mni
 from rheobase.scenes.scene import Category, Layer, Quantity
 
@@ -85,22 +87,57 @@ def tissue_layers(
         Opacity of the shells that are visible at first, by name; a faint scalp if None.
     """
     visible = {"scalp": FAINT_SCALP} if shown is None else shown
-    present = set(np.unique(head.mesh.labels).tolist())
-    by_name = {t.name: k for k, t in head.tissues.items() if k in present}
-    triangles, pairs = boundaries(head.mesh)
-    layers, inner = [], set[int]()
+    shells = _shells(head)
+    surfaces = _surfaces(head, [inside for _, _, inside in shells], most)
+    return [
+        Layer(
+            name=name,
+            kind="surface",
+            group="head",
+            points=points,
+            cells=cells,
+            colour=colour_of(head, label),
+            opacity=visible.get(name, 1.0),
+            visible=name in visible,
+        )
+        for (name, label, _), (points, cells) in zip(shells, surfaces, strict=True)
+    ]
+
+
+def _shells(head: Head) -> list[tuple[str, int, list[int]]]:
+    """Return name, the label that colours it, and all labels within, of each shell."""
+    found, count = np.unique(head.mesh.labels, return_counts=True)
+    size = dict(zip(found.tolist(), count.tolist(), strict=True))
+    by_name = {t.name: k for k, t in head.tissues.items() if k in size}
+    shells, inner = [], set[int]()
     for name, tissues in SHELLS.items():
         own = {by_name.pop(t) for t in tissues if t in by_name}
         inner |= own
         if own:
-            colour = colour_of(head, max(own, key=lambda k: (head.mesh.labels == k).sum()))
-            surface = _around(triangles, pairs, inner)
-            layers.append(_shell(head, name, surface, colour, most, visible.get(name)))
-    for tissue, label in by_name.items():
-        name = tissue.replace("_", " ")
-        surface = _around(triangles, pairs, {label})
-        layers.append(_shell(head, name, surface, colour_of(head, label), most, visible.get(name)))
-    return layers
+            shells.append((name, max(own, key=lambda k: size[k]), sorted(inner)))
+    rest = [(tissue.replace("_", " "), k, [k]) for tissue, k in by_name.items()]
+    return shells + rest
+
+
+def _surfaces(
+    head: Head, within: Sequence[Sequence[int]], most: int
+) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+    """Return the thinned surface around each union of labels, from the cache if it is there."""
+    mesh = head.mesh
+
+    def make() -> dict[str, NDArray[Any]]:
+        triangles, pairs = boundaries(mesh)
+        found: dict[str, NDArray[Any]] = {}
+        for k, labels in enumerate(within):
+            points, cells = compact(mesh.nodes, _around(triangles, pairs, set(labels)))
+            points, found[f"cells_{k}"] = thinned(points, cells, most)
+            found[f"points_{k}"] = points.astype(np.float32)
+        return found
+
+    parts = [mesh.nodes, mesh.tets, mesh.labels, [list(w) for w in within], most, version("vtk")]
+    path = kept_path("shells", head.name, *parts, code=("rheobase.meshes", "rheobase.scenes.head"))
+    kept_arrays = kept(path, make, load=load_arrays, save=save_arrays)
+    return [(kept_arrays[f"points_{k}"], kept_arrays[f"cells_{k}"]) for k in range(len(within))]
 
 
 def boundaries(mesh: TetMesh) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -132,28 +169,6 @@ def _around(
     first, second = (np.isin(pairs[:, k], list(labels)) for k in (0, 1))
     outward, inward = triangles[first & ~second], triangles[second & ~first]
     return np.concatenate([outward, inward[:, ::-1]])
-
-
-def _shell(
-    head: Head,
-    name: str,
-    triangles: NDArray[np.int32],
-    colour: str,
-    most: int,
-    opacity: float | None,
-) -> Layer:
-    points, cells = compact(head.mesh.nodes, triangles)
-    points, cells = thinned(points, cells, most)
-    return Layer(
-        name=name,
-        kind="surface",
-        group="head",
-        points=points.astype(np.float32),
-        cells=cells,
-        colour=colour,
-        opacity=1.0 if opacity is None else opacity,
-        visible=opacity is not None,
-    )
 
 
 def compact(

@@ -25,6 +25,7 @@ from rheobase.scenes.derived import plane
 from rheobase.scenes.drawing import bars_of
 from rheobase.scenes.field import rounded, volume_of
 from rheobase.scenes.head import clustered
+from rheobase.scenes.kept import kept_drawing
 from rheobase.scenes.picture import HasScene, as_scene, call_child
 from rheobase.scenes.scene import Layer, Quantity, Scene, direction
 
@@ -58,13 +59,18 @@ def export_html(
     InputError
         If the source is no scene, or VTK cannot be loaded here.
     """
-    scene = light(as_scene(source))
+    scene = as_scene(source)
     job = {"view": None if view is None else direction(view), "time": time, "page": True}
-    with tempfile.TemporaryDirectory() as folder:
-        if not call_child(scene, job, Path(folder)):
-            raise InputError("no page of the scene: VTK cannot be loaded here")
-        index = (Path(folder) / "index.json").read_bytes()
-    return page(scene, index)
+
+    def made() -> bytes:
+        few = light(scene)
+        with tempfile.TemporaryDirectory() as folder:
+            if not call_child(few, job, Path(folder)):
+                raise InputError("no page of the scene: VTK cannot be loaded here")
+            index = (Path(folder) / "index.json").read_bytes()
+        return page(few, index).encode()
+
+    return kept_drawing(scene, job, ".html", made).decode()
 
 
 def light(scene: Scene) -> Scene:

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from rheobase._errors import InputError
 from rheobase._files import whole_file
 from rheobase.scenes.file import load_scene, save_scene
+from rheobase.scenes.kept import kept_drawing
 from rheobase.scenes.scene import Scene, direction
 
 CURE = (
@@ -105,15 +106,28 @@ def picture(
         "bars": bars,
         "axes": axes,
     }
-    png = Path(png)
-    with tempfile.TemporaryDirectory() as folder:
-        found = run_child(as_scene(source), job, Path(folder))
-        if not found:
-            png.unlink(missing_ok=True)
-            return False
-        with whole_file(png) as part:
-            part.write_bytes(found[0].read_bytes())
+    png, scene = Path(png), as_scene(source)
+    seen = replace(scene, layers=scene.visible())
+    try:
+        found = kept_drawing(seen, job, ".png", lambda: _drawn(seen, job))
+    except _NoPictureError:
+        png.unlink(missing_ok=True)
+        return False
+    with whole_file(png) as part:
+        part.write_bytes(found)
     return True
+
+
+class _NoPictureError(Exception):
+    """Off-screen OpenGL does not work here."""
+
+
+def _drawn(scene: Scene, job: Mapping[str, Any]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        found = run_child(scene, job, Path(folder))
+        if not found:
+            raise _NoPictureError
+        return found[0].read_bytes()
 
 
 def run_child(scene: Scene, job: Mapping[str, Any], folder: Path) -> Sequence[Path]:

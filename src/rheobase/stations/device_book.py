@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def write_device(placed: Placed, book: Book) -> None:
     """Tell of the placed device."""
     if placed.coil is not None:
-        table = coil_table(placed.coil, placed)
-        fact = f"{placed.coil.name}, middle {_off(placed):.1f} mm off the scalp"
+        gap = _off(placed.coil, placed)
+        table = coil_table(placed.coil, gap)
+        fact = f"{placed.coil.name}, middle {gap:.1f} mm off the scalp"
     else:
         table = electrodes_table(placed.montages)
         fact = "; ".join(_montage(m) for m in placed.montages)
@@ -29,8 +30,8 @@ def write_device(placed: Placed, book: Book) -> None:
     book.sections.append(Section(title="Device", tables=[table]))
 
 
-def coil_table(coil: Coil, placed: Placed) -> Table:
-    """Return what a coil is and where it stands."""
+def coil_table(coil: Coil, gap: float) -> Table:
+    """Return what a coil is and where it stands, ``gap`` (mm) off the scalp."""
     rows = [("coil", coil.name)]
     rows += [(k, v) for k, v in (("brand", coil.brand), ("stimulator", coil.stimulator)) if v]
     parts = {
@@ -40,19 +41,18 @@ def coil_table(coil: Coil, placed: Placed) -> Table:
     }
     rows.append(("made of", ", ".join(f"{n:,} {what}" for what, n in parts.items() if n)))
     rows.append(("middle of its face (mm)", _mm(coil.pose[:3, 3])))
-    rows.append(("from there to the scalp (mm)", f"{_off(placed):.1f}"))
+    rows.append(("from there to the scalp (mm)", f"{gap:.1f}"))
     rows.append(("handle points to", ", ".join(f"{c:.3f}" for c in coil.pose[:3, 1])))
     if coil.dIdt_max is not None:
         rows.append(("most that the stimulator gives (A/µs)", f"{1e-6 * coil.dIdt_max:g}"))
     return Table(columns=("part", "what"), rows=rows)
 
 
-def _off(placed: Placed) -> float:
+def _off(coil: Coil, placed: Placed) -> float:
     """Return how far the middle of a coil's face is from the scalp (mm)."""
     from rheobase.meshes.placing.scalp import Scalp
 
-    assert placed.coil is not None  # write_device
-    return 1e3 * Scalp(placed.head.mesh).nearest(placed.coil.pose[:3, 3])[1]
+    return 1e3 * Scalp(placed.head.mesh).nearest(coil.pose[:3, 3])[1]
 
 
 def electrodes_table(montages: tuple[Montage, ...]) -> Table:

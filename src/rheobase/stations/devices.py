@@ -142,7 +142,10 @@ def _cached(placed: Placed, solve: Callable[[], FieldBasis]) -> FieldBasis:
     from rheobase.fields.basis import load_basis
 
     return kept(
-        field_file(placed), solve, load=load_basis, save=lambda path, basis: basis.save(path)
+        field_file(placed),
+        solve,
+        load=lambda path: load_basis(path, placed.head.mesh),
+        save=lambda path, basis: basis.save(path),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rheobase._errors import check_option
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 from rheobase._progress import stage
 from rheobase.report import Section, Table
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rheobase.meshes.head import Head
+    from rheobase.meshes.quality import Quality
     from rheobase.stations.book import Book
     from rheobase.tables.head import HeadTable
 
@@ -85,13 +88,31 @@ def subject_of(file: Path) -> str:
     return first.removeprefix("sub-") if first.startswith("sub-") else stem.removeprefix("m2m_")
 
 
+def _quality(head: Head) -> Quality:
+    """Return the quality of a head's mesh, measured once."""
+    from rheobase.meshes.quality import Quality, quality
+
+    def save(path: Path, found: Quality) -> None:
+        values = asdict(found)
+        volumes = values.pop("volumes")
+        save_arrays(path, values | {"labels": list(volumes), "volumes": list(volumes.values())})
+
+    def load(path: Path) -> Quality:
+        values = {name: value.tolist() for name, value in load_arrays(path).items()}
+        volumes = dict(zip(values.pop("labels"), values.pop("volumes"), strict=True))
+        return Quality(**values, volumes=volumes)
+
+    mesh = head.mesh
+    parts = (mesh.nodes, mesh.tets, mesh.labels)
+    path = kept_path("heads", f"{head.name}-quality", *parts, code=("rheobase.meshes",))
+    return kept(path, lambda: quality(mesh), load=load, save=save)
+
+
 def head_station(table: HeadTable, book: Book) -> Head:
     """Build or load the head of a study and tell what it is."""
-    from rheobase.meshes.quality import quality
-
     with stage(f"head {table.name or table.file}"):
         head = open_head(table)
-    worth = quality(head.mesh)
+        worth = _quality(head)
     present = {label: head.tissues[label] for label in worth.volumes}
     rows = [
         (
