@@ -411,6 +411,12 @@ def test_a_browser_shows_the_scene_and_what_was_clicked(served: Served) -> None:
         await page.click(x, y, to=(x + 80, y))  # turning the scene is no click
         await page.js("window.trame.refs.view.setCamera(window.trame.state.get('camera_front'))")
         assert not await page.get("facts")
+        drawers = "[...document.querySelectorAll('.v-navigation-drawer--active')].length"
+        assert await page.js(drawers) == 2
+        await page.js("document.querySelector('.v-app-bar-nav-icon').click()")
+        await page.until(f"{drawers} == 1")
+        await page.js("document.querySelector('.v-app-bar-nav-icon').click()")
+        await page.until(f"{drawers} == 2")
         await page.click(x, y)
         facts = dict(
             await page.until(

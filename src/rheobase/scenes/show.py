@@ -97,8 +97,8 @@ def notebook(
     from rheobase.scenes.html import export_html
 
     page = export_html(scene, view=view, time=time)
-    frame = (
-        f'<iframe srcdoc="{escape(page, quote=True)}" title="{escape(scene.title)}" '
-        'style="width:100%;height:600px;border:0" allowfullscreen></iframe>'
+    frame = (  # in a div, as IPython warns of a bare iframe
+        f'<div><iframe srcdoc="{escape(page, quote=True)}" title="{escape(scene.title)}" '
+        'style="width:100%;height:600px;border:0" allowfullscreen></iframe></div>'
     )
     return HTML(frame)  # type: ignore[no-untyped-call]

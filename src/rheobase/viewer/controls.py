@@ -22,7 +22,7 @@ def left_panel(page: Page) -> None:
     """Put layers, field and placing on the left."""
     from trame.widgets import vuetify3 as v
 
-    with v.VNavigationDrawer(v_model=("left_open",), width=320, permanent=True):
+    with v.VNavigationDrawer(v_model=("left_open",), width=320, mobile_breakpoint=800):
         with v.VTabs(v_model=("tab",), density="compact", grow=True, color="#0969da"):
             v.VTab("Layers", value="layers", classes="text-none")
             v.VTab("Field", value="field", classes="text-none")

@@ -48,3 +48,10 @@ window.rheobase.at = function (event, view) {
   const camera = view && view.getCamera ? view.getCamera() : null;
   return [camera, [event.clientX - box.left, event.clientY - box.top], [box.width, box.height]];
 };
+
+// In a narrow window, as in a notebook's cell, the scene comes first; a click opens what is told.
+(function fold() {
+  if (!window.trame || !document.querySelector(".rb-view")) { setTimeout(fold, 50); return; }
+  if (window.innerWidth < 1200) window.trame.state.set("right_open", false);
+  if (window.innerWidth < 800) window.trame.state.set("left_open", false);
+})();

@@ -54,7 +54,9 @@ def right_panel(page: Page) -> None:
     from trame.widgets import vuetify3 as v
 
     with (
-        v.VNavigationDrawer(v_model=("right_open",), width=300, location="right", permanent=True),
+        v.VNavigationDrawer(
+            v_model=("right_open",), width=300, location="right", mobile_breakpoint=800
+        ),
         html.Div(classes="rb rb-panel"),
     ):
         head("Point")
@@ -90,8 +92,8 @@ def middle(page: Page) -> None:
         pointerdown="press = [$event.clientX, $event.clientY]",
         click=(
             "Math.hypot($event.clientX - press[0], $event.clientY - press[1]) < 4 && "
-            "!busy && trigger('rheobase_click', "
-            "window.rheobase.at($event, trame.refs.view))"
+            "!busy && (placing || (right_open = true), trigger('rheobase_click', "
+            "window.rheobase.at($event, trame.refs.view)))"
         ),
         __events=["pointerdown"],
     ):
