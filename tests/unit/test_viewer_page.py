@@ -192,6 +192,25 @@ def test_the_page_is_served_here_until_it_is_interrupted(file: Path) -> None:
     assert server.errors().split("\n", 1)[0].startswith("rheobase: interrupted"), server.errors()
 
 
+def test_an_interrupt_does_not_wait_for_long_work() -> None:
+    script = (
+        "import asyncio, time\n"
+        "from types import SimpleNamespace\n"
+        "from rheobase.viewer.work import Work\n"
+        "work = Work(SimpleNamespace())\n"
+        "async def go():\n"
+        "    task = asyncio.create_task(work.thread(lambda: time.sleep(300)))\n"
+        "    await asyncio.sleep(0.2)\n"
+        "    work.leave()\n"
+        "asyncio.run(go())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], timeout=60, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

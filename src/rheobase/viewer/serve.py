@@ -51,7 +51,11 @@ def serve(
             webbrowser.open(address)
 
     page.server.controller.on_server_ready.add(started)
-    asyncio.run(start(page, port))
+    try:
+        asyncio.run(start(page, port))
+    except KeyboardInterrupt:
+        page.work.leave()
+        raise
 
 
 async def start(page: Page, port: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ class Work:
         self._one = ThreadPoolExecutor(max_workers=1)  # solvers take all cores themselves
         self._loop: asyncio.AbstractEventLoop | None = None
         self._at_work = False
+        self._busy = threading.Event()
 
     def tell(self, error: BaseException) -> None:
         """Show an error in a sentence; the trace of a defect goes to the terminal."""
@@ -53,7 +56,22 @@ class Work:
 
     async def thread[T](self, do: Callable[[], T]) -> T:
         """Do something in the thread of long work."""
-        return await asyncio.get_running_loop().run_in_executor(self._one, do)
+
+        def counted() -> T:
+            self._busy.set()
+            try:
+                return do()
+            finally:
+                self._busy.clear()
+
+        return await asyncio.get_running_loop().run_in_executor(self._one, counted)
+
+    def leave(self) -> None:
+        """End the process where long work is going on: Python would wait for its end."""
+        if self._busy.is_set():
+            sys.stderr.write("rheobase: interrupted; what was finished is kept\n")
+            sys.stderr.flush()
+            os._exit(130)
 
     async def slow[T](self, text: str, do: Callable[..., T], *args: Any) -> T | None:
         """Do something in the thread of long work while the page shows ``text``.
