@@ -52,7 +52,7 @@ def walk(
         ``t`` is -1 where the walk leaves the mesh, which near a non-convex boundary need not mean
         that ``p`` is outside.
     """
-    t = np.int64(start)
+    t: Any = np.int64(start)
     previous = -1
     for _ in range(10000):
         b0, b1, b2, b3 = barycentric(nodes, tets, t, p[0], p[1], p[2])
@@ -178,7 +178,7 @@ def tets_of(
     The boxes are those of `Locator`. Points in a row are near each other, so most searches are one
     test.
     """
-    near = np.int64(-1)  # a literal would compile what it is given to once more
+    near: Any = np.int64(-1)  # a literal would compile what it is given to once more
     for n in range(points.shape[0]):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
         if near >= 0:

@@ -97,7 +97,7 @@ def emit_tets(
     begin: Any,
     end: Any,
     tets: Any,
-) -> int:
+) -> Any:
     """Write the tetrahedra of leaves (only count them if ``tets`` is empty).
 
     The leaves are those that begin in the cells from ``begin`` to before ``end``, shape (3,).
@@ -108,7 +108,7 @@ def emit_tets(
     """
     nx, ny, nz = level.shape
     shape = (nx, ny, nz)
-    count = np.int64(0)
+    count: Any = np.int64(0)
     o = np.empty(3, np.int64)
     q = np.empty(3, np.int64)
     ring = np.empty(4, np.int64)

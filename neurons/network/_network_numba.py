@@ -6,6 +6,8 @@ in an order that does not depend on who runs it, so any number of threads gives 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -296,7 +298,7 @@ def run_serial(
 
     ``origin`` is the step of the record's first row.
     """
-    n_out = np.int64(0)  # a literal would compile what it is given to once more
+    n_out: Any = np.int64(0)  # a literal would compile what it is given to once more
     for step in range(begin, end):
         if n_out + state.v.size > out_step.size:
             return step, n_out
@@ -327,7 +329,7 @@ def run_parallel(
     out_neuron: NDArray[np.int32],
 ) -> tuple[int, int]:
     """As ``run_serial``, the blocks of a step shared among numba's threads."""
-    n_out = np.int64(0)
+    n_out: Any = np.int64(0)
     for step in range(begin, end):
         if n_out + state.v.size > out_step.size:
             return step, n_out

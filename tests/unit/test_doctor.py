@@ -29,6 +29,7 @@ def test_all_that_is_needed_is_here(here: list[Check]) -> None:
     found = by_name(here)
     assert not [check for check in here if check.state == "missing"]
     assert len(found) == len(here)
+    assert found["Python"].state == "ok"
     assert found["numpy"].found == metadata.version("numpy")
     assert "PETSc" in found["DOLFINx"].found
     assert "threads" in found["Numba"].found

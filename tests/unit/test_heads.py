@@ -105,7 +105,7 @@ def test_volume_within_an_ellipsoid_against_random_points() -> None:
 def test_parametric_heads() -> None:
     for species in ("rat", "mouse", "macaque"):
         size, rows = parametric.sizes(species)
-        head = parametric.build(species, edge_length_mm=size["brain width"] / 16 * 1e3)
+        head = parametric.build(species, edge_length_mm=size["brain width"] / 12 * 1e3)
         assert head.provenance["parametric"] is True
         assert all(r["source"] and r["status"] for r in rows)
         semi = 0.5 * np.array([size[f"brain {k}"] for k in ("width", "length", "height")])

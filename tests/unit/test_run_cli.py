@@ -252,7 +252,7 @@ def test_interrupting_keeps_what_is_finished(study: Path) -> None:
         text=True,
     )
     begun = Path("out/pulses/study.toml")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not begun.exists() and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.2)

@@ -10,14 +10,7 @@ from rheobase._doctor.check import Check
 
 
 def examine() -> list[Check]:
-    """Return what is installed, what is missing and how to mend it, by group.
-
-    Examples
-    --------
-    >>> checks = examine()
-    >>> next(check.state for check in checks if check.name == "Python")
-    'ok'
-    """
+    """Return what is installed, what is missing and how to mend it, by group."""
     cores = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(min(cores, len(probes.PROBES))) as pool:
         attempts = [pool.submit(list[Check], probe()) for probe in probes.PROBES]
