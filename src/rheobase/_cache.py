@@ -21,6 +21,7 @@ KINDS = {
     "coil_modes": "fields of the modes of coils",
     "cells": "thresholds of placed cells",
     "shells": "surfaces of the tissues of heads, thinned",
+    "figures": "figures of reports",
     "drawings": "pictures and pages of 3-D scenes",
     "networks": "runs of the microcircuit",
     "sound": "sound of transducers through heads",

@@ -110,6 +110,22 @@ def kept[T](
     return found
 
 
+def kept_bytes(path: Path, make: Callable[[], bytes], *, most: int | None = None) -> bytes:
+    """Return the bytes of a file of the cache, or make and keep them; see `kept`."""
+
+    def load(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+    def save(path: Path, found: bytes) -> None:
+        with whole_file(path) as part:
+            part.write_bytes(found)
+
+    return kept(path, make, load=load, save=save, most=most)
+
+
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name, uncompressed; numbers, truth values and words alone."""
     import numpy as np

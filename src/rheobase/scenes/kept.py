@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from rheobase._errors import InputError
-from rheobase._files import whole_file
-from rheobase._kept import kept, kept_path
+from rheobase._kept import kept_bytes, kept_path
 from rheobase.scenes.file import scene_parts
 from rheobase.scenes.scene import Scene
 
@@ -35,16 +32,4 @@ def kept_drawing(
     versions = [version(name) for name in DRAWERS]
     parts = [dict(job), versions, *scene_parts(scene)]
     path = kept_path("drawings", "scene", *parts, code=("rheobase.scenes",), extension=extension)
-    return kept(path, draw, load=_load, save=_save, most=MOST)
-
-
-def _load(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _save(path: Path, found: bytes) -> None:
-    with whole_file(path) as part:
-        part.write_bytes(found)
+    return kept_bytes(path, draw, most=MOST)

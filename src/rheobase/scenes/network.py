@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rheobase._errors import InputError
+from rheobase._kept import kept, kept_path, load_arrays, save_arrays
 from rheobase.scenes.field import amount, rounded
 from rheobase.scenes.head import cortex_layer
 from rheobase.scenes.scene import Category, Layer, Quantity
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 MOST_TIMES = 60  # frames that are kept
 TOP = 98.0  # percentile of |response| at which the colours end
 SIGNED = "RdBu_r"
+#: Matplotlib's tab20, without importing it.
+TAB20 = (
+    "#1f77b4", "#aec7e8", "#ff7f0e", "#ffbb78", "#2ca02c",
+    "#98df8a", "#d62728", "#ff9896", "#9467bd", "#c5b0d5",
+    "#8c564b", "#c49c94", "#e377c2", "#f7b6d2", "#7f7f7f",
+    "#c7c7c7", "#bcbd22", "#dbdb8d", "#17becf", "#9edae5",
+)  # fmt: skip
 
 
 def some_times(time: ArrayLike, most: int = MOST_TIMES) -> NDArray[np.intp]:
@@ -78,11 +87,7 @@ def regions_layer(
 
 def categories(rows: ArrayLike, names: Sequence[str]) -> Quantity:
     """Return regions of points as categories: row k of ``names`` is k + 1, -1 is 0."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    shades = colormaps["tab20"]
-    known = {k + 1: Category(name=n, colour=to_hex(shades(k % 20))) for k, n in enumerate(names)}
+    known = {k + 1: Category(name=n, colour=TAB20[k % 20]) for k, n in enumerate(names)}
     values = np.asarray(rows, dtype=np.int32) + 1
     return Quantity(
         values=values,
@@ -108,7 +113,7 @@ def region_quantity(head: Head, atlas: Atlas | None = None) -> Quantity | None:
         None where the head has no cortex or no atlas fits it.
     """
     from rheobase.meshes.spaces import is_mni
-    from rheobase.neurons.brain.regions import regions_of, schaefer100
+    from rheobase.neurons.brain.regions import regions_of
 
     mapped = head.mni is not None or is_mni(head.space)
     if head.cortex is None:
@@ -116,9 +121,28 @@ def region_quantity(head: Head, atlas: Atlas | None = None) -> Quantity | None:
     if atlas is None:
         if head.species != "human" or not mapped:
             return None
-        atlas = schaefer100()
+        return categories(*_schaefer(head))
     names = tuple(atlas.names.values())
     return categories(regions_of(atlas, names, head, head.cortex.points(0.5)), names)
+
+
+def _schaefer(head: Head) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Return row of the region of each column, and the regions' names, found once for a head."""
+    from rheobase.neurons.brain.regions import regions_of, schaefer100
+
+    assert head.cortex is not None  # region_quantity
+    middle = head.cortex.points(0.5)
+
+    def make() -> dict[str, NDArray[Any]]:
+        atlas = schaefer100()
+        names = tuple(atlas.names.values())
+        return {"rows": regions_of(atlas, names, head, middle), "names": np.array(names)}
+
+    code = ("rheobase.meshes", "rheobase.neurons", "rheobase.scenes.network")
+    parts = [head.to_mni(middle), version("nilearn")]
+    path = kept_path("shells", f"{head.name}-regions", *parts, code=code)
+    found = kept(path, make, load=load_arrays, save=save_arrays)
+    return found["rows"], tuple(found["names"].tolist())
 
 
 def columns_layer(

@@ -57,12 +57,13 @@ def field_layers(
     layers = tissue_layers(head)
     if head.cortex is not None:
         middle = head.cortex.points(MID_DEPTH)
-        values, tet = basis.interpolate(strength, middle)
+        tet, weight = basis.locator.locate(middle)
+        corners, outside = basis.split_of_tet[tet], tet < 0
+        values = np.where(outside, np.nan, np.einsum("nk,nk->n", strength[corners], weight))
         found = {"strength": amount(values, name, unit, limit=limit)}
         if E is not None:
-            tet, weight = basis.locator.locate(middle, tet)
-            here = np.einsum("nkd,nk->nd", E[basis.split_of_tet[tet]], weight)
-            here[tet < 0] = np.nan
+            here = np.einsum("nkd,nk->nd", E[corners], weight)
+            here[outside] = np.nan
             across = np.einsum("nd,nd->n", here, head.cortex.normal)
             words = "E out of the cortex"
             found["across"] = signed(across, words, unit, limit=limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -166,6 +166,24 @@ class Book:
         path = self.figure_path(name)
         self.has(path, title=caption, role="figure")
         return Picture(path=path, caption=caption)
+
+    def drawn(
+        self, name: str, caption: str, view: Callable[..., Figure], *args: Any, **how: Any
+    ) -> Picture:
+        """Write the figure that a function draws, or the same as kept; return it with its caption.
+
+        Parameters
+        ----------
+        name, caption
+            Of the picture.
+        view, *args, **how
+            As `rheobase.stations.kept_figures.kept_figure` takes them.
+        """
+        from rheobase.stations.kept_figures import kept_figure
+
+        with whole_file(self.figure_path(name)) as part:
+            part.write_bytes(kept_figure(view, *args, **how))
+        return self.has_figure(name, caption)
 
     def picture(self, name: str, figure: Figure, caption: str) -> Picture:
         """Write a figure and return it with its caption."""

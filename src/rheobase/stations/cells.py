@@ -70,16 +70,24 @@ def cells_station(
     }
     lowest = recruited.threshold.min(axis=0) * MICRO
     pictures = [
-        book.picture(
+        book.drawn(
             "recruitment",
-            recruitment(by_type, amplitudes, xlabel=xlabel, mark=mark),
             f"Share of the placed cells of each type that fire, within {table.radius_mm:g} mm of "
             f"{'the strongest field' if table.centre is None else table.centre}.",
+            recruitment,
+            by_type,
+            amplitudes,
+            xlabel=xlabel,
+            mark=mark,
         ),
-        book.picture(
+        book.drawn(
             "depths",
-            depths(lowest, recruited.depth, recruited.type, xlabel="threshold (A/µs)"),
             "Threshold of each cell in its better polarity against the depth of its soma.",
+            depths,
+            lowest,
+            recruited.depth,
+            recruited.type,
+            xlabel="threshold (A/µs)",
         ),
     ]
     shown = sorted({a for a in (mark, tms.intensities_A_per_us.stop) if a is not None})

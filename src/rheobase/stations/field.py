@@ -223,12 +223,20 @@ def field_pictures(
             pictures.append(book.has_figure("scene", words))
         else:
             book.notes.append(CURE)
-    figure = slices(
+    mesh, names = head.mesh, {k: t.name for k, t in head.tissues.items()}
+    sliced = book.drawn(
+        "slices",
+        f"{title} in grey and white matter.",
+        slices,
         head,
         lambda points: basis.interpolate(strength, points),
         centre=centre,
         title=title,
         limit=limit,
+        made_of=[
+            *(mesh.nodes, mesh.tets, mesh.labels, names, basis.split_of_tet),
+            *(strength, centre, title, limit),
+        ],
+        code=("rheobase.fields", "rheobase.meshes", "rheobase.stations.field"),
     )
-    pictures.append(book.picture("slices", figure, f"{title} in grey and white matter."))
-    return pictures
+    return [*pictures, sliced]

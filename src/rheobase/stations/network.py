@@ -84,14 +84,6 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
     )
     book.tables[f"Network at {table.intensity_A_per_us:g} A/µs"] = result
     times, ids, population = raster(driven, start=pulses[0] - BEFORE, stop=pulses[0] + AFTER)
-    figure = network_response(
-        (times - pulses[0], ids, population),
-        names=driven.names,
-        excitatory=driven.excitatory,
-        first=driven.first,
-        rates=(response, quiet),
-        wave=(wave, rest),
-    )
     driven_names = ", ".join(f"{n} {p:.0%}" for n, p in probability.items()) or "none"
     book.sections.append(
         Section(
@@ -103,11 +95,17 @@ def network_station(study: Study, table: Microcircuit, recruited: Recruitment, b
                 "runs share every random number; rates and currents are means over the pulses."
             ],
             figures=[
-                book.picture(
+                book.drawn(
                     "network",
-                    figure,
                     "Spikes around the first pulse; rate of each population; summed synaptic "
                     "current of the excitatory cells by layer. Grey: the same without pulses.",
+                    network_response,
+                    (times - pulses[0], ids, population),
+                    names=driven.names,
+                    excitatory=driven.excitatory,
+                    first=driven.first,
+                    rates=(response, quiet),
+                    wave=(wave, rest),
                 )
             ],
             tables=[result],
