@@ -58,16 +58,17 @@ def _to_legendre(order: int) -> Floats:
 
 def lagrange(order: int, x: ArrayLike) -> Floats:
     """Return the Lagrange polynomials of the nodes at points: (..., order + 1)."""
-    values: Floats = legendre.legvander(np.asarray(x, dtype=float), order) @ _to_legendre(order)
-    return values
+    points: Floats = np.asarray(x, dtype=np.float64)
+    basis: Floats = legendre.legvander(points, order)
+    return np.asarray(basis @ _to_legendre(order))
 
 
 def lagrange_slopes(order: int, x: ArrayLike) -> Floats:
     """Return the slopes of the Lagrange polynomials at points: (..., order + 1)."""
-    slopes: Floats = legendre.legvander(np.asarray(x, dtype=float), order - 1) @ legendre.legder(
-        _to_legendre(order)
-    )
-    return slopes
+    points: Floats = np.asarray(x, dtype=np.float64)
+    basis: Floats = legendre.legvander(points, order - 1)
+    steps: Floats = legendre.legder(_to_legendre(order))
+    return np.asarray(basis @ steps)
 
 
 @cache
