@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,7 @@ def write_fields(
     formats: Sequence[str],
     grid: Grid | None = None,
     potential: Floats | None = None,
+    later: ExitStack | None = None,
 ) -> None:
     """Write quantities that are there already; each file is whole or absent.
 
@@ -143,6 +145,9 @@ def write_fields(
         Those of `write_results` but "csv".
     potential
         Electric potential (V), shape (n_nodes,), for the .msh.
+    later
+        Where it is given, a thread writes the files of VTK, which compresses them beside other
+        work; they are whole when it is closed, and what goes wrong is raised then.
 
     Raises
     ------
@@ -157,8 +162,13 @@ def write_fields(
                 write_results_msh(path, basis, quantities, head, potential=potential)
         for f in ("vtu", "vtkhdf"):
             if f in formats:
-                with door(f".{f}") as path:
-                    write_vtu(path, basis, every)
+                if later is None:
+                    with door(f".{f}") as path:
+                        write_vtu(path, basis, every)
+                else:
+                    path = later.enter_context(door(f".{f}"))
+                    thread = later.enter_context(ThreadPoolExecutor(1))
+                    later.callback(thread.submit(write_vtu, path, basis, every).result)
         for f, space in (("nifti", "head"), ("nifti_mni", "MNI")):
             if f not in formats:
                 continue

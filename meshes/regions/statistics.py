@@ -336,15 +336,21 @@ def _measured(
     if kind == "columns":
         assert head.cortex is not None  # _fitted
         return v[elements], size, head.cortex.points(0.5)[elements]
-    corner = head.mesh.nodes[head.mesh.tets[elements]]
+    tets = head.mesh.tets[elements]
     if kind == "tets":
-        return v[elements], size, corner.mean(axis=1)
-    index = (head.mesh.tets if corners is None else corners)[elements].ravel()
-    used, number = np.unique(index, return_inverse=True)
+        return v[elements], size, head.mesh.nodes[tets].mean(axis=1)
+    index = (tets if corners is None else corners[elements]).ravel()
+    if len(index) < len(v):  # of a small region: sorting it is less than going through all values
+        used, number = np.unique(index, return_inverse=True)
+    else:
+        used = np.flatnonzero(np.bincount(index, minlength=len(v)))
+        number = np.empty(len(v), np.intp)
+        number[used] = np.arange(len(used))
+        number = number[index]
     weights = np.bincount(number, np.repeat(size / 4.0, 4), len(used))
-    positions = np.empty((len(used), 3))
-    positions[number] = corner.reshape(-1, 3)
-    return v[used], weights, positions
+    node = np.empty(len(used), np.intp)
+    node[number] = tets.ravel()
+    return v[used], weights, head.mesh.nodes[node]
 
 
 def _size_key(kind: str) -> str:

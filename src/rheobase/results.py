@@ -258,7 +258,7 @@ def open_book(
     with book.own(STUDY, title="Study file", role="study") as part:
         part.write_text(text, encoding="utf-8")
     try:
-        with recorded(begun["cache"]):
+        with recorded(begun["cache"]), book.later:
             yield book
     except BaseException:
         if len(book.outputs) > 1:
@@ -282,6 +282,7 @@ def finish(
     """
     out = book.out
     with stage("writing the report"):
+        book.later.close()
         record = provenance(study=text, inputs=read, details={"seed": seed, **book.details})
         record["study"] = book.begun["study"]
         record["cache"] = book.begun["cache"]

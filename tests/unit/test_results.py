@@ -1,7 +1,9 @@
 """Results in files: what is written is what is read, and numbers that are known exactly."""
 
 import csv
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rheobase._errors import InputError
+from rheobase._files import whole_file
 from rheobase.fields.basis import FieldBasis, make_basis
 from rheobase.fields.focality import focality, tissue_focality
 from rheobase.fields.interference import Carriers, envelope_max
@@ -26,7 +29,7 @@ from rheobase.fields.results.nifti import (
 )
 from rheobase.fields.results.table import field_table
 from rheobase.fields.results.vtk import write_vtu
-from rheobase.fields.results.write import write_results
+from rheobase.fields.results.write import write_fields, write_results
 from rheobase.meshes.files.msh import Msh, write_msh
 from rheobase.meshes.head import Head
 from rheobase.meshes.mesher import mesh_spheres
@@ -137,6 +140,35 @@ def test_vtk_gives_back_what_was_written(
     assert np.array_equal(back.cells.reshape(-1, 5)[:, 1:], basis.split_of_tet)
     assert np.array_equal(back.point_data["E"], basis.E[1].astype(np.float32))
     assert np.array_equal(back.cell_data["label"], head.mesh.labels)
+
+
+def test_files_of_vtk_beside_other_work_are_whole_or_absent(
+    head: Head, basis: FieldBasis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Path] = {}
+
+    def into(folder: Path) -> Any:
+        def door(extension: str, **_: str) -> Any:
+            made[folder.name] = folder / f"field{extension}"
+            return whole_file(made[folder.name])
+
+        return door
+
+    E = {"E": basis.E[0]}
+    how: dict[str, Any] = {"formats": ("vtu",)}
+    with ExitStack() as later:
+        write_fields(basis, E, head, into(tmp_path / "late"), **how, later=later)
+        assert not made["late"].exists(), "it has its name when the stack is closed"
+    write_fields(basis, E, head, into(tmp_path / "now"), **how)
+    assert made["late"].read_bytes() == made["now"].read_bytes()
+
+    def full(*_: Any) -> None:
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr("rheobase.fields.results.write.write_vtu", full)
+    with pytest.raises(InputError, match="the disk is full"), ExitStack() as later:
+        write_fields(basis, E, head, into(tmp_path / "bad"), **how, later=later)
+    assert not list((tmp_path / "bad").iterdir())
 
 
 def test_nifti_holds_a_linear_field_exactly(head: Head, basis: FieldBasis, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,8 @@ class Book:
         What a reader must know before using the numbers.
     details
         Facts for ``provenance.json``, by station.
+    later
+        Files that are written beside other work: whole when it is closed.
     """
 
     out: Path
@@ -98,6 +100,7 @@ class Book:
     outputs: list[Output] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    later: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def file(

@@ -143,6 +143,7 @@ def _write_fields(study: Study, device: Device, book: Book) -> None:
         formats=formats,
         grid=head_grid(device.head, wanted.voxel_mm) if "nifti" in formats else None,
         potential=potential,
+        later=book.later,
     )
 
 
