@@ -108,8 +108,8 @@ assert cut.value > lower.value > 0  # the field of a coil falls inwards: no coil
 # ----------------------------------
 # .. code-block:: python
 #
-#    result.plot()                # a window
-#    result.plot(jupyter=True)    # in the cell of a notebook
+#    result.plot()                # a picture; in a notebook the page below, in its cell
+#    result.plot(window=True)     # a window on this desktop
 #    result.plot("picture.png", view="left")
 #
 # .. code-block:: console
@@ -117,8 +117,8 @@ assert cut.value > lower.value > 0  # the field of a coil falls inwards: no coil
 #    $ rheobase view out/tms
 #
 # opens a page served by your own computer: peel tissues, clip, change opacity, move slices, pick
-# points, and put an electrode or a coil somewhere else with the mouse; the field follows, because
-# the lead field (electrodes) or a reduced basis (coils) is solved already. ``--screenshot
-# picture.png`` draws it and stops.
+# points, and put an electrode or a coil somewhere else with the mouse; the field is solved for
+# again, or follows at once when the lead field (electrodes) or the modes of the head (coils) have
+# been prepared there. ``--screenshot picture.png`` draws it and stops.
 
 print("named views:", *VIEWS)
