@@ -19,7 +19,10 @@ FAINT = 0.999  # opacity from which a surface hides its own back
 ANGLE = 30.0  # of the camera (degrees)
 LOOSE = 1.8125  # distance of the camera over the diagonal of what is looked at
 WIDE = 1400.0  # pixels of a picture from which letters are as large as they get
+GAP = 14.0  # pixels between the title of a bar and its top number, at that width
 TUBE_SIDES = 8
+#: How much light values give back: a surface that faces the camera has the colour of the bar.
+LIT = {"ambient": 0.3, "diffuse": 0.9, "specular": 0.0}
 FEW = 300  # points up to which balls are round
 BALLS = 5_000  # points up to which they are drawn as balls of their radius
 TUBES = 200_000  # points of lines up to which they are drawn as tubes
@@ -112,7 +115,7 @@ def _colours(layer: Layer) -> dict[str, Any]:
         "clim": (low, high if high > low else low + 1.0),
         "nan_opacity": 0.0 if layer.kind == "volume" else 1.0,
         "nan_color": "#c8c8c8",
-        "specular": 0.2,
+        **LIT,
     }
 
 
@@ -246,7 +249,7 @@ def _add_bars(plotter: Any, scene: Scene) -> None:
         low, high = quantity.range
         table = LookupTable(quantity.colours, scalar_range=(low, high if high > low else low + 1))
         words = fill(quantity.label.partition(",")[0], 16)
-        plotter.add_scalar_bar(
+        bar = plotter.add_scalar_bar(
             title=f"{words}\n({quantity.unit})" if quantity.unit else words,
             mapper=_mapper(table),
             color="black",
@@ -261,6 +264,7 @@ def _add_bars(plotter: Any, scene: Scene) -> None:
             fmt=number_format(low, high),
             render=False,
         )
+        bar.SetVerticalTitleSeparation(round(GAP * large))  # else its top number touches the unit
 
 
 def _mapper(table: Any) -> Any:
