@@ -332,6 +332,18 @@ def test_planes_isosurfaces_and_lines_follow_the_volume(study: dict[str, Layer])
         isosurface(flat, 1.0)
 
 
+def test_isosurfaces_of_turned_voxels_are_where_the_voxels_are() -> None:
+    turn = np.array([[0.8, 0.0, 0.6], [0.0, 1.0, 0.0], [-0.6, 0.0, 0.8]])  # as a beam's are
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = 1e-3 * turn, [0.02, 0.0, 0.05]
+    shape = (21, 19, 17)
+    middle = grid_points(shape, affine)[12, 9, 8]
+    away = np.linalg.norm(grid_points(shape, affine) - middle, axis=-1)
+    level = isosurface(grid_layer("ball", shape, affine, {"away": amount(away, "away", "m")}), 5e-3)
+    assert len(level.points) > 100
+    np.testing.assert_allclose(np.linalg.norm(level.points - middle, axis=1), 5e-3, rtol=0.02)
+
+
 def test_arrows_are_as_long_as_the_field_is_strong(study: dict[str, Layer]) -> None:
     made = arrows(study["voxels"], every=1e-2, longest=1e-2)
     assert made.vectors is not None

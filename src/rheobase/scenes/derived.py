@@ -34,21 +34,23 @@ def isosurface(
     **how
         What else the new layer shall have (colour, opacity).
     """
-    from rheobase.scenes.drawing import MM, dataset
+    import pyvista as pv
 
-    volume_of(layer)
+    shape, affine = volume_of(layer)
     key = _key(layer, quantity)
-    of = layer.quantities[key]
-    image = dataset(layer)
-    image[key] = np.nan_to_num(image[key], nan=min(0.0, of.range[0]))
+    of, values = layer.quantities[key], layer.values(key)
+    assert values is not None  # it has that name
+    image = pv.ImageData(dimensions=shape)  # in voxels: VTK's contours of turned images are amiss
+    image[key] = np.nan_to_num(values, nan=min(0.0, of.range[0])).ravel(order="F")
     surface = image.contour([level], scalars=key)
+    points = np.asarray(surface.points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]
     words = f"{of.label} = {level:.3g} {of.unit}".strip()
     empty = not surface.n_cells
     given: dict[str, Any] = {"colour": "#d55e00", "opacity": 0.5, "group": layer.group, **how}
     return Layer(
         name=words if name is None else name,
         kind="surface",
-        points=np.empty((0, 3)) if empty else np.asarray(surface.points) / MM,
+        points=np.empty((0, 3)) if empty else points,
         cells=np.empty((0, 3)) if empty else surface.regular_faces,
         **given,
     )
