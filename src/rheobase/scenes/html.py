@@ -70,7 +70,12 @@ def export_html(
             index = (Path(folder) / "index.json").read_bytes()
         return page(few, index).encode()
 
-    return kept_drawing(scene, job, ".html", made).decode()
+    return kept_drawing(scene, {**job, "panel": _panel()}, ".html", made).decode()
+
+
+def _panel() -> str:
+    """Return the template of what stands beside the scene."""
+    return files("rheobase").joinpath("data/scene.html").read_text(encoding="utf-8")
 
 
 def light(scene: Scene) -> Scene:
@@ -169,7 +174,7 @@ def page(scene: Scene, index: bytes) -> str:
     title = f"<title>{escape(scene.title)}</title>"
     old = start[start.index("<title>") : start.index("</title>") + len("</title>")]
     start = start.replace(old, title, 1)
-    panel = files("rheobase").joinpath("data/scene.html").read_text(encoding="utf-8")
+    panel = _panel()
     layers = [
         {"name": x.name, "visible": x.visible, "opacity": x.opacity, "group": x.group}
         for x in scene.layers
