@@ -59,15 +59,15 @@ def _to_legendre(order: int) -> Floats:
 def lagrange(order: int, x: ArrayLike) -> Floats:
     """Return the Lagrange polynomials of the nodes at points: (..., order + 1)."""
     points: Floats = np.asarray(x, dtype=np.float64)
-    basis: Floats = legendre.legvander(points, order)
+    basis = np.asarray(legendre.legvander(points, order), dtype=np.float64)
     return np.asarray(basis @ _to_legendre(order))
 
 
 def lagrange_slopes(order: int, x: ArrayLike) -> Floats:
     """Return the slopes of the Lagrange polynomials at points: (..., order + 1)."""
     points: Floats = np.asarray(x, dtype=np.float64)
-    basis: Floats = legendre.legvander(points, order - 1)
-    steps: Floats = legendre.legder(_to_legendre(order))
+    basis = np.asarray(legendre.legvander(points, order - 1), dtype=np.float64)
+    steps = np.asarray(legendre.legder(_to_legendre(order)), dtype=np.float64)
     return np.asarray(basis @ steps)
 
 
