@@ -191,8 +191,7 @@ def test_currents_that_recruit(ball: Head, every_pair: bool, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_pose_that_recruits(ball: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rheobase.stations.recruiting_poses.cache_dir", lambda: tmp_path)
+def test_pose_that_recruits(ball: Head, tmp_path: Path) -> None:
     cells = {"type": "L5_pyramidal", "placements": 12}
     table = changed(TMS, "target", direction=None, cells=cells)
     table = changed(
