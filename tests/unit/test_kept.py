@@ -16,11 +16,14 @@ from rheobase._errors import InputError
 from rheobase._files import content_key, package_key
 from rheobase._kept import kept, kept_path, load_arrays, note_use, recorded, save_arrays
 from rheobase.config import Cells, Study
+from rheobase.fields.tensors import Tensors
+from rheobase.meshes.heads import build_head
 from rheobase.neurons.recruitment import Recruitment
 from rheobase.scenes.picture import picture
 from rheobase.scenes.scene import Layer, Quantity, Scene
 from rheobase.stations import recruited
 from rheobase.stations.book import Book
+from rheobase.stations.kept_fields import lead_field_file
 from rheobase.stations.kept_figures import kept_figure, plain
 from rheobase.views import depths
 
@@ -260,3 +263,25 @@ def test_a_picture_is_drawn_again_where_the_scene_or_the_view_differs(
     assert png.read_bytes() == b"picture 1"
     assert picture(replace(scene, layers=(layer, hidden)), png)
     assert len(drawn) == 7, "hidden layers do not count"
+
+
+def test_lead_field_of_other_places_or_tensors_has_a_file_of_its_own() -> None:
+    head = build_head(
+        "sphere",
+        radii_mm=(80, 92),
+        layers=("grey_matter", "scalp"),
+        sigma_S_per_m=(0.33, 0.33),
+        edge_length_mm=11,
+    )
+    names, tissues = ["C3", "C4"], ["grey_matter"]
+    moved = replace(head, positions={**head.positions, "C3": head.position("Cz")})
+    other = replace(head, positions={**head.positions, "Cz": head.position("C3")})
+    along = Tensors(tets=np.array([0]), values=np.array([[2.0, 0, 0, 0.5, 0, 1.0]]))
+    files = [
+        lead_field_file(head, names, tissues),
+        lead_field_file(moved, names, tissues),
+        lead_field_file(head, names, tissues, along),
+        lead_field_file(head, [*names, "Cz"], tissues),
+    ]
+    assert len(set(files)) == len(files)
+    assert lead_field_file(other, names, tissues) == files[0]  # no electrode is there
