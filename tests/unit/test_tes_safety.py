@@ -3,6 +3,8 @@
 import csv
 from math import pi
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from rheobase.fields.electrodes.safety import direct_current_exposure
 from rheobase.meshes.head import Head
 from rheobase.meshes.heads import build_head
 from rheobase.meshes.placing.outlines import Disc, Rectangle
+from rheobase.stations.field_tables import exposures
 from rheobase.study_file import run
 
 
@@ -59,6 +62,25 @@ def test_what_is_above_is_told(head: Head) -> None:
 def test_bad_densities_are_refused(head: Head, density: float) -> None:
     with pytest.raises(InputError, match=r"expected a current density >= 0 A/m².*grey matter"):
         direct_current_exposure(montage(head, 1e-3), brain={"grey matter": density})
+
+
+def test_only_direct_current_through_a_human_head_has_levels(head: Head) -> None:
+    def told(*montages: Montage, hertz: float | None = None, species: str = "human") -> bool:
+        cells = None if hertz is None else SimpleNamespace(frequency_Hz=hertz)
+        placed = SimpleNamespace(
+            montages=montages, head=SimpleNamespace(species=species), tensors=object()
+        )
+        study: Any = SimpleNamespace(cells=cells)
+        nowhere: Any = SimpleNamespace(head=head)
+        return bool(exposures(study, placed, nowhere))  # type: ignore[arg-type]
+
+    one = montage(head, 1e-3)
+    assert told(one)
+    assert told(one, hertz=0.0)
+    assert not told(one, hertz=10.0)
+    assert not told(one, species="rat")
+    assert not told(one, one)  # temporal interference
+    assert not told()  # a coil
 
 
 def test_report_tells_it(tmp_path: Path) -> None:

@@ -190,13 +190,14 @@ def impedance_table(basis: FieldBasis) -> Table:
 def exposures(study: Study, placed: Placed, device: Device) -> list[Exposure]:
     """Return what a montage is beside levels of direct current.
 
-    Nothing for other devices, or where the study says that the current alternates. Densities in the
-    brain are 99.9th percentiles, told where tissues conduct alike in all directions.
+    Nothing for other devices, for animals, whom the levels are not made for, or where the study
+    says that the current alternates. Densities in the brain are 99.9th percentiles, told where
+    tissues conduct alike in all directions.
     """
     from rheobase.fields.electrodes.safety import direct_current_exposure
 
     alternates = study.cells is not None and study.cells.frequency_Hz > 0
-    if len(placed.montages) != 1 or alternates:
+    if len(placed.montages) != 1 or alternates or placed.head.species != "human":
         return []
     brain = {}
     for label, tissue in device.head.tissues.items() if placed.tensors is None else ():
