@@ -128,3 +128,15 @@ def test_whole_numbers_may_be_drawn_twice() -> None:
     drawn = [point["n"] for point in design.points]
     assert set(drawn) == {1, 2, 3}
     assert len(drawn) == 8
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_whole_numbers_lie_in_the_middle_of_what_draws_them(scale: Any) -> None:
+    one = Range(low=1, high=50, scale=scale, whole=True)
+    u = (np.arange(20_000) + 0.5) / 20_000
+    drawn = np.array(one.at(u))
+    assert set(drawn.tolist()) == set(range(1, 51))
+    place = one.unit(drawn.tolist())
+    for number in (1, 7, 50):
+        share = u[drawn == number]
+        assert share[0] < place[drawn == number][0] < share[-1]
