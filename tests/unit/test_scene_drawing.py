@@ -157,6 +157,25 @@ def test_a_picture_shows_the_surface(tmp_path: Path) -> None:
     assert pixels[5, 5].min() > 0.95, "the background is not white"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("draws")
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+def test_a_surface_that_faces_the_camera_has_the_colour_of_the_bar(
+    part: float, tmp_path: Path
+) -> None:
+    from matplotlib import colormaps
+    from matplotlib.image import imread
+
+    value = amount(np.full(4, part), "|E|", "V/m")
+    layer = square(quantities={"E": replace(value, limits=(0.0, 1.0))})
+    scene = Scene(title="x", layers=(layer,))
+    png = tmp_path / "x.png"
+    if not picture(scene, png, view="top", size=(300, 300), bars=False, axes=False):
+        pytest.skip(CURE)
+    wanted = np.array(colormaps[value.colours](part)[:3])
+    np.testing.assert_allclose(imread(png)[150, 150, :3], wanted, atol=0.03)
+
+
 def test_without_opengl_there_is_no_half_picture(tmp_path: Path) -> None:
     png = tmp_path / "scene.png"
     png.write_bytes(b"old")
